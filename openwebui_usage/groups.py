@@ -1,0 +1,77 @@
+"""A usage group: a name, some models and a token limit. Pure rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+Counting = Literal["documented", "billed"]
+"""How a group's OUT is made: as documented (completion + reasoning tokens as reported), or as billed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What an admin defined. `models` are exact ids or globs, `limit` is in tokens (None: unlimited)."""
+
+    id: str
+    name: str
+    models: tuple[str, ...]
+    limit: int | None = None
+    counting: Counting = "documented"
+
+    def holds(self, model_ids: Iterable[str]) -> bool:
+        """Whether any of `model_ids` (a model's own id, its base model's id) is in this group."""
+        return any(matches(pattern, model_id) for pattern in self.models for model_id in model_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Token sums of many calls. All are kept, so that a change of `counting` is retroactive."""
+
+    calls: int = 0
+    estimated_calls: int = 0
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    output: int = 0
+    cost_nano: int = 0
+    """Thousand-millionths of a US dollar."""
+
+    def out(self, counting: Counting) -> int:
+        """OUT as a group shows it."""
+        return self.output if counting == "billed" else self.completion + self.reasoning
+
+    def total(self, counting: Counting) -> int:
+        """TOTAL = IN + OUT."""
+        return self.input + self.out(counting)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupUsage:
+    """A group together with what its models used."""
+
+    group: Group
+    sums: Sums = field(default_factory=Sums)
+
+
+def matches(pattern: str, model_id: str) -> bool:
+    """Whether `model_id` is `pattern`, or fits it as a glob: `*` is any run of characters, `?` any one.
+
+    Only these two are special: brackets occur in real model ids.
+    """
+    if pattern == model_id:
+        return True
+    if "*" not in pattern and "?" not in pattern:
+        return False
+    return _compiled(pattern).fullmatch(model_id) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    wild = {"*": ".*", "?": "."}
+    return re.compile("".join(wild.get(char) or re.escape(char) for char in re.sub(r"\*+", "*", pattern)), re.DOTALL)

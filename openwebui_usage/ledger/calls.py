@@ -1,0 +1,60 @@
+"""One row of the ledger: one provider call."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from openwebui_usage.tokens import TokenUsage
+
+Outcome = Literal["done", "stopped", "error"]
+"""How a call ended: as the provider meant it, stopped by who asked, or broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """Who called what, where, how much and for how long. Times are seconds since the epoch, UTC; spans are seconds."""
+
+    started_at: float
+    model: str
+    """The id that was asked for."""
+    called_model: str
+    """The id that answered: the base model of a workspace model, else the same."""
+    usage: TokenUsage
+    outcome: Outcome = "done"
+    user_id: str | None = None
+    user_name: str | None = None
+    chat_id: str | None = None
+    message_id: str | None = None
+    task: str | None = None
+    """`title_generation`, `tags_generation`, … where Open WebUI called by itself."""
+    path: str | None = None
+    """The route that the call came in by."""
+    first_token_after: float | None = None
+    thinking: float | None = None
+    duration: float = 0.0
+    unverified: bool = False
+    """True where only the browser saw the provider (direct connections): kept, but in no total."""
+    raw_usage: dict[str, Any] | None = None
+    """The provider's own usage payload."""
+    cost_nano: int | None = None
+    cost_source: str | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Makes a retry harmless."""
+
+    @property
+    def model_ids(self) -> frozenset[str]:
+        """The ids by which groups know this call."""
+        return frozenset((self.model, self.called_model))
+
+    def to_json(self) -> dict[str, Any]:
+        """For the spool file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> CallRow:
+        """The reverse of `to_json`; fields that this version does not know are left out."""
+        known = {item.name for item in fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        return cls(**{**values, "usage": TokenUsage(**values["usage"])})

@@ -1,0 +1,194 @@
+"""One provider call from its start to its row: watch → settle. Knows nothing of HTTP frameworks or Open WebUI."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from openwebui_usage import estimate
+from openwebui_usage.ledger.calls import CallRow, Outcome
+from openwebui_usage.streams import StreamReader, Wire, answered_text
+from openwebui_usage.tokens import TokenUsage, find_usage, read_usage
+
+log = logging.getLogger(__name__)
+
+Chunk = bytes | str
+
+
+class RowWriter(Protocol):
+    """Where rows go: `ledger.Writer`."""
+
+    def post(self, row: CallRow) -> None:
+        """Take a row that nobody waits for."""
+
+    async def write(self, row: CallRow) -> None:
+        """Take a row and return once it is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What is known of a call before it is made. `body` is the request as it goes to the provider, for estimates."""
+
+    model: str
+    called_model: str
+    body: Mapping[str, Any]
+    wire: Wire = "chat"
+    user_id: str | None = None
+    user_name: str | None = None
+    chat_id: str | None = None
+    message_id: str | None = None
+    task: str | None = None
+    path: str | None = None
+    unverified: bool = False
+    generates: bool = True
+    """False for embeddings: they have no output to estimate."""
+    hide_usage_chunk: bool = False
+    """The client did not ask for the chunk that tells the usage, so it does not see it."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A call under way. Settled exactly once, however it ends."""
+
+    info: CallInfo
+    writer: RowWriter
+    inner_calls: int = 0
+    """Provider calls made on behalf of this one (a pipe's): they have rows of their own, so this one gets none."""
+    started_at: float = field(default_factory=time.time)
+    _started: float = field(default_factory=time.monotonic)
+    _settled: bool = False
+
+    async def answered(self, body: object) -> None:
+        """The provider answered in one piece: settle by its usage, else by an estimate."""
+        payload = find_usage(body)
+        usage = read_usage(payload)
+        if usage is None:
+            usage = self._estimated(estimate.text_tokens(answered_text(body)))
+        await self._settle_durably(usage, "done", dict(payload) if payload else None)
+
+    async def failed(self) -> None:
+        """The provider refused or was away: a row that used nothing."""
+        await self._settle_durably(TokenUsage(), "error", None)
+
+    def forget(self) -> None:
+        """No provider was asked after all: no row."""
+        self._settled = True
+
+    async def forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+        """Pass a stream through, byte for byte, and settle before its end is seen.
+
+        Stopped by the client (cancelled, closed): settled with what was streamed, without waiting.
+        """
+        reader = StreamReader(self.info.wire)
+        feed = reader.feed
+        hide = self.info.hide_usage_chunk
+        swallow_blank = False
+        outcome: Outcome = "stopped"
+        try:
+            async for chunk in chunks:
+                data = chunk if isinstance(chunk, bytes) else bytes(chunk, "utf-8")
+                if feed(data):
+                    if reader.ended:
+                        await self._settle_durably(*self._read(reader), reader=reader)
+                    elif hide and _is_only_usage(data):
+                        swallow_blank = True
+                        continue
+                elif swallow_blank:
+                    swallow_blank = False
+                    if not data.strip():
+                        continue
+                yield chunk
+            outcome = "done"
+            reader.finish()
+        except Exception:
+            outcome = "error"
+            raise
+        finally:
+            if not self._settled:
+                usage, _, raw = self._read(reader)
+                if outcome == "stopped":  # No await: whoever stopped us does not wait.
+                    self._settle(usage, outcome, raw, reader)
+                else:
+                    await self._settle_durably(usage, outcome, raw, reader=reader)
+            close = getattr(chunks, "aclose", None)
+            if outcome != "done" and close is not None:
+                await close()
+
+    def _read(self, reader: StreamReader) -> tuple[TokenUsage, Outcome, dict[str, Any] | None]:
+        usage = reader.usage()
+        if usage is None:
+            usage = self._estimated(reader.unreported_tokens())
+        return usage, "done", reader.raw_usage
+
+    def _estimated(self, output: int) -> TokenUsage:
+        output = output if self.info.generates else 0
+        return TokenUsage(
+            input=estimate.prompt_tokens(self.info.body), completion=output, output=output, estimated=True
+        )
+
+    async def _settle_durably(
+        self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None = None
+    ) -> None:
+        row = self._row(usage, outcome, raw, reader)
+        if row is not None:
+            await self.writer.write(row)
+
+    def _settle(
+        self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None
+    ) -> None:
+        row = self._row(usage, outcome, raw, reader)
+        if row is not None:
+            self.writer.post(row)
+
+    def _row(
+        self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None
+    ) -> CallRow | None:
+        if self._settled or self.inner_calls:
+            self._settled = True
+            return None
+        self._settled = True
+        info, now = self.info, time.monotonic()
+        first = reader.first_token_at if reader else None
+        thinking = None
+        if reader and reader.thinking_at is not None:
+            thinking = (reader.visible_at or now) - reader.thinking_at
+        return CallRow(
+            started_at=self.started_at,
+            model=info.model,
+            called_model=info.called_model,
+            usage=usage,
+            outcome=outcome,
+            user_id=info.user_id,
+            user_name=info.user_name,
+            chat_id=info.chat_id,
+            message_id=info.message_id,
+            task=info.task,
+            path=info.path,
+            first_token_after=None if first is None else first - self._started,
+            thinking=thinking,
+            duration=now - self._started,
+            unverified=info.unverified,
+            raw_usage=raw,
+        )
+
+
+class Meter:
+    """Opens calls on one ledger."""
+
+    def __init__(self, writer: RowWriter, on_open: Callable[[CallInfo], None] = lambda info: None) -> None:
+        """`on_open` is told of every call before it is made."""
+        self._writer = writer
+        self._on_open = on_open
+
+    def open(self, info: CallInfo) -> Call:
+        """Begin to meter a call that is about to be made."""
+        self._on_open(info)
+        return Call(info, self._writer)
+
+
+def _is_only_usage(data: bytes) -> bool:
+    """Whether this is the chunk that OpenAI sends for `include_usage`: no choices, only usage."""
+    return b'"choices":[]' in data.replace(b" ", b"")
