@@ -1,0 +1,100 @@
+"""Processes that end with the test that started them, and free ports for them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(
+    is_so: Callable[[], object],
+    *,
+    timeout: float,
+    what: str,
+    every: float = 0.05,
+    details: Callable[[], str] = lambda: "",
+) -> None:
+    """Return once `is_so()` holds; fail with `what` (and `details`) after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout:g} s\n{details()}".rstrip())
+        time.sleep(every)
+
+
+class Process:
+    """A command in a process group of its own, writing to `log`.
+
+    It gets a termination signal when the test run dies, however that dies.
+    """
+
+    def __init__(
+        self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, user: str | None = None
+    ) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                [str(part) for part in command],
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=user,
+                preexec_fn=_end_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._popen.poll()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, *, timeout: float = 20) -> int | None:
+        """Ask the process to end, wait, and kill what is left of its group."""
+        if self.running:
+            self._popen.send_signal(how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout)
+        self.kill()
+        return self.exit_code
+
+    def kill(self) -> None:
+        """SIGKILL for the whole group, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def log_tail(self, lines: int = 60) -> str:
+        if not self.log.exists():
+            return ""
+        text = self.log.read_text(errors="replace").splitlines()[-lines:]
+        return f"--- the end of {self.log}\n" + "\n".join(text)
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
