@@ -73,6 +73,10 @@ class Call:
         """The provider refused or was away: a row that used nothing."""
         await self._settle_durably(TokenUsage(), "error", None)
 
+    def stopped(self) -> None:
+        """Whoever asked went away before the provider answered: the prompt is billed, nobody waits."""
+        self._settle(self._estimated(0), "stopped", None, None)
+
     def forget(self) -> None:
         """No provider was asked after all: no row."""
         self._settled = True

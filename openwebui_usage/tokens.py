@@ -53,10 +53,8 @@ class TokenUsage:
 
     def merged(self, other: TokenUsage) -> TokenUsage:
         """Two reports of the *same* call: field by field the greatest, for providers repeat cumulative numbers."""
-        return TokenUsage(
-            *(max(getattr(self, name), getattr(other, name)) for name in _COUNTS),
-            estimated=self.estimated and other.estimated,
-        )
+        counts = {name: max(getattr(self, name), getattr(other, name)) for name in _COUNTS}
+        return TokenUsage(**counts, estimated=self.estimated and other.estimated)
 
     def followed_by(self, output: int) -> TokenUsage:
         """This report, and `output` more tokens that were seen after it and that nobody reported."""

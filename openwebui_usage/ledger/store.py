@@ -243,7 +243,7 @@ def _add(sums: dict[str, int], row: CallRow) -> None:
 def _increment(connection: Connection) -> Insert:
     """`total = total + n`, done by the database: two workers never overwrite each other."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(usage_total)
+    statement: sqlite.Insert = dialect.insert(usage_total)  # Both dialects spell it alike.
     return statement.on_conflict_do_update(
         index_elements=["subject", "period"],
         set_={key: usage_total.c[key] + statement.excluded[key] for key in SUMS},

@@ -1,0 +1,43 @@
+"""Who asks, and what he may see. The host answers both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from openwebui_usage.groups import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A signed-in, verified user."""
+
+    id: str
+    name: str
+    is_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageModel:
+    """A model as the page's script knows it."""
+
+    id: str
+    name: str
+    base: str | None
+    effort: str | None
+    """The default effort; None where the model takes none, or has a control of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`user` and `admin` are FastAPI dependencies that return a `Caller`, or raise 401 and 403."""
+
+    user: Callable[..., Any]
+    admin: Callable[..., Any]
+    sees: Callable[[Request, Caller], Awaitable[Callable[[Group], bool]]]
+    """Which groups a caller may know of: those that hold a model he can use; for admins all."""
+    page_models: Callable[[Request, Caller], Awaitable[list[PageModel]]]
+    """The models that a caller can use."""

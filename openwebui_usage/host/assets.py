@@ -1,0 +1,90 @@
+"""What the page loads: our script behind /static/loader.js, and the API's own documentation."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import importlib.resources
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse, Response
+
+from openwebui_usage import __version__
+
+LOADER = "/static/loader.js"
+DOCS = "/docs"
+OPENAPI = "/api/usage/openapi.json"
+
+
+def loader_route(static_folder: Path) -> APIRouter:
+    """Every version of Open WebUI loads /static/loader.js, which is empty unless an admin put something there.
+
+    This answers with the admin's file and our script behind it. `no-cache` with an ETag: a browser asks each time, and
+    is mostly told that nothing changed.
+    """
+    router = APIRouter()
+
+    @router.api_route(LOADER, methods=["GET", "HEAD"], include_in_schema=False)
+    async def loader(request: Request) -> Response:
+        try:
+            theirs = (static_folder / "loader.js").read_bytes()
+        except OSError:
+            theirs = b""
+        body = b";\n".join(part for part in (theirs.strip(), _script()) if part)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = {"Cache-Control": "no-cache", "ETag": etag}
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="text/javascript", headers=headers)
+
+    return router
+
+
+@lru_cache(maxsize=1)
+def _script() -> bytes:
+    asset = importlib.resources.files("openwebui_usage") / "web" / "usage.js"
+    return asset.read_bytes() if asset.is_file() else b""
+
+
+def docs_routes(usage: APIRouter, user: Callable[..., Any]) -> APIRouter:
+    """/docs for signed-in users, with our endpoints, from the swagger-ui that Open WebUI ships.
+
+    `user` is the dependency that turns strangers away.
+    """
+    router = APIRouter(dependencies=[Depends(user)])
+
+    @router.get(OPENAPI, include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return get_openapi(title="Open WebUI usage", version=__version__, routes=usage.routes)
+
+    @router.get(DOCS, include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(_DOCS_PAGE)
+
+    return router
+
+
+_BUNDLE = "/static/swagger-ui/swagger-ui-bundle.js"
+_OPTIONS = json.dumps({"url": OPENAPI, "dom_id": "#swagger-ui", "deepLinking": True})
+_DOCS_PAGE = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Usage API</title>
+<link rel="icon" href="/static/swagger-ui/favicon.png">
+<link rel="stylesheet" href="/static/swagger-ui/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{html.escape(_BUNDLE)}"></script>
+<script>SwaggerUIBundle({_OPTIONS})</script>
+</body>
+</html>
+"""

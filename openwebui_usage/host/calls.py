@@ -1,0 +1,348 @@
+"""The one place where a model call enters and leaves this package.
+
+Open WebUI has many ways to a model (chats, tool rounds, tasks, channels, pass-through endpoints, …) and all of them end
+in the functions listed in `POINTS`. Their names have been stable since 0.6.18. Each is wrapped where it is defined,
+and replaced in every route and module that had taken hold of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+from openwebui_usage.effort import chat_to_responses
+from openwebui_usage.host.effort import Steering, take_from_chat
+from openwebui_usage.host.models import Catalog
+from openwebui_usage.meter import Call, CallInfo, Meter
+from openwebui_usage.streams import Wire
+
+log = logging.getLogger(__name__)
+
+Undo = Callable[[], None]
+Original = Callable[..., Awaitable[Any]]
+Kind = Literal["provider", "pipe", "direct", "embeddings", "proxy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A function of the host that calls a provider."""
+
+    module: str
+    name: str
+    wire: Wire = "chat"
+    kind: Kind = "provider"
+
+
+_OPENAI = "open_webui.routers.openai"
+_OLLAMA = "open_webui.routers.ollama"
+
+POINTS = (
+    Point(_OPENAI, "generate_chat_completion"),
+    Point(_OPENAI, "responses", "responses"),
+    Point(_OPENAI, "embeddings", kind="embeddings"),
+    Point(_OPENAI, "proxy", kind="proxy"),
+    Point(_OLLAMA, "generate_chat_completion", "ollama"),
+    Point(_OLLAMA, "generate_completion", "ollama"),
+    Point(_OLLAMA, "generate_openai_chat_completion"),
+    Point(_OLLAMA, "generate_openai_completion"),
+    Point(_OLLAMA, "generate_anthropic_messages", "anthropic"),
+    Point(_OLLAMA, "generate_responses", "responses"),
+    Point(_OLLAMA, "embed", "ollama", "embeddings"),
+    Point(_OLLAMA, "embeddings", "ollama", "embeddings"),
+    Point(_OLLAMA, "generate_openai_embeddings", kind="embeddings"),
+    Point("open_webui.functions", "generate_function_chat_completion", kind="pipe"),
+    Point("open_webui.utils.chat", "generate_direct_chat_completion", kind="direct"),
+    Point("open_webui.main", "passthrough_anthropic_messages", "anthropic"),
+)
+
+_PROXIED: dict[str, tuple[Wire, Kind]] = {
+    "chat/completions": ("chat", "provider"),
+    "completions": ("chat", "provider"),
+    "responses": ("responses", "provider"),
+    "messages": ("anthropic", "provider"),
+    "embeddings": ("chat", "embeddings"),
+}
+
+_outer: ContextVar[Call | None] = ContextVar("openwebui_usage_outer_call", default=None)
+
+
+class Seam:
+    """The wrappers. They pass everything through untouched while `meter` is None (before start, after stop)."""
+
+    def __init__(self) -> None:
+        """Not metering yet."""
+        self.meter: Meter | None = None
+        self.catalog: Catalog | None = None
+        self.steering: Steering | None = None
+        self.hooked: list[str] = []
+        """What was found on this host and wrapped, for the log and the status."""
+
+    def wrap_module(self, module: ModuleType) -> list[Undo]:
+        """Wrap every point of `module`, and whatever of it the rest of the host holds already."""
+        undos: list[Undo] = []
+        for point in POINTS:
+            if point.module == module.__name__:
+                undos += self._wrap(module, point.name, functools.partial(self._metered, point))
+        if module.__name__ == _OPENAI:
+            undos += self._wrap(module, "convert_to_responses_payload", _translated)
+        return undos
+
+    def wrap_chat_endpoint(self, module: ModuleType) -> list[Undo]:
+        """Wrap `open_webui.main.chat_completion`, the one route that all chats come in by."""
+        return self._wrap(module, "chat_completion", self._chat_endpoint)
+
+    def _wrap(self, module: ModuleType, name: str, make: Callable[[Original], Original]) -> list[Undo]:
+        original = getattr(module, name, None)
+        label = f"{module.__name__.removeprefix('open_webui.')}.{name}"
+        if not callable(original):
+            log.info("This Open WebUI has no %s; left out", label)
+            return []
+        wrapper = make(original)
+        functools.update_wrapper(wrapper, original)
+        try:
+            # FastAPI reads a string annotation with the globals of the function at hand, which are ours.
+            wrapper.__signature__ = inspect.signature(original, eval_str=True)  # type: ignore[attr-defined]
+        except (NameError, TypeError, ValueError):
+            log.debug("The annotations of %s cannot be evaluated", label)
+        self.hooked.append(label)
+        return _replace_everywhere(module, original, wrapper)
+
+    def _metered(self, point: Point, original: Original) -> Original:
+        signature = inspect.signature(original)
+
+        async def metered(*args: Any, **kwargs: Any) -> Any:
+            meter = self.meter
+            if meter is None:
+                return await original(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+                info = await self._enter(point, bound.arguments)
+            except Exception:
+                log.exception("A call could not be metered; it goes on without us")
+                return await original(*args, **kwargs)
+            if info is None:
+                return await original(*args, **kwargs)
+            call = meter.open(info)
+            outer = _outer.get()
+            if outer is not None:
+                outer.inner_calls += 1
+            token = _outer.set(call)
+            try:
+                result = await original(*bound.args, **bound.kwargs)
+            except Exception as error:
+                await _safely(_refused(call, error))
+                raise
+            except BaseException:  # Cancelled while the provider was thinking: it bills the prompt.
+                call.stopped()
+                raise
+            finally:
+                _outer.reset(token)
+            return await self._leave(point, call, result)
+
+        return metered
+
+    async def _enter(self, point: Point, arguments: dict[str, Any]) -> CallInfo | None:
+        """What is to be known of a call, from the arguments that the host makes it with; they may be changed here.
+
+        None where this is no call to a model.
+        """
+        request, user, form = arguments.get("request"), arguments.get("user"), arguments.get("form_data")
+        wire, kind = point.wire, point.kind
+        if kind == "proxy":
+            found = _PROXIED.get(str(arguments.get("path", "")).strip("/"))
+            if found is None or request is None or request.method != "POST":
+                return None
+            wire, kind = found
+            form = json.loads(await request.body())
+        body = form if isinstance(form, dict) else form.model_dump(exclude_none=True) if form is not None else {}
+        if not isinstance(body.get("model"), str) or self.catalog is None:
+            return None
+        model = body["model"]
+        base = await self.catalog.base_of(model)
+        metadata = body.get("metadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        hide = False
+        if point.kind != "proxy" and kind != "embeddings" and wire in ("chat", "ollama"):
+            sent = {key: value for key, value in body.items() if key != "metadata"}
+            if request is not None and self.steering is not None and point.name != "generate_completion":
+                ids = frozenset((model, base)) if base else frozenset((model,))
+                await self.steering.apply(
+                    request, sent, ids, ollama=wire == "ollama", is_task=bool(metadata.get("task"))
+                )
+            if wire == "chat" and sent.get("stream") and kind != "direct":
+                hide = _ask_for_usage(sent) and not metadata.get("session_id")
+            arguments["form_data"] = _with_changes(form, body, sent)
+        scope = getattr(request, "scope", None) or {}
+        return CallInfo(
+            model=model,
+            called_model=base or model,
+            body=body,
+            wire=wire,
+            user_id=_attribute(user, "id"),
+            user_name=_attribute(user, "name"),
+            chat_id=_text(metadata.get("chat_id")),
+            message_id=_text(metadata.get("message_id")),
+            task=_text(metadata.get("task")),
+            path=_text(scope.get("path")),
+            unverified=kind == "direct",
+            generates=kind != "embeddings",
+            hide_usage_chunk=hide,
+        )
+
+    async def _leave(self, point: Point, call: Call, result: Any) -> Any:
+        """Settle a call by what the host's function returned: at once, or when the stream has passed."""
+        status = getattr(result, "status_code", 200)
+        chunks = getattr(result, "body_iterator", None)
+        if status >= 400:
+            await _safely(call.failed())
+        elif chunks is not None:
+            result.body_iterator = call.forward(_as_outer(call, chunks) if point.kind == "pipe" else chunks)
+        else:
+            body = getattr(result, "body", result)
+            if isinstance(body, bytes | bytearray | memoryview):
+                body = _parsed(bytes(body))
+            failed = isinstance(body, Mapping) and body.get("error") and not body.get("choices")
+            await _safely(call.failed() if failed else call.answered(body))
+        return result
+
+    def _chat_endpoint(self, original: Original) -> Original:
+        signature = inspect.signature(original)
+
+        async def chat_completion(*args: Any, **kwargs: Any) -> Any:
+            if self.meter is None:
+                return await original(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            request, form = bound.arguments.get("request"), bound.arguments.get("form_data")
+            if request is not None and isinstance(form, dict):
+                take_from_chat(request, form)
+            return await original(*bound.args, **bound.kwargs)
+
+        return chat_completion
+
+
+def _translated(original: Callable[..., Any]) -> Any:
+    """Open WebUI passes `reasoning_effort` on to the Responses API, which rejects it."""
+
+    def convert_to_responses_payload(payload: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        payload = {**payload}
+        chat_to_responses(payload)
+        return original(payload, *args, **kwargs)
+
+    return convert_to_responses_payload
+
+
+def _ask_for_usage(body: dict[str, Any]) -> bool:
+    """Ask for usage in the stream. True where nobody had asked, so that the answer must not be seen."""
+    options = body.get("stream_options")
+    options = options if isinstance(options, dict) else {}
+    if options.get("include_usage"):
+        return False
+    body["stream_options"] = {**options, "include_usage": True}
+    return True
+
+
+def _with_changes(form: Any, body: dict[str, Any], sent: dict[str, Any]) -> Any:
+    """`form` as the host passed it, a dict or a pydantic model, with what we changed."""
+    if isinstance(form, dict):
+        return {**sent, "metadata": body["metadata"]} if "metadata" in body else sent
+    changes = {key: value for key, value in sent.items() if body.get(key) != value}
+    changes |= {key: None for key in body if key not in sent and key != "metadata"}
+    return form.model_copy(update=changes) if changes else form
+
+
+async def _as_outer(call: Call, chunks: Any) -> Any:
+    """Run a pipe's stream so that provider calls inside it know on whose behalf they are made.
+
+    The pipe runs while its stream is read, long after our wrapper returned, in the context of whoever reads.
+    """
+    while True:
+        token = _outer.set(call)
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        finally:
+            _outer.reset(token)
+        yield chunk
+
+
+async def _refused(call: Call, error: Exception) -> None:
+    """A call that raised: it has a row where a provider was asked, none where the host refused it before."""
+    status = getattr(error, "status_code", 500)
+    if status in (401, 403, 404) or (status == 400 and type(error).__name__ == "HTTPException"):
+        call.forget()
+    else:
+        await call.failed()
+
+
+async def _safely(settling: Awaitable[None]) -> None:
+    """A fault of ours never becomes a fault of the host's."""
+    try:
+        await settling
+    except Exception:
+        log.exception("A call could not be settled")
+
+
+def _replace_everywhere(module: ModuleType, original: Any, wrapper: Any) -> list[Undo]:
+    """Put `wrapper` wherever the host holds `original`: module globals, routes, `app.state`."""
+    undos: list[Undo] = []
+    for holder in [module, *_host_modules(module)]:
+        for name, value in list(vars(holder).items()):
+            if value is original:
+                setattr(holder, name, wrapper)
+                undos.append(functools.partial(setattr, holder, name, original))
+    for routes in _routes_of(module):
+        for route in routes:
+            dependant = getattr(route, "dependant", None)
+            if getattr(route, "endpoint", None) is original and dependant is not None:
+                route.endpoint = dependant.call = wrapper
+                undos.append(functools.partial(_set_endpoint, route, original))
+    state = getattr(getattr(module, "app", None), "state", None)
+    if getattr(state, "CHAT_COMPLETION_HANDLER", None) is original:
+        state.CHAT_COMPLETION_HANDLER = wrapper  # type: ignore[union-attr]
+        undos.append(functools.partial(setattr, state, "CHAT_COMPLETION_HANDLER", original))
+    return undos
+
+
+def _set_endpoint(route: Any, endpoint: Any) -> None:
+    route.endpoint = route.dependant.call = endpoint
+
+
+def _host_modules(own: ModuleType) -> Iterable[ModuleType]:
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("open_webui.") and module is not own and isinstance(module, ModuleType)
+    ]
+
+
+def _routes_of(module: ModuleType) -> Iterable[list[Any]]:
+    """The routes of a router module, and of the application if it took them over already."""
+    main = sys.modules.get("open_webui.main")
+    owners = [getattr(module, "router", None), getattr(getattr(main, "app", None), "router", None)]
+    return [routes for owner in owners if isinstance(routes := getattr(owner, "routes", None), list)]
+
+
+def _attribute(user: Any, name: str) -> str | None:
+    value = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+    return _text(value)
+
+
+def _text(value: Any) -> str | None:
+    # PostgreSQL takes no NUL in a text.
+    return value.replace("\x00", "")[:1000] if isinstance(value, str) and value else None
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -1,0 +1,29 @@
+"""Open WebUI's own engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from openwebui_usage.settings import Settings
+
+
+def host_engine() -> tuple[Engine, str | None]:
+    """The synchronous engine, which every version has and which knows SSL, cipher and cloud logins; and the schema."""
+    from open_webui.internal.db import engine
+
+    try:
+        from open_webui.env import DATABASE_SCHEMA
+    except ImportError:
+        return engine, None
+    return engine, DATABASE_SCHEMA or None
+
+
+def spool_folder(settings: Settings) -> Path:
+    """Where rows wait while the database is away."""
+    if settings.spool_dir is not None:
+        return settings.spool_dir
+    from open_webui.env import DATA_DIR
+
+    return Path(DATA_DIR) / "usage-spool"

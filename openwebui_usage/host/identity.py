@@ -1,0 +1,49 @@
+"""Open WebUI's login, as the API wants it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+
+from openwebui_usage.api.access import Access, Caller, PageModel
+from openwebui_usage.api.routes import seeing
+from openwebui_usage.groups import Group
+from openwebui_usage.host.effort import EffortValves
+from openwebui_usage.host.models import Catalog, ids_of
+
+
+def host_access(catalog: Catalog, valves: EffortValves) -> Access:
+    """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes."""
+    from open_webui.utils.auth import get_verified_user
+
+    async def user(request: Request, host_user: Annotated[Any, Depends(get_verified_user)]) -> Caller:
+        request.state.openwebui_usage_user = host_user
+        return Caller(id=host_user.id, name=host_user.name, is_admin=host_user.role == "admin")
+
+    async def admin(caller: Annotated[Caller, Depends(user)]) -> Caller:
+        # Open WebUI's get_admin_user answers 401 to somebody who is signed in.
+        if not caller.is_admin:
+            raise HTTPException(403, "Only admins may do this.")
+        return caller
+
+    async def sees(request: Request, caller: Caller) -> Callable[[Group], bool]:
+        if caller.is_admin:
+            return lambda group: True
+        return seeing(ids_of(await catalog.visible_to(request.state.openwebui_usage_user, request)))
+
+    async def page_models(request: Request, caller: Caller) -> list[PageModel]:
+        rules = await valves.rules()
+        models = await catalog.visible_to(request.state.openwebui_usage_user, request)
+        found = []
+        for model in models:
+            steered = (
+                rules is not None
+                and rules.reasons(model.ids)
+                and not model.own_controls
+                and not await catalog.has_own_effort(model.id)
+            )
+            effort = rules.default_effort if rules is not None and steered else None
+            found.append(PageModel(model.id, model.name, model.base, effort))
+        return found
+
+    return Access(user=user, admin=admin, sees=sees, page_models=page_models)

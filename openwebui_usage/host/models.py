@@ -1,0 +1,127 @@
+"""What Open WebUI knows of its models: base model, name, own effort, and who may use them."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+
+from openwebui_usage.effort import is_explicit
+
+T = TypeVar("T")
+REMEMBER_SECONDS = 5.0
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of the host."""
+
+    id: str
+    name: str
+    base: str | None
+    own_controls: bool
+    """The admin gave it model controls."""
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids by which groups and effort rules know it."""
+        return frozenset((self.id, self.base)) if self.base else frozenset((self.id,))
+
+
+class Memo:
+    """Remembers answers for a few seconds: nothing of the host's database is asked on the path of every call."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._answers: dict[Any, tuple[float, Any]] = {}
+
+    async def get(self, key: Any, ask: Callable[[], Any], seconds: float = REMEMBER_SECONDS) -> Any:
+        """The answer to `key`, from memory or by `ask`, a function that is sync in old and async in new hosts."""
+        now = time.monotonic()
+        known = self._answers.get(key)
+        if known is not None and known[0] > now:
+            return known[1]
+        answer = await settled(ask())
+        if len(self._answers) >= _MOST_REMEMBERED:
+            self._answers.clear()
+        self._answers[key] = (now + seconds, answer)
+        return answer
+
+
+async def settled(value: Any) -> Any:
+    """`value`, awaited where it has to be: the host's model methods became async in 0.9."""
+    return await value if inspect.isawaitable(value) else value
+
+
+class Catalog:
+    """The models of one host application."""
+
+    def __init__(self, app: FastAPI) -> None:
+        """`app.state.MODELS` is filled by the host, by and by."""
+        self._app = app
+        self._memo = Memo()
+
+    async def base_of(self, model_id: str) -> str | None:
+        """The base model of a workspace model; None for all others."""
+        base: str | None = await self._memo.get(("base", model_id), lambda: _base(self._all().get(model_id)))
+        return base
+
+    async def has_own_effort(self, model_id: str) -> bool:
+        """Whether the model's own parameters say how hard it thinks."""
+        from open_webui.models.models import Models
+
+        def ask() -> Any:
+            return Models.get_all_models()
+
+        async def explicit() -> frozenset[str]:
+            rows = await settled(ask())
+            return frozenset(row.id for row in rows if is_explicit(_params(row)))
+
+        own: frozenset[str] = await self._memo.get("own effort", explicit)
+        return model_id in own
+
+    async def visible_to(self, user: Any, request: Request | None = None) -> list[Model]:
+        """The models that `user` (the host's user) can use."""
+
+        async def ask() -> list[Model]:
+            from open_webui.utils.models import get_all_models, get_filtered_models
+
+            models = list(self._all().values())
+            if not models and request is not None:
+                await settled(get_all_models(request, user=user))
+                models = list(self._all().values())
+            return [_model(model) for model in await settled(get_filtered_models(models, user))]
+
+        visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
+        return visible
+
+    def _all(self) -> Any:
+        return getattr(self._app.state, "MODELS", None) or {}
+
+
+def _base(model: dict[str, Any] | None) -> str | None:
+    base = ((model or {}).get("info") or {}).get("base_model_id")
+    return base if isinstance(base, str) and base else None
+
+
+def _model(model: dict[str, Any]) -> Model:
+    params = (model.get("info") or {}).get("params")
+    controls = isinstance(params, dict) and bool(params.get("model_controls"))
+    return Model(model["id"], str(model.get("name") or model["id"]), _base(model), controls)
+
+
+def _params(row: Any) -> dict[str, Any]:
+    params = getattr(row, "params", None)
+    dump = getattr(params, "model_dump", None)
+    values = dump() if dump else params
+    return values if isinstance(values, dict) else {}
+
+
+def ids_of(models: Iterable[Model]) -> list[frozenset[str]]:
+    """The ids of each."""
+    return [model.ids for model in models]

@@ -1,0 +1,189 @@
+"""`mount` and `unmount`: everything that ties the plugin to one Open WebUI application, and its undoing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute, Mount
+
+from openwebui_usage import __version__
+from openwebui_usage.api import usage_router
+from openwebui_usage.host.assets import docs_routes, loader_route
+from openwebui_usage.host.autoload import TARGETS
+from openwebui_usage.host.calls import Seam, Undo
+from openwebui_usage.host.database import host_engine, spool_folder
+from openwebui_usage.host.effort import EffortValves, Steering
+from openwebui_usage.host.functions import install_functions
+from openwebui_usage.host.identity import host_access
+from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.sockets import Publisher
+from openwebui_usage.ledger import Store, Writer
+from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.meter import Meter
+from openwebui_usage.settings import get_settings
+
+log = logging.getLogger("openwebui_usage")
+
+_MARK = "openwebui_usage"
+
+_seam = Seam()
+_undos: list[Undo] = []
+_wrapped: set[str] = set()
+
+
+def on_import(module: ModuleType) -> None:
+    """A module of Open WebUI was just executed: wrap it before anybody binds its names."""
+    _wrap(module)
+    if module.__name__ == "open_webui.main":
+        mount(module.app)
+
+
+def mount(app: FastAPI) -> None:
+    """Tie the plugin to `app`. A second call does nothing. What the host does not have is logged and left out."""
+    if getattr(app.state, _MARK, None) is not None:
+        return
+    for name in sorted(TARGETS):
+        if name in sys.modules:
+            _wrap(sys.modules[name])
+    plugin = Plugin(app, _seam)
+    setattr(app.state, _MARK, plugin)
+    plugin.attach()
+    log.info("openwebui-usage %s is mounted: %s", __version__, ", ".join(_seam.hooked))
+
+
+def unmount(app: FastAPI) -> None:
+    """Untie everything, backwards. The plugin must have been stopped, or never started."""
+    plugin = getattr(app.state, _MARK, None)
+    if plugin is None:
+        return
+    plugin.detach()
+    delattr(app.state, _MARK)
+    while _undos:
+        _undos.pop()()
+    _wrapped.clear()
+    _seam.hooked.clear()
+
+
+def _wrap(module: ModuleType) -> None:
+    if module.__name__ in _wrapped:
+        return
+    _wrapped.add(module.__name__)
+    _undos.extend(_seam.wrap_module(module))
+    if module.__name__ == "open_webui.main":
+        _undos.extend(_seam.wrap_chat_endpoint(module))
+
+
+class Plugin:
+    """One application's plugin.
+
+    Attaching touches no database, thread or socket: the parent of several workers imports the application too, and
+    never serves. All of that lives between `start` and `stop`.
+    """
+
+    def __init__(self, app: FastAPI, seam: Seam) -> None:
+        """Attach it, then start it on the event loop."""
+        self._app = app
+        self._seam = seam
+        self._undos: list[Undo] = []
+        self._settings = get_settings()
+        self._catalog = Catalog(app)
+        self._valves = EffortValves()
+        engine, schema = host_engine()
+        self._store = Store(engine, schema)
+        self._publisher = Publisher(self._store, self._catalog)
+        self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._publisher.changed)
+
+    def attach(self) -> None:
+        """Add the routes and the lifespan."""
+        self._step("the API", self._add_routes)
+        self._step("the start", self._wrap_lifespan)
+
+    def detach(self) -> None:
+        """Take away what `attach` added."""
+        while self._undos:
+            self._undos.pop()()
+
+    async def start(self) -> None:
+        """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
+        try:
+            await asyncio.to_thread(self._writer.start)
+            self._seam.catalog = self._catalog
+            self._seam.steering = Steering(self._catalog, self._valves)
+            self._seam.meter = Meter(self._writer)
+        except Exception:
+            log.exception("The ledger could not be opened; nothing is counted")
+        try:
+            self._publisher.start()
+            await install_functions()
+        except Exception:
+            log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")
+
+    async def stop(self) -> None:
+        """Stop to meter, and write what is queued."""
+        self._seam.meter = None
+        await self._publisher.stop()
+        await asyncio.to_thread(self._writer.stop)
+
+    def _step(self, what: str, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Exception:
+            log.exception("This Open WebUI is not as expected: %s is left out", what)
+
+    def _add_routes(self) -> None:
+        access = host_access(self._catalog, self._valves)
+        usage = usage_router(self._store, access, self._settings.counting, self._publisher.changed)
+        routers = [usage, loader_route(_static_folder())]
+        if self._app.openapi_url is None:
+            routers.append(docs_routes(usage, access.user))
+        for router in routers:
+            self._splice(router)
+
+    def _splice(self, router: APIRouter) -> None:
+        """Put routes before the host's static files and page: whatever comes after those is never reached."""
+        routes = self._app.router.routes
+        before = len(routes)
+        self._app.include_router(router)
+        added = routes[before:]
+        del routes[before:]
+        place = next((i for i, route in enumerate(routes) if _is_catch_all(route)), len(routes))
+        routes[place:place] = added
+
+        def undo() -> None:
+            routes[:] = [route for route in routes if route not in added]
+
+        self._undos.append(undo)
+
+    def _wrap_lifespan(self) -> None:
+        router = self._app.router
+        inner = router.lifespan_context
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app: Any) -> AsyncIterator[Any]:
+            async with inner(app) as state:
+                await self.start()
+                try:
+                    yield state
+                finally:
+                    await self.stop()
+
+        router.lifespan_context = lifespan
+        self._undos.append(lambda: setattr(router, "lifespan_context", inner))
+
+
+def _is_catch_all(route: BaseRoute) -> bool:
+    return isinstance(route, Mount) and route.path in ("/static", "")
+
+
+def _static_folder() -> Path:
+    from open_webui.config import STATIC_DIR
+
+    return Path(STATIC_DIR)
