@@ -1,0 +1,71 @@
+"""`openwebui-usage …`: the command line. Each command imports what it needs itself, so that `--help` stays quick."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="openwebui-usage",
+    help="Meters, limits and steers every model call of an Open WebUI.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+
+@app.command()
+def version() -> None:
+    """Print the version of this package, and of the Open WebUI beside it."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    from openwebui_usage import __version__
+
+    typer.echo(f"openwebui-usage {__version__}")
+    try:
+        typer.echo(f"open-webui {installed('open-webui')}")
+    except PackageNotFoundError:
+        typer.echo("open-webui is not installed here")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Port = 8081,
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="Run the demo provider; default: where no provider is configured."),
+    ] = None,
+) -> None:
+    """Start Open WebUI, with a demo provider where none is configured."""
+    from openwebui_usage import launch
+
+    try:
+        launch.serve(host, port, demo)
+    except launch.CannotStart as reason:
+        typer.echo(str(reason), err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def demo(port: Port = 8082) -> None:
+    """Run the demo provider alone, on loopback."""
+    import socket
+
+    import uvicorn
+
+    from openwebui_usage.demo.server import create_app
+
+    try:
+        listening = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        typer.echo(f"Cannot listen on 127.0.0.1:{port} ({error.strerror}): choose another --port.", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"The demo provider answers on http://127.0.0.1:{port}/v1; Ctrl-C stops it.")
+    uvicorn.Server(uvicorn.Config(create_app(), log_level="warning")).run([listening])
+
+
+if __name__ == "__main__":
+    app()
