@@ -93,39 +93,42 @@ class Call:
         outcome: Outcome = "stopped"
         try:
             async for chunk in chunks:
-                data = chunk if isinstance(chunk, bytes) else bytes(chunk, "utf-8")
-                if feed(data):
+                if feed(chunk if isinstance(chunk, bytes) else chunk.encode()):
                     if reader.ended:
-                        await self._settle_durably(*self._read(reader), reader=reader)
-                    elif hide and _is_only_usage(data):
+                        await self._stream_ended(reader, "done")
+                    elif hide and _is_only_usage(chunk):
                         swallow_blank = True
                         continue
                 elif swallow_blank:
                     swallow_blank = False
-                    if not data.strip():
+                    if not chunk.strip():
                         continue
                 yield chunk
             outcome = "done"
-            reader.finish()
         except Exception:
             outcome = "error"
             raise
         finally:
-            if not self._settled:
-                usage, _, raw = self._read(reader)
-                if outcome == "stopped":  # No await: whoever stopped us does not wait.
-                    self._settle(usage, outcome, raw, reader)
-                else:
-                    await self._settle_durably(usage, outcome, raw, reader=reader)
+            reader.finish()
+            if outcome == "stopped":  # No await: whoever stopped us does not wait.
+                self._stream_stopped(reader)
+            else:
+                await self._stream_ended(reader, outcome)
             close = getattr(chunks, "aclose", None)
             if outcome != "done" and close is not None:
                 await close()
 
-    def _read(self, reader: StreamReader) -> tuple[TokenUsage, Outcome, dict[str, Any] | None]:
+    async def _stream_ended(self, reader: StreamReader, outcome: Outcome) -> None:
+        if not self._settled:
+            await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
+
+    def _stream_stopped(self, reader: StreamReader) -> None:
+        if not self._settled:
+            self._settle(self._streamed(reader), "stopped", reader.raw_usage, reader)
+
+    def _streamed(self, reader: StreamReader) -> TokenUsage:
         usage = reader.usage()
-        if usage is None:
-            usage = self._estimated(reader.unreported_tokens())
-        return usage, "done", reader.raw_usage
+        return self._estimated(reader.unreported_tokens()) if usage is None else usage
 
     def _estimated(self, output: int) -> TokenUsage:
         output = output if self.info.generates else 0
@@ -193,6 +196,7 @@ class Meter:
         return Call(info, self._writer)
 
 
-def _is_only_usage(data: bytes) -> bool:
+def _is_only_usage(chunk: Chunk) -> bool:
     """Whether this is the chunk that OpenAI sends for `include_usage`: no choices, only usage."""
+    data = chunk if isinstance(chunk, bytes) else chunk.encode()
     return b'"choices":[]' in data.replace(b" ", b"")

@@ -77,7 +77,10 @@ class StreamReader:
         self.visible_at: float | None = None
 
     def feed(self, chunk: bytes) -> bool:
-        """Look at a chunk. True where it carries a usage report or the end, so that it deserves a closer look."""
+        """Look at a chunk. True where it carries a usage report or the end, so that it deserves a closer look.
+
+        Never raises on anything that a provider may send.
+        """
         if self._line or not chunk.endswith(b"\n"):
             chunk = self._whole_lines(chunk)
             if not chunk:

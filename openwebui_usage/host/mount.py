@@ -56,7 +56,6 @@ def mount(app: FastAPI) -> None:
     plugin = Plugin(app, _seam)
     setattr(app.state, _MARK, plugin)
     plugin.attach()
-    log.info("openwebui-usage %s is mounted: %s", __version__, ", ".join(_seam.hooked))
 
 
 def unmount(app: FastAPI) -> None:
@@ -118,6 +117,7 @@ class Plugin:
             self._seam.catalog = self._catalog
             self._seam.steering = Steering(self._catalog, self._valves)
             self._seam.meter = Meter(self._writer)
+            log.info("openwebui-usage %s counts the calls of: %s", __version__, ", ".join(self._seam.hooked))
         except Exception:
             log.exception("The ledger could not be opened; nothing is counted")
         try:
