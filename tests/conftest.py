@@ -1,0 +1,248 @@
+"""Fixtures: a stand-in provider, real Open WebUI processes, databases, a browser; each starts when it is asked for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support import browser as chromium
+from tests.support.browser import Tab
+from tests.support.clients import Client
+from tests.support.host import ROOT, HostEnvironment, build_wheel
+from tests.support.openwebui import OpenWebUI
+from tests.support.provider import Provider
+from tests.support.services import Postgres, Redis
+
+ARTEFACTS = ROOT / "tests" / "artefacts"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """What a run leaves behind: screenshots here, logs of all processes in `logs`."""
+    (ARTEFACTS / "logs").mkdir(parents=True, exist_ok=True)
+    return ARTEFACTS
+
+
+@pytest.fixture(scope="session")
+def new_log(artefacts: Path) -> Callable[[str], Path]:
+    """An empty log file for one process."""
+
+    def make(name: str) -> Path:
+        path = artefacts / "logs" / f"{next(_numbers):03d}-{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.log"
+        path.unlink(missing_ok=True)
+        return path
+
+    return make
+
+
+# --- environments
+
+
+@pytest.fixture(scope="session")
+def bare_host() -> HostEnvironment:
+    """Open WebUI without the plugin. Never changed."""
+    return HostEnvironment.cached()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plugin, built from the work tree."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def new_host(
+    bare_host: HostEnvironment, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., HostEnvironment]:
+    """`new_host(plugin=True)`: an environment of one's own, to install into and uninstall from."""
+
+    def make(*, plugin: bool = True) -> HostEnvironment:
+        host = bare_host.overlay(tmp_path_factory.mktemp("host") / "env")
+        if plugin:
+            host.install(wheel)
+        return host
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def host(new_host: Callable[..., HostEnvironment]) -> HostEnvironment:
+    """Open WebUI with the plugin installed, shared by all tests: leave it as it is."""
+    return new_host(plugin=True)
+
+
+@pytest.fixture(scope="session")
+def host_python(host: HostEnvironment) -> Path:
+    """The interpreter of `host`."""
+    return host.python
+
+
+# --- the provider
+
+
+@pytest.fixture(scope="session")
+def provider_process(new_log: Callable[[str], Path]) -> Iterator[Provider]:
+    provider = Provider(new_log("provider"))
+    try:
+        provider.wait()
+        yield provider
+    finally:
+        provider.stop()
+
+
+@pytest.fixture
+def provider(provider_process: Provider) -> Provider:
+    """The stand-in provider, with all models as they are by default and an empty book."""
+    provider_process.reset()
+    return provider_process
+
+
+# --- Open WebUI
+
+
+@pytest.fixture(scope="session")
+def new_openwebui(
+    request: pytest.FixtureRequest,
+    provider_process: Provider,
+    new_log: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., OpenWebUI]:
+    """A deployment, not yet started; see `start_openwebui`. Whoever starts it stops it."""
+
+    def make(*, plugin: bool = True, host: HostEnvironment | None = None, **options: Any) -> OpenWebUI:
+        directory = tmp_path_factory.mktemp("openwebui")
+        if host is None:
+            host = request.getfixturevalue("host" if plugin else "bare_host")
+        log = new_log("openwebui" if plugin else "openwebui-bare")
+        return OpenWebUI(host, directory, provider_url=provider_process.url, log=log, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def openwebui_process(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
+    yield from _running(new_openwebui())
+
+
+@pytest.fixture
+def openwebui(openwebui_process: OpenWebUI, provider: Provider) -> OpenWebUI:
+    """Open WebUI with the plugin, one worker, on SQLite; shared by all tests, so don't stop or reconfigure it."""
+    return openwebui_process
+
+
+@pytest.fixture
+def start_openwebui(new_openwebui: Callable[..., OpenWebUI], provider: Provider) -> Iterator[Callable[..., OpenWebUI]]:
+    """`start_openwebui(plugin=True, workers=1, database_url=None, redis_url=None, env=None, host=None)`: one's own.
+
+    It has a data directory of its own and ends with the test.
+    """
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> OpenWebUI:
+            server = new_openwebui(**options)
+            stack.callback(server.stop)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def bare_openwebui_process(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
+    yield from _running(new_openwebui(plugin=False))
+
+
+@pytest.fixture
+def bare_openwebui(bare_openwebui_process: OpenWebUI, provider: Provider) -> OpenWebUI:
+    """Open WebUI without the plugin, shared by all tests."""
+    return bare_openwebui_process
+
+
+@pytest.fixture
+def admin(openwebui: OpenWebUI) -> Client:
+    """The administrator of `openwebui`, signed in."""
+    return openwebui.admin
+
+
+@pytest.fixture
+def user(admin: Client) -> Iterator[Client]:
+    """A new, ordinary user of `openwebui`, signed in."""
+    client = admin.add_user()
+    yield client
+    client.close()
+
+
+def _running(server: OpenWebUI) -> Iterator[OpenWebUI]:
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+# --- databases
+
+
+@pytest.fixture(scope="session")
+def postgres(new_log: Callable[[str], Path]) -> Iterator[Postgres]:
+    """A private PostgreSQL; `postgres.new_database()` gives the URL of an empty database."""
+    server = Postgres(new_log("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_process(new_log: Callable[[str], Path]) -> Iterator[Redis]:
+    server = Redis(new_log("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis(redis_process: Redis) -> Redis:
+    """A private, empty Redis at `redis.url`."""
+    redis_process.clear()
+    return redis_process
+
+
+# --- the browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless."""
+    with sync_playwright() as playwright:
+        launched = chromium.launch(playwright)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_tab(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Tab]]:
+    """`open_tab(client, path="/", dark=False)`: the page of a signed-in user. A failing test leaves a screenshot."""
+    with ExitStack() as stack:
+        tabs: list[Tab] = []
+
+        def open_(client: Client, path: str = "/", *, dark: bool = False) -> Tab:
+            tab = stack.enter_context(chromium.tab(browser, client, artefacts, dark=dark))
+            tabs.append(tab)
+            return tab.open(path)
+
+        yield open_
+        if getattr(request.node, "failed", False):
+            for number, tab in enumerate(tabs):
+                tab.screenshot(f"failed-{request.node.name}-{number}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield
+    if report.when == "call" and report.failed:
+        item.failed = True  # type: ignore[attr-defined]
+    return report

@@ -1,0 +1,86 @@
+"""Environments with Open WebUI: one cached and never changed, and thin ones on top of it with the plugin in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST_VARIABLE = "OPENWEBUI_USAGE_TEST_HOST"
+
+
+class HostEnvironment:
+    """A Python environment in which `open-webui` is installed."""
+
+    def __init__(self, prefix: Path) -> None:
+        self.prefix = prefix
+        self.python = prefix / "bin" / "python"
+        self.command = prefix / "bin" / "open-webui"
+
+    @classmethod
+    def cached(cls) -> HostEnvironment:
+        """The one that tests/run prepares. Bare Open WebUI; nobody writes to it."""
+        given = os.environ.get(HOST_VARIABLE)
+        if not given:
+            raise RuntimeError(f"{HOST_VARIABLE} is not set: start the tests with tests/run")
+        return cls(Path(given))
+
+    @property
+    def site_packages(self) -> Path:
+        return next(self.prefix.glob("lib/python3.*/site-packages"))
+
+    def overlay(self, prefix: Path) -> HostEnvironment:
+        """A new environment that sees everything of this one, yet has a site-packages of its own to install into.
+
+        Made in a second, where a copy would take gigabytes. pip sees what lies below as installed.
+        """
+        _run(self.python, "-m", "venv", "--without-pip", prefix)
+        environment = HostEnvironment(prefix)
+        below = environment.site_packages / "_open_webui_below.pth"
+        below.write_text(f"import site; site.addsitedir({str(self.site_packages)!r})\n")
+        lines = self.command.read_text().splitlines(keepends=True)
+        environment.command.write_text("".join([f"#!{environment.python}\n", *lines[1:]]))
+        environment.command.chmod(0o755)
+        # pip is below as well: give it a command, as a person would use it.
+        pip = environment.prefix / "bin" / "pip"
+        pip.write_text(f'#!/bin/sh\nexec "{environment.python}" -m pip "$@"\n')
+        pip.chmod(0o755)
+        return environment
+
+    def pip(self, *arguments: str | Path) -> str:
+        """Run pip in this environment; returns what it printed."""
+        return _run(self.python, "-m", "pip", "--no-input", *arguments)
+
+    def install(self, wheel: Path) -> None:
+        """Install a wheel the plain way: with dependencies, if any are missing."""
+        self.pip("install", "--quiet", wheel)
+
+
+def build_wheel(directory: Path, root: Path = ROOT) -> Path:
+    """The plugin as it stands in the work tree, as a wheel in `directory`. Needs no network: hatchling is at hand."""
+    source = directory / "source"
+    # hatchling reads .gitignore; a copy without node_modules keeps it quick, and steady while files are edited.
+    ignored = shutil.ignore_patterns(".git", "node_modules", "artefacts", "__pycache__", ".*_cache")
+    shutil.copytree(root, source, ignore=ignored)
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", directory, cwd=source)
+    shutil.rmtree(source)
+    return next(directory.glob("openwebui_usage-*.whl"))
+
+
+def _run(*command: str | Path, cwd: Path | None = None) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
