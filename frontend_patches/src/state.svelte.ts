@@ -14,7 +14,7 @@ export class UsageState {
   models: Models = $state.raw(new Map());
   /** Ids of the models that the chat on screen will use. */
   selected: readonly string[] = $state.raw([]);
-  language: string = $state('');
+  language: string = $state.raw('');
   #chosen: ReadonlyMap<string, Effort> = $state.raw(new Map());
   readonly #storage: Storage;
 

@@ -12,6 +12,9 @@ import { adoptStyles } from './styles';
 /** Remembers a server without groups, so that no room is kept above the input for lines that never come. */
 const NO_GROUPS_KEY = 'openwebuiUsageNoGroups';
 
+/** So long, in milliseconds, may the selector show what is no model: while the page loads it is "Select a model". */
+const DOUBT = 3000;
+
 function host(part: string): HTMLElement {
   const element = document.createElement('div');
   element.dataset['usagePart'] = part;
@@ -27,6 +30,7 @@ export class Page {
   readonly #effort = host('effort');
   readonly #observer = new MutationObserver(() => this.#changed());
   readonly #strangers = new Set<string>();
+  #doubt: ReturnType<typeof setTimeout> | undefined;
   #rows = 0;
   #frame = 0;
 
@@ -103,12 +107,16 @@ export class Page {
   #select(): void {
     const selected = selectedModels(this.#state.models);
     if (selected.join('\n') !== this.#state.selected.join('\n')) this.#state.selected = selected;
-    // A model that has come since: ask for the models again, once for each name.
-    const stranger = selected.length ? undefined : shownNames().find((name) => !this.#strangers.has(name));
-    if (stranger) {
-      this.#strangers.add(stranger);
-      void this.#live.reload();
-    }
+    clearTimeout(this.#doubt);
+    if (!selected.length) this.#doubt = setTimeout(() => this.#ask(), DOUBT);
+  }
+
+  /** A model that has come since: asks for the models again, once for each name. */
+  #ask(): void {
+    const stranger = shownNames().find((name) => !this.#strangers.has(name));
+    if (!stranger) return;
+    this.#strangers.add(stranger);
+    void this.#live.reload();
   }
 
   #placeCounter(box: HTMLElement): void {

@@ -23,11 +23,15 @@ export function placeAbove(host: HTMLElement, box: HTMLElement, rows: number): v
   host.style.marginBottom = rows ? '' : `-${parseFloat(gap) || 0}px`;
 }
 
-/** Makes room for `rows` lines where that does not move the box: below a conversation, not in the middle of a new chat. */
+/** How many lines fit between the box and the heading of a new chat. */
+const FREE = 2;
+
+/** Makes room for `rows` lines; where that moves the box, as in the middle of a new chat, only for what fits nowhere else. */
 export function reserve(host: HTMLElement, box: HTMLElement, rows: number): void {
   const top = box.getBoundingClientRect().top;
   host.style.height = `${rows}rem`;
-  if (Math.abs(box.getBoundingClientRect().top - top) > 0.5) host.style.height = '1rem';
+  if (Math.abs(box.getBoundingClientRect().top - top) > 0.5)
+    host.style.height = `${Math.max(1, rows - FREE)}rem`;
 }
 
 /** Puts `host` left of the Web Search button, which is right of the integrations menu. False where there is no such place. */

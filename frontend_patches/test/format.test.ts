@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { usageText } from '../src/format';
+
+const usage = { in: 1234, out: 5678, total: 6912 };
+
+test('reads as documented', () => {
+  expect(usageText({ models: [], limit: 10_000_000, usage }, 'en-US')).toBe(
+    '1,234 IN · 5,678 OUT · 6,912 TOTAL / 10,000,000',
+  );
+});
+
+test('shows no limit where there is none, and a limit of zero', () => {
+  expect(usageText({ models: [], limit: null, usage }, 'en-US')).toBe('1,234 IN · 5,678 OUT · 6,912 TOTAL');
+  expect(usageText({ models: [], limit: 0, usage }, 'en-US')).toBe('1,234 IN · 5,678 OUT · 6,912 TOTAL / 0');
+});
+
+test.each([
+  ['de-DE', '1.234 IN'],
+  ['', `${(1234).toLocaleString()} IN`],
+  ['not a language', `${(1234).toLocaleString()} IN`],
+])('writes digits as the page does: %s', (language, start) => {
+  expect(usageText({ models: [], limit: null, usage }, language)).toContain(start);
+});
