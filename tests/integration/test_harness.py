@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.clients import text
+from tests.support.host import HostEnvironment
 from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Call, Provider
 from tests.support.services import Postgres, Redis
@@ -98,6 +100,21 @@ class TestTheStandIn:
     def test_refuses_a_behaviour_that_it_does_not_know(self, provider: Provider) -> None:
         with pytest.raises(ValueError, match="no such behaviour: chunk"):
             provider.behave("gpt-4o-mini", chunk=3)
+
+
+class TestTheEnvironments:
+    def test_what_is_installed_on_top_leaves_open_webui_alone(
+        self, new_host: Callable[..., HostEnvironment], bare_host: HostEnvironment, wheel: Path
+    ) -> None:
+        host = new_host(plugin=False)
+        assert "open-webui" in host.packages()
+        [installed] = [line for line in host.pip("install", wheel).splitlines() if line.startswith("Successfully")]
+        assert installed.split()[2].startswith("openwebui-usage-")
+        assert len(installed.split()) == 3, "no dependency moves"
+        assert "openwebui-usage" in host.packages()
+        assert "openwebui-usage" not in bare_host.packages()
+        host.pip("uninstall", "--yes", "openwebui-usage")
+        assert host.packages() == bare_host.packages()
 
 
 class TestBareOpenWebUI:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +55,10 @@ class HostEnvironment:
         """Run pip in this environment; returns what it printed."""
         return _run(self.python, "-m", "pip", "--no-input", *arguments)
 
+    def packages(self) -> dict[str, str]:
+        """What is installed: versions by name."""
+        return {package["name"]: package["version"] for package in json.loads(self.pip("list", "--format=json"))}
+
     def install(self, wheel: Path) -> None:
         """Install a wheel the plain way: with dependencies, if any are missing."""
         self.pip("install", "--quiet", wheel)
@@ -78,9 +83,8 @@ def _run(*command: str | Path, cwd: Path | None = None) -> str:
         env=environment,
         text=True,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}")
+        raise RuntimeError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return done.stdout
