@@ -10,6 +10,12 @@ from typing import Literal
 
 Counting = Literal["documented", "billed"]
 """How a group's OUT is made: as documented (completion + reasoning tokens as reported), or as billed."""
+PeriodKind = Literal["total", "day", "week", "month"]
+"""How long a limit lasts before it begins anew; `total` never does."""
+Action = Literal["block", "warn"]
+"""What happens at the limit: the next call is refused, or only shown."""
+DEFAULT_SOFT_LIMITS = (80, 95)
+"""Percent of a limit at which somebody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,10 @@ class Group:
     models: tuple[str, ...]
     limit: int | None = None
     counting: Counting = "documented"
+    period: PeriodKind = "total"
+    timezone: str = "UTC"
+    action: Action = "block"
+    soft_limits: tuple[int, ...] = DEFAULT_SOFT_LIMITS
 
     def holds(self, model_ids: Iterable[str]) -> bool:
         """Whether any of `model_ids` (a model's own id, its base model's id) is in this group."""
@@ -53,10 +63,11 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class GroupUsage:
-    """A group together with what its models used."""
+    """A group together with what its models used, in its current period and ever."""
 
     group: Group
     sums: Sums = field(default_factory=Sums)
+    ever: Sums = field(default_factory=Sums)
 
 
 def matches(pattern: str, model_id: str) -> bool:

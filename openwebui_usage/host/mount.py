@@ -98,7 +98,9 @@ class Plugin:
         engine, schema = host_engine()
         self._store = Store(engine, schema)
         self._publisher = Publisher(self._store, self._catalog)
-        self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._publisher.changed)
+        self._writer = Writer(
+            self._store, Spool(spool_folder(self._settings)), lambda done: self._publisher.changed(done.groups)
+        )
 
     def attach(self) -> None:
         """Add the routes and the lifespan."""

@@ -1,7 +1,28 @@
 """What was used: append-only rows of calls, the totals of groups, and the groups themselves, in SQL."""
 
 from openwebui_usage.ledger.calls import CallRow, Outcome
-from openwebui_usage.ledger.store import GroupExists, GroupMissing, Store
+from openwebui_usage.ledger.store import (
+    BudgetExists,
+    BudgetMissing,
+    Change,
+    GroupExists,
+    GroupMissing,
+    PriceMissing,
+    Recorded,
+    Store,
+)
 from openwebui_usage.ledger.writer import Writer
 
-__all__ = ["CallRow", "GroupExists", "GroupMissing", "Outcome", "Store", "Writer"]
+__all__ = [
+    "BudgetExists",
+    "BudgetMissing",
+    "CallRow",
+    "Change",
+    "GroupExists",
+    "GroupMissing",
+    "Outcome",
+    "PriceMissing",
+    "Recorded",
+    "Store",
+    "Writer",
+]

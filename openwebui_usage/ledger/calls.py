@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
@@ -25,6 +26,8 @@ class CallRow:
     outcome: Outcome = "done"
     user_id: str | None = None
     user_name: str | None = None
+    user_groups: tuple[str, ...] = ()
+    """Ids of the host's user groups that he was a member of, for the budgets that bind those. Not stored."""
     chat_id: str | None = None
     message_id: str | None = None
     task: str | None = None
@@ -44,9 +47,17 @@ class CallRow:
     """Makes a retry harmless."""
 
     @property
-    def model_ids(self) -> frozenset[str]:
-        """The ids by which groups know this call."""
-        return frozenset((self.model, self.called_model))
+    def model_ids(self) -> tuple[str, ...]:
+        """The ids by which groups and prices know this call, the most specific first."""
+        return (self.model,) if self.model == self.called_model else (self.model, self.called_model)
+
+    @classmethod
+    def from_row(cls, row: Any) -> CallRow:
+        """A row of the table `usage_call`."""
+        known = {item.name for item in fields(cls)} - {"usage", "user_groups", "raw_usage"}
+        usage = TokenUsage(*(getattr(row, item.name) for item in fields(TokenUsage)))
+        raw = json.loads(row.raw_usage) if row.raw_usage else None
+        return cls(**{name: getattr(row, name) for name in known}, usage=usage, raw_usage=raw)
 
     def to_json(self) -> dict[str, Any]:
         """For the spool file."""
@@ -57,4 +68,5 @@ class CallRow:
         """The reverse of `to_json`; fields that this version does not know are left out."""
         known = {item.name for item in fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
-        return cls(**{**values, "usage": TokenUsage(**values["usage"])})
+        groups = tuple(values.get("user_groups", ()))
+        return cls(**{**values, "usage": TokenUsage(**values["usage"]), "user_groups": groups})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -14,32 +16,59 @@ from openwebui_usage.ledger.schema import metadata, usage_revision
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
+_migrating = Lock()
+"""Alembic keeps the migration that runs in a global."""
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, patience: float | None = None) -> Iterator[Connection]:
     """A transaction that writes: committed at the end, rolled back on any error.
 
-    On SQLite it takes the write lock at once. Python's driver would otherwise begin as a reader and fail with
-    "database is locked", without waiting, where another process wrote in between.
+    `patience` is how many seconds to wait for somebody else's lock; by default as long as the engine says.
     """
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
+            with _durable(connection, patience):
+                # Python's driver would begin as a reader and fail with "database is locked", without waiting, where
+                # another process wrote in between.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+        else:
+            if patience is not None and connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(patience * 1000)}")
             yield connection
-        except BaseException:
-            connection.rollback()
-            raise
-        connection.commit()
+            connection.commit()
+
+
+@contextmanager
+def _durable(connection: Connection, patience: float | None) -> Iterator[None]:
+    """Settings of one transaction. The connection is the host's own, so it gets back what it had.
+
+    Open WebUI commits with synchronous=NORMAL, which in WAL mode leaves the last commits to a power cut; 2 is FULL.
+    """
+    database: Any = connection.connection.dbapi_connection
+    wanted = {"synchronous": 2}
+    if patience is not None:
+        wanted["busy_timeout"] = round(patience * 1000)
+    before = {name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+    changed = {name: value for name, value in wanted.items() if before[name] != value}
+    for name, value in changed.items():
+        database.execute(f"PRAGMA {name}={value}")
+    try:
+        yield
+    finally:
+        connection.rollback()  # After a commit there is nothing to roll back; inside a transaction nothing can be set.
+        for name in changed:
+            database.execute(f"PRAGMA {name}={before[name]}")
 
 
 def migrate(engine: Engine, schema: str | None = None) -> None:
     """Bring our tables to the newest revision. Workers that start at once wait for one another."""
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["schema"] = schema
-    with writing(engine) as connection:
+    with _migrating, writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection

@@ -15,6 +15,10 @@ usage_group = Table(
     Column("limit", BigInteger),
     Column("counting", String(16), nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("period", String(16), nullable=False, server_default="total"),
+    Column("timezone", String(64), nullable=False, server_default="UTC"),
+    Column("action", String(16), nullable=False, server_default="block"),
+    Column("soft_limits", JSON, nullable=False, server_default="[80, 95]"),
 )
 
 usage_call = Table(
@@ -27,7 +31,7 @@ usage_call = Table(
     Column("model", Text, nullable=False),
     Column("called_model", Text, nullable=False),
     Column("chat_id", Text),
-    Column("message_id", Text),
+    Column("message_id", Text, index=True),
     Column("task", Text),
     Column("path", Text),
     Column("groups", Text, nullable=False),
@@ -64,7 +68,40 @@ usage_total = Table(
     Column("output", BigInteger, nullable=False),
     Column("cost_nano", BigInteger, nullable=False),
 )
-"""Sums per subject (a group's id) and period; `total` is the period without end."""
+"""Sums per subject (a group, a budget, or one user of a budget) and period; `total` is the one without end."""
+
+usage_budget = Table(
+    "usage_budget",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("limit", BigInteger),
+    Column("unit", String(16), nullable=False),
+    Column("scope", String(32), nullable=False),
+    Column("scope_id", Text),
+    Column("models", JSON, nullable=False),
+    Column("group", String(100)),
+    Column("period", String(16), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("soft_limits", JSON, nullable=False),
+    Column("counting", String(16), nullable=False),
+    Column("free_models_exempt", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+"""`limit` is in tokens, requests or nano-USD, as `unit` says."""
+
+usage_price = Table(
+    "usage_price",
+    metadata,
+    Column("pattern", String(256), primary_key=True),
+    Column("input", String(32), nullable=False),
+    Column("output", String(32), nullable=False),
+    Column("cached_input", String(32)),
+    Column("cache_write", String(32)),
+    Column("request", String(32), nullable=False),
+)
+"""The admin's own prices: US dollars per million tokens, and per request, as decimal text: SQLite has no decimals."""
 
 usage_revision = Table(
     "usage_revision",
@@ -72,7 +109,7 @@ usage_revision = Table(
     Column("name", String(32), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""Counts the changes of `groups`, so that every writer sees a new definition in the very next commit."""
+"""Counts the changes of groups, budgets and prices, so that every writer sees them in the very next commit."""
 
 EVER = "total"
 """The period without end."""

@@ -7,8 +7,8 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from io import BufferedRandom
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 
 from openwebui_usage.ledger.calls import CallRow
@@ -20,6 +20,9 @@ except ImportError:  # Windows has one worker and no flock.
 
 log = logging.getLogger(__name__)
 
+BATCH = 1000
+"""Rows that are handed back at once, however long the database was away."""
+
 
 class Spool:
     """Files in `folder`. Each process appends to a file of its own and holds a lock on it for as long as it lives.
@@ -30,71 +33,54 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """The folder is made when the first row needs it."""
         self._folder = folder
-        self._path = folder / f"calls-{uuid.uuid4().hex}.jsonl"
-        self._file: BufferedRandom | None = None
+        self._file: FileIO | None = None
         self._lock = threading.Lock()
 
     def append(self, rows: Sequence[CallRow]) -> None:
-        """Put `rows` on disk. Raises OSError where the disk is full or away too."""
-        lines = "".join(f"{json.dumps(row.to_json())}\n" for row in rows).encode()
+        """Put `rows` on disk. Raises OSError where the disk is full or away too; then none of them is in the file."""
+        lines = _lines(row.to_json() for row in rows)
         with self._lock:
-            file = self._file or self._open()
-            end = file.seek(0, os.SEEK_END)
+            if self._file is None:
+                self._file = _create(self._folder)
+            end = self._file.seek(0, os.SEEK_END)
             try:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
+                _write(self._file, lines)
             except OSError:
-                file.truncate(end)  # No half line stays behind.
+                self._file.truncate(end)
                 raise
 
-    def take(self) -> Iterator[tuple[Path, list[CallRow]]]:
-        """Every file that is ours or nobody's, with its rows. `forget` a path once its rows are in the database."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-                waiting = self._path.with_suffix(f".{uuid.uuid4().hex[:8]}.jsonl")
-                self._path.rename(waiting)
-        if not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.glob("calls-*.jsonl")):
-            with path.open("rb+") as file:
-                if not _try_lock(file):
-                    continue
-                yield path, list(_read(file))
+    def replay(self, write: Callable[[list[CallRow]], None]) -> int:
+        """Hand every row that is ours or nobody's to `write`, and forget it after that. Returns how many there were.
 
-    def forget(self, path: Path) -> None:
-        """The rows of `path` are safe in the database."""
-        path.unlink(missing_ok=True)
+        What `write` raises ends the replay; the rows of that file stay, also those that were written.
+        """
+        with self._lock:
+            mine, self._file = self._file, None  # From now on new rows go to a new file.
+        return (_replay_file(mine, write, self._set_aside) if mine else 0) + sum(
+            _replay_file(file, write, self._set_aside) for file in self._abandoned()
+        )
 
     def reject(self, row: CallRow) -> None:
         """Set aside a row that the database will never take, for a person to look at."""
-        with (self._folder / "rejected.jsonl").open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps(row.to_json())}\n")
+        self._set_aside(_lines([row.to_json()]))
 
-    def _open(self) -> BufferedRandom:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._file = os.fdopen(descriptor, "rb+")
-        _try_lock(self._file)
-        return self._file
+    def _abandoned(self) -> Iterator[FileIO]:
+        for path in sorted(self._folder.glob("calls-*.jsonl")):
+            try:
+                file = FileIO(path, "r+")
+            except FileNotFoundError:  # Another process was quicker.
+                continue
+            if _try_lock(file):
+                yield file
+            else:
+                file.close()
 
-
-def _try_lock(file: BufferedRandom) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    def _set_aside(self, lines: bytes) -> None:
+        with FileIO(self._folder / "rejected.jsonl", "a") as file:
+            _write(file, lines)
 
 
-def _read(file: BufferedRandom) -> Iterator[CallRow]:
-    for line in file:
-        try:
-            yield CallRow.from_json(json.loads(line))
-        except (ValueError, TypeError, KeyError):
-            # The process died while it wrote this line, so nobody was told that the row was safe.
-            log.warning("Left out an unreadable line of %s", file.name)
+def _create(folder: Path) -> FileIO:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"calls-{uuid.uuid4().hex}.jsonl"
+    file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+")

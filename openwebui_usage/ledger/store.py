@@ -1,4 +1,4 @@
-"""Groups and totals in SQL, and the one transaction that writes rows and totals together."""
+"""Definitions and totals in SQL, and the one transaction that writes rows and totals together."""
 
 from __future__ import annotations
 
@@ -6,21 +6,36 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Integer, Row, cast, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage.groups import Counting, Group, GroupUsage, Sums
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import migrate, writing
-from openwebui_usage.ledger.schema import EVER, usage_call, usage_group, usage_revision, usage_total
+from openwebui_usage.ledger.definitions import (
+    Definitions,
+    budget_from,
+    budget_values,
+    group_from,
+    price_from,
+    price_values,
+    raise_revision,
+    read_definitions,
+    read_revision,
+)
+from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
+from openwebui_usage.limits import Budget, Counter, Period, Subject, period_at, subject_of
+from openwebui_usage.pricing import Cost, Price, in_order
 
 SUMS = tuple(item.name for item in fields(Sums))
+Key = tuple[str, str]
+"""A total's subject and period."""
 _IDS_PER_QUERY = 500
-_REMEMBERED_MODELS = 10_000
 _LONGEST_RAW_USAGE = 10_000
 
 
@@ -32,6 +47,35 @@ class GroupMissing(Exception):
     """No group has that name."""
 
 
+class BudgetExists(Exception):
+    """The name is taken."""
+
+
+class BudgetMissing(Exception):
+    """No budget has that name."""
+
+
+class PriceMissing(Exception):
+    """No price has that pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit did to one counter."""
+
+    counter: Counter
+    before: Sums
+    after: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one commit did. `groups` are the names of the usage groups that changed."""
+
+    groups: frozenset[str] = frozenset()
+    changes: tuple[Change, ...] = ()
+
+
 class Store:
     """The ledger's tables on `engine`. Every method is one short transaction and blocks: call it off the event loop."""
 
@@ -39,13 +83,23 @@ class Store:
         """`schema` is PostgreSQL's, where the host keeps its tables in one of its own."""
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
         self._schema = schema
-        self._groups: tuple[Group, ...] = ()
-        self._groups_revision = -1
-        self._holding: dict[frozenset[str], list[Group]] = {}
+        self._definitions = Definitions()
 
     def migrate(self) -> None:
         """Make or upgrade the tables."""
         migrate(self._engine, self._schema)
+
+    def definitions(self) -> Definitions:
+        """Groups, budgets and prices as they are now."""
+        with self._engine.connect() as connection:
+            return self._refresh(connection)
+
+    def totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
+        """The sums of some counters; of one that never counted anything, zeros."""
+        wanted = list(keys)
+        with self._engine.connect() as connection:
+            found = _read_totals(connection, wanted)
+        return {key: found.get(key, Sums()) for key in wanted}
 
     # -- groups ---------------------------------------------------------------------------------------------------
 
@@ -59,30 +113,38 @@ class Store:
         with self._engine.connect() as connection:
             return _one_group(connection, name)
 
-    def create_group(self, name: str, models: Sequence[str], limit: int | None, counting: Counting) -> GroupUsage:
-        """A new group, counted from now on. Raises `GroupExists`."""
-        row = {
-            "id": uuid.uuid4().hex,
-            "name": name,
-            "models": list(models),
-            "limit": limit,
-            "counting": counting,
-            "created_at": time.time(),
-        }
+    def create_group(
+        self, name: str, models: Sequence[str], limit: int | None, counting: Counting, **others: Any
+    ) -> GroupUsage:
+        """A new group, counted from now on; `others` are more of `Group`'s fields. Raises `GroupExists`."""
+        group = Group(uuid.uuid4().hex, name, tuple(models), limit, counting, **others)
         try:
             with writing(self._engine) as connection:
-                connection.execute(insert(usage_group), row)
-                _touch_groups(connection)
-                return _one_group(connection, name)
+                connection.execute(insert(usage_group), {**_group_values(group), "created_at": time.time()})
+                raise_revision(connection)
+                return GroupUsage(group)
         except IntegrityError as error:
             raise GroupExists(name) from error
 
     def update_group(self, name: str, changes: Mapping[str, Any]) -> GroupUsage:
-        """Change some columns of a group (`models`, `limit`, …). Raises `GroupMissing`."""
+        """Change some fields of a group (`models`, `limit`, `period`, …). Raises `GroupMissing`.
+
+        A new period shows at once what the ledger knows of it.
+        """
         with writing(self._engine) as connection:
-            if changes:
-                connection.execute(update(usage_group).where(usage_group.c.name == name).values(dict(changes)))
-                _touch_groups(connection)
+            before = _one_group(connection, name).group
+            given: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
+            }
+            group = replace(before, **given)
+            connection.execute(update(usage_group).where(usage_group.c.id == group.id).values(_group_values(group)))
+            raise_revision(connection)
+            if (group.period, group.timezone) != (before.period, before.timezone):
+                period = period_at(group.period, group.timezone, datetime.now(UTC))
+                counted = func.strpos if connection.dialect.name == "postgresql" else func.instr
+                sums = _sum_calls(connection, period, counted(usage_call.c.groups, f" {group.id} ") > 0)
+                if period.key != EVER:
+                    _put_totals(connection, {(group.id, period.key): sums})
             return _one_group(connection, name)
 
     def delete_group(self, name: str) -> None:
@@ -91,19 +153,84 @@ class Store:
             group = _one_group(connection, name).group
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             connection.execute(delete(usage_group).where(usage_group.c.id == group.id))
-            _touch_groups(connection)
+            raise_revision(connection)
 
     def reset_group(self, name: str) -> GroupUsage:
         """Set a group's counters to zero; the ledger keeps its rows. Raises `GroupMissing`."""
         with writing(self._engine) as connection:
             group = _one_group(connection, name).group
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
+            raise_revision(connection)
             return GroupUsage(group)
+
+    # -- budgets and prices ---------------------------------------------------------------------------------------
+
+    def budgets(self) -> list[Budget]:
+        """Every budget, in the order of creation."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))
+            return [budget_from(row) for row in rows]
+
+    def create_budget(self, budget: Budget) -> Budget:
+        """A new budget. Its current period starts with what the ledger knows of it. Raises `BudgetExists`.
+
+        A budget of a user group starts at zero: the ledger does not know who was in it.
+        """
+        budget = replace(budget, id=uuid.uuid4().hex)
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(insert(usage_budget), {**budget_values(budget), "created_at": time.time()})
+                raise_revision(connection)
+                self._seed(connection, budget)
+        except IntegrityError as error:
+            raise BudgetExists(budget.name) from error
+        return budget
+
+    def update_budget(self, name: str, changes: Mapping[str, Any]) -> Budget:
+        """Change some fields of a budget. Raises `BudgetMissing`."""
+        with writing(self._engine) as connection:
+            before = _one_budget(connection, name)
+            budget = replace(before, **changes)
+            connection.execute(update(usage_budget).where(usage_budget.c.id == budget.id).values(budget_values(budget)))
+            raise_revision(connection)
+            if replace(before, limit=None, action="warn", soft_limits=()) != replace(
+                budget, limit=None, action="warn", soft_limits=()
+            ):
+                self._seed(connection, budget)
+            return budget
+
+    def delete_budget(self, name: str) -> None:
+        """Remove a budget and its sums. Raises `BudgetMissing`."""
+        with writing(self._engine) as connection:
+            budget = _one_budget(connection, name)
+            connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(budget.id, autoescape=True)))
+            connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
+            raise_revision(connection)
+
+    def prices(self) -> list[Price]:
+        """The admin's prices, the most specific first."""
+        with self._engine.connect() as connection:
+            return in_order(price_from(row) for row in connection.execute(select(usage_price)))
+
+    def put_price(self, price: Price) -> None:
+        """Set the price of a pattern. What was counted before keeps its cost."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(usage_price).where(usage_price.c.pattern == price.pattern))
+            connection.execute(insert(usage_price), price_values(price))
+            raise_revision(connection)
+
+    def delete_price(self, pattern: str) -> None:
+        """Remove the price of a pattern. Raises `PriceMissing`."""
+        with writing(self._engine) as connection:
+            done = connection.execute(delete(usage_price).where(usage_price.c.pattern == pattern))
+            if not done.rowcount:
+                raise PriceMissing(pattern)
+            raise_revision(connection)
 
     # -- calls ----------------------------------------------------------------------------------------------------
 
-    def record(self, rows: Sequence[CallRow], *, maybe_written: bool = False) -> frozenset[str]:
-        """Write `rows` and add them to the totals of their groups, all or nothing. The names of groups that changed.
+    def record(self, rows: Sequence[CallRow], *, maybe_written: bool = False) -> Recorded:
+        """Write `rows` and add them to every total that counts them, all or nothing.
 
         `maybe_written`: some may already be in the ledger (a commit whose answer was lost, a spool file that was
         replayed before); those are left out.
@@ -113,51 +240,77 @@ class Store:
                 known = _known_ids(connection, [row.id for row in rows])
                 rows = list({row.id: row for row in rows if row.id not in known}.values())
             if not rows:
-                return frozenset()
-            self._refresh_groups(connection)
-            totals: dict[str, dict[str, int]] = {}
-            calls, changed = [], set()
+                return Recorded()
+            definitions = self._refresh(connection)
+            added: dict[Key, dict[str, int]] = {}
+            counters: dict[Key, Counter] = {}
+            calls, names = [], set()
             for row in rows:
-                holding = [] if row.unverified else self._groups_of(row.model_ids)
-                calls.append(_call_values(row, holding))
-                for group in holding:
-                    changed.add(group.name)
-                    _add(totals.setdefault(group.id, dict.fromkeys(SUMS, 0)), row)
+                cost = _cost(row, definitions)
+                groups = () if row.unverified else definitions.covering(row.model_ids).groups
+                calls.append(_call_values(row, cost, groups))
+                for counter in definitions.counters_of(row):
+                    counters[counter.key] = counter
+                    _add(added.setdefault(counter.key, dict.fromkeys(SUMS, 0)), row, cost)
+                for group in groups:
+                    names.add(group.name)
+                    if group.period != EVER:
+                        _add(added.setdefault((group.id, EVER), dict.fromkeys(SUMS, 0)), row, cost)
             connection.execute(insert(usage_call), calls)
-            if totals:
-                # In one order everywhere, so that two workers never wait for each other's rows in a circle.
-                values = [{"subject": subject, "period": EVER, **totals[subject]} for subject in sorted(totals)]
-                connection.execute(_increment(connection), values)
-        return frozenset(changed)
+            if not added:
+                return Recorded()
+            _increment(connection, added)
+            after = _read_totals(connection, counters)
+        changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
+        return Recorded(frozenset(names), tuple(changes))
 
-    def _refresh_groups(self, connection: Connection) -> None:
-        """See the groups as this very transaction does; they are read only when somebody changed one."""
-        query = select(usage_revision.c.value).where(usage_revision.c.name == "groups")
-        revision = connection.execute(query).scalar_one()
-        if revision != self._groups_revision:
-            self._groups = tuple(_group(row) for row in connection.execute(select(usage_group)))
-            self._groups_revision = revision
-            self._holding = {}
+    def message(self, message_id: str) -> list[CallRow]:
+        """The calls that made one chat message, in order."""
+        query = select(usage_call).where(usage_call.c.message_id == message_id).order_by(usage_call.c.started_at)
+        with self._engine.connect() as connection:
+            return [CallRow.from_row(row) for row in connection.execute(query)]
 
-    def _groups_of(self, model_ids: frozenset[str]) -> list[Group]:
-        known = self._holding.get(model_ids)
-        if known is None:
-            if len(self._holding) >= _REMEMBERED_MODELS:
-                self._holding.clear()
-            known = self._holding[model_ids] = [group for group in self._groups if group.holds(model_ids)]
-        return known
+    def _refresh(self, connection: Connection) -> Definitions:
+        """The definitions as this very transaction sees them; they are read only when somebody changed one."""
+        definitions = self._definitions
+        if read_revision(connection) != definitions.revision:
+            definitions = self._definitions = read_definitions(connection)
+        return definitions
+
+    def _seed(self, connection: Connection, budget: Budget) -> None:
+        """Fill a budget's current period from the rows of the ledger."""
+        connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(budget.id, autoescape=True)))
+        if budget.scope.kind in ("group", "each_user_of_group"):
+            return
+        groups = read_definitions(connection).groups
+        period = period_at(budget.period, budget.timezone, datetime.now(UTC))
+        seeds: dict[Key, Sums] = {}
+        by_model = (usage_call.c.user_id, usage_call.c.model, usage_call.c.called_model)
+        for row in connection.execute(_sum_query(period, usage_call.c.unverified.is_(False), *by_model)):
+            caller = Subject(row.user_id)
+            if budget.scope.binds(caller) and budget.covers((row.model, row.called_model), groups):
+                key = (subject_of(budget, caller), period.key)
+                seeds[key] = _plus(seeds.get(key, Sums()), _sums(row))
+        _put_totals(connection, seeds)
 
 
 def _read_groups(connection: Connection, name: str | None = None) -> list[GroupUsage]:
-    totals = (usage_total.c.subject == usage_group.c.id) & (usage_total.c.period == EVER)
-    query = (
-        select(usage_group, *(usage_total.c[key].label(f"sum_{key}") for key in SUMS))
-        .outerjoin(usage_total, totals)
-        .order_by(usage_group.c.created_at)
-    )
+    query = select(usage_group).order_by(usage_group.c.created_at)
     if name is not None:
         query = query.where(usage_group.c.name == name)
-    return [GroupUsage(_group(row), _sums(row)) for row in connection.execute(query)]
+    groups = [group_from(row) for row in connection.execute(query)]
+    now = datetime.now(UTC)
+    current = {group.id: period_at(group.period, group.timezone, now).key for group in groups}
+    totals = select(usage_total).where(usage_total.c.subject.in_(select(usage_group.c.id)))
+    if name is not None:
+        totals = totals.where(usage_total.c.subject.in_(current))
+    totals = totals.where(usage_total.c.period.in_({EVER, *current.values()}))
+    sums = {(row.subject, row.period): _sums(row) for row in connection.execute(totals)}
+    zero = Sums()
+    return [
+        GroupUsage(group, sums.get((group.id, current[group.id]), zero), sums.get((group.id, EVER), zero))
+        for group in groups
+    ]
 
 
 def _one_group(connection: Connection, name: str) -> GroupUsage:
@@ -167,17 +320,25 @@ def _one_group(connection: Connection, name: str) -> GroupUsage:
     return found[0]
 
 
-def _group(row: Row[Any]) -> Group:
-    return Group(id=row.id, name=row.name, models=tuple(row.models), limit=row.limit, counting=row.counting)
+def _one_budget(connection: Connection, name: str) -> Budget:
+    row = connection.execute(select(usage_budget).where(usage_budget.c.name == name)).first()
+    if row is None:
+        raise BudgetMissing(name)
+    return budget_from(row)
 
 
-def _sums(row: Row[Any]) -> Sums:
-    return Sums(*(getattr(row, f"sum_{key}") or 0 for key in SUMS))
-
-
-def _touch_groups(connection: Connection) -> None:
-    query = update(usage_revision).where(usage_revision.c.name == "groups")
-    connection.execute(query.values(value=usage_revision.c.value + 1))
+def _group_values(group: Group) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "name": group.name,
+        "models": list(group.models),
+        "limit": group.limit,
+        "counting": group.counting,
+        "period": group.period,
+        "timezone": group.timezone,
+        "action": group.action,
+        "soft_limits": list(group.soft_limits),
+    }
 
 
 def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
@@ -188,7 +349,13 @@ def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     return known
 
 
-def _call_values(row: CallRow, groups: Iterable[Group]) -> dict[str, Any]:
+def _cost(row: CallRow, definitions: Definitions) -> Cost | None:
+    if row.outcome == "error" and row.usage.input == row.usage.output == 0:
+        return None  # Nothing was used: there is nothing to price.
+    return definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+
+
+def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> dict[str, Any]:
     usage = row.usage
     return {
         "id": row.id,
@@ -214,8 +381,8 @@ def _call_values(row: CallRow, groups: Iterable[Group]) -> dict[str, Any]:
         "first_token_after": row.first_token_after,
         "thinking": row.thinking,
         "duration": row.duration,
-        "cost_nano": row.cost_nano,
-        "cost_source": row.cost_source,
+        "cost_nano": None if cost is None else cost.nano,
+        "cost_source": None if cost is None else cost.source,
         "raw_usage": _raw(row.raw_usage),
     }
 
@@ -227,7 +394,7 @@ def _raw(usage: dict[str, Any] | None) -> str | None:
     return raw if len(raw) <= _LONGEST_RAW_USAGE else None
 
 
-def _add(sums: dict[str, int], row: CallRow) -> None:
+def _add(sums: dict[str, int], row: CallRow, cost: Cost | None) -> None:
     usage = row.usage
     sums["calls"] += 1
     sums["estimated_calls"] += usage.estimated
@@ -237,14 +404,83 @@ def _add(sums: dict[str, int], row: CallRow) -> None:
     sums["completion"] += usage.completion
     sums["reasoning"] += usage.reasoning
     sums["output"] += usage.output
-    sums["cost_nano"] += row.cost_nano or 0
+    if cost is not None:
+        sums["cost_nano"] += cost.nano
 
 
-def _increment(connection: Connection) -> Insert:
+def _increment(connection: Connection, added: Mapping[Key, Mapping[str, int]]) -> None:
     """`total = total + n`, done by the database: two workers never overwrite each other."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement: sqlite.Insert = dialect.insert(usage_total)  # Both dialects spell it alike.
-    return statement.on_conflict_do_update(
+    statement = statement.on_conflict_do_update(
         index_elements=["subject", "period"],
         set_={key: usage_total.c[key] + statement.excluded[key] for key in SUMS},
     )
+    # In one order everywhere, so that two workers never wait for each other's rows in a circle.
+    rows = [{"subject": subject, "period": period, **sums} for (subject, period), sums in sorted(added.items())]
+    connection.execute(statement, rows)
+
+
+def _put_totals(connection: Connection, totals: Mapping[Key, Sums]) -> None:
+    for (subject, period), sums in totals.items():
+        connection.execute(
+            delete(usage_total).where((usage_total.c.subject == subject) & (usage_total.c.period == period))
+        )
+        values = {name: getattr(sums, name) for name in SUMS}
+        connection.execute(insert(usage_total), {"subject": subject, "period": period, **values})
+
+
+def _read_totals(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sums]:
+    wanted = set(keys)
+    subjects = sorted({subject for subject, _ in wanted})
+    periods = sorted({period for _, period in wanted})
+    found: dict[Key, Sums] = {}
+    for start in range(0, len(subjects), _IDS_PER_QUERY):
+        part = subjects[start : start + _IDS_PER_QUERY]
+        query = select(usage_total).where(usage_total.c.subject.in_(part) & usage_total.c.period.in_(periods))
+        for row in connection.execute(query):
+            if (row.subject, row.period) in wanted:
+                found[row.subject, row.period] = _sums(row)
+    return found
+
+
+def _sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
+    row = connection.execute(_sum_query(period, condition)).first()
+    return Sums() if row is None else _sums(row)
+
+
+def _sum_query(period: Period, condition: Any, *by: Any) -> Any:
+    columns: dict[str, Any] = {
+        name: func.sum(usage_call.c[name]) for name in SUMS if name not in ("calls", "estimated_calls")
+    }
+    columns["calls"] = func.count()
+    columns["estimated_calls"] = func.sum(cast(usage_call.c.estimated, Integer))
+    query = select(*by, *(column.label(name) for name, column in columns.items())).where(condition)
+    if period.starts_at is not None:
+        query = query.where(usage_call.c.started_at >= period.starts_at.timestamp())
+    return query.group_by(*by) if by else query
+
+
+def _sums(row: Row[Any]) -> Sums:
+    return Sums(*(int(getattr(row, name) or 0) for name in SUMS))
+
+
+def _plus(one: Sums, other: Sums) -> Sums:
+    return Sums(*(getattr(one, name) + getattr(other, name) for name in SUMS))
+
+
+def _minus(sums: Sums, added: Mapping[str, int]) -> Sums:
+    return Sums(*(getattr(sums, name) - added[name] for name in SUMS))
+
+
+__all__ = [
+    "BudgetExists",
+    "BudgetMissing",
+    "Change",
+    "GroupExists",
+    "GroupMissing",
+    "Key",
+    "PriceMissing",
+    "Recorded",
+    "Store",
+]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.ledger.store import Store
+from openwebui_usage.ledger.store import Recorded, Store
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ Entry = tuple[CallRow, Waiter | None]
 
 
 class Writer:
-    """Makes rows durable. `on_commit` is told, on the writer's thread, which groups changed."""
+    """Makes rows durable. `on_commit` is told, on the writer's thread, what each commit changed."""
 
     def __init__(
-        self, store: Store, spool: Spool, on_commit: Callable[[frozenset[str]], None] = lambda names: None
+        self, store: Store, spool: Spool, on_commit: Callable[[Recorded], None] = lambda recorded: None
     ) -> None:
         """Nothing runs before `start`."""
         self._store = store

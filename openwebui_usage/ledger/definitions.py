@@ -1,0 +1,199 @@
+"""What admins defined: groups, budgets and prices, as one snapshot, and their rows in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from openwebui_usage.groups import Group, PeriodKind
+from openwebui_usage.ledger.calls import CallRow
+from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_revision
+from openwebui_usage.limits import (
+    FOREVER,
+    Budget,
+    Counter,
+    Period,
+    Scope,
+    Subject,
+    budget_of_group,
+    period_at,
+    subject_of,
+)
+from openwebui_usage.pricing import Price, PriceBook, in_order
+
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """The groups that hold a model, and the budgets that count it: a group's own limit first among them."""
+
+    groups: tuple[Group, ...]
+    budgets: tuple[Budget, ...]
+
+
+class Definitions:
+    """A snapshot of all definitions, of one revision. Matching is remembered per model: it depends on nothing else."""
+
+    def __init__(
+        self,
+        groups: tuple[Group, ...] = (),
+        budgets: tuple[Budget, ...] = (),
+        prices: tuple[Price, ...] = (),
+        revision: int = -1,
+    ) -> None:
+        """`revision` is that of the database which they were read from."""
+        self.groups = groups
+        self.budgets = budgets
+        self.book = PriceBook(in_order(prices))
+        self.revision = revision
+        self._covering: dict[tuple[str, ...], Covering] = {}
+        self._periods: dict[tuple[PeriodKind, str], Period] = {}
+
+    def covering(self, model_ids: tuple[str, ...]) -> Covering:
+        """What counts a call of a model, whoever makes it."""
+        known = self._covering.get(model_ids)
+        if known is None:
+            groups = tuple(group for group in self.groups if group.holds(model_ids))
+            budgets = tuple(budget for budget in self.budgets if budget.covers(model_ids, self.groups))
+            known = Covering(groups, (*map(budget_of_group, groups), *budgets))
+            if len(self._covering) >= _MOST_REMEMBERED:
+                self._covering.clear()
+            self._covering[model_ids] = known
+        return known
+
+    def counters(self, model_ids: tuple[str, ...], caller: Subject, moment: datetime) -> list[Counter]:
+        """Every counter that a call adds to."""
+        return [
+            Counter(budget, subject_of(budget, caller), self.period(budget, moment))
+            for budget in self.covering(model_ids).budgets
+            if budget.scope.binds(caller)
+        ]
+
+    def counters_of(self, row: CallRow) -> list[Counter]:
+        """Every counter that a row of the ledger adds to: by when the call began, whenever it ended."""
+        if row.unverified:
+            return []
+        caller = Subject(row.user_id, frozenset(row.user_groups))
+        return self.counters(row.model_ids, caller, datetime.fromtimestamp(row.started_at, UTC))
+
+    def period(self, budget: Budget, moment: datetime) -> Period:
+        """The budget's period at `moment`."""
+        if budget.period == "total":
+            return FOREVER
+        key = (budget.period, budget.timezone)
+        known = self._periods.get(key)
+        if known is None or not _lies_in(moment, known):
+            known = self._periods[key] = period_at(budget.period, budget.timezone, moment)
+        return known
+
+
+def read_definitions(connection: Connection) -> Definitions:
+    """All definitions as this transaction sees them."""
+    return Definitions(
+        tuple(group_from(row) for row in connection.execute(select(usage_group).order_by(usage_group.c.created_at))),
+        tuple(budget_from(row) for row in connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))),
+        tuple(price_from(row) for row in connection.execute(select(usage_price))),
+        read_revision(connection),
+    )
+
+
+def read_revision(connection: Connection) -> int:
+    """The number that every change of a definition raises."""
+    return int(connection.execute(_REVISION).scalar_one())
+
+
+def raise_revision(connection: Connection) -> None:
+    """A definition changed: every writer sees it in its very next commit."""
+    query = update(usage_revision).where(usage_revision.c.name == "groups")
+    connection.execute(query.values(value=usage_revision.c.value + 1))
+
+
+_REVISION = select(usage_revision.c.value).where(usage_revision.c.name == "groups")
+
+
+def group_from(row: Row[Any]) -> Group:
+    """A row of `usage_group`."""
+    return Group(
+        id=row.id,
+        name=row.name,
+        models=tuple(row.models),
+        limit=row.limit,
+        counting=row.counting,
+        period=row.period,
+        timezone=row.timezone,
+        action=row.action,
+        soft_limits=tuple(row.soft_limits),
+    )
+
+
+def budget_from(row: Row[Any]) -> Budget:
+    """A row of `usage_budget`."""
+    return Budget(
+        id=row.id,
+        name=row.name,
+        limit=row.limit,
+        unit=row.unit,
+        scope=Scope(row.scope, row.scope_id),
+        models=tuple(row.models),
+        group=row.group,
+        period=row.period,
+        timezone=row.timezone,
+        action=row.action,
+        soft_limits=tuple(row.soft_limits),
+        counting=row.counting,
+        free_models_exempt=row.free_models_exempt,
+    )
+
+
+def budget_values(budget: Budget) -> dict[str, Any]:
+    """The columns of `usage_budget`, without `created_at`."""
+    return {
+        "id": budget.id,
+        "name": budget.name,
+        "limit": budget.limit,
+        "unit": budget.unit,
+        "scope": budget.scope.kind,
+        "scope_id": budget.scope.id,
+        "models": list(budget.models),
+        "group": budget.group,
+        "period": budget.period,
+        "timezone": budget.timezone,
+        "action": budget.action,
+        "soft_limits": list(budget.soft_limits),
+        "counting": budget.counting,
+        "free_models_exempt": budget.free_models_exempt,
+    }
+
+
+def price_from(row: Row[Any]) -> Price:
+    """A row of `usage_price`."""
+    return Price(
+        row.pattern,
+        Decimal(row.input),
+        Decimal(row.output),
+        None if row.cached_input is None else Decimal(row.cached_input),
+        None if row.cache_write is None else Decimal(row.cache_write),
+        Decimal(row.request),
+    )
+
+
+def price_values(price: Price) -> dict[str, str | None]:
+    """The columns of `usage_price`."""
+    return {
+        "pattern": price.pattern,
+        "input": str(price.input),
+        "output": str(price.output),
+        "cached_input": None if price.cached_input is None else str(price.cached_input),
+        "cache_write": None if price.cache_write is None else str(price.cache_write),
+        "request": str(price.request),
+    }
+
+
+def _lies_in(moment: datetime, period: Period) -> bool:
+    starts_at, ends_at = period.starts_at, period.ends_at
+    return starts_at is not None and ends_at is not None and starts_at <= moment < ends_at

@@ -1,0 +1,272 @@
+"""Periods, budgets and decisions: pure rules. No clock, no database: the caller hands in the time and the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from openwebui_usage.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, PeriodKind, Sums, matches
+
+Unit = Literal["tokens", "usd", "requests"]
+ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_group"]
+
+NANO = 1_000_000_000
+"""Thousand-millionths in one US dollar: money is counted in whole nano-dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One period in one time zone. `key` names it (``2026-11``), `ends_at` is None for the one without end."""
+
+    key: str
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+FOREVER = Period("total")
+
+
+def period_at(kind: PeriodKind, timezone: str, moment: datetime) -> Period:
+    """The period that `moment` lies in. Days begin at local midnight, weeks on Monday (ISO 8601), months on the first.
+
+    Where a change to summer time leaves out midnight, the day begins with the first minute that exists.
+    """
+    if kind == "total":
+        return FOREVER
+    zone = _zone(timezone)
+    today = moment.astimezone(zone).date()
+    first: date = today
+    if kind == "week":
+        first = today - timedelta(days=today.weekday())
+        following = first + timedelta(days=7)
+        year, week, _ = first.isocalendar()
+        key = f"{year}-W{week:02}"
+    elif kind == "month":
+        first = today.replace(day=1)
+        following = (first + timedelta(days=32)).replace(day=1)
+        key = f"{first:%Y-%m}"
+    else:
+        following = first + timedelta(days=1)
+        key = first.isoformat()
+    return Period(f"{key} {timezone}", _midnight(first, zone), _midnight(following, zone))
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who a budget binds: everyone together, each user for himself, one user, a user group together, or each of it."""
+
+    kind: ScopeKind = "everyone"
+    id: str | None = None
+    """The user's or the user group's, where the kind needs one."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all whom it binds draw on one sum."""
+        return self.kind in ("everyone", "group", "user")
+
+    def binds(self, caller: Subject) -> bool:
+        """Whether a call of `caller` counts."""
+        match self.kind:
+            case "everyone":
+                return True
+            case "each_user":
+                return caller.user_id is not None
+            case "user":
+                return caller.user_id == self.id
+            case _:
+                return caller.user_id is not None and self.id in caller.user_groups
+
+    def __str__(self) -> str:
+        return self.kind if self.id is None else f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who calls."""
+
+    user_id: str | None = None
+    user_groups: frozenset[str] = frozenset()
+    """Ids of the host's user groups that he is a member of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much a scope may use of some models in one period. `limit` is in tokens, requests or nano-USD."""
+
+    id: str
+    name: str
+    limit: int | None
+    unit: Unit = "tokens"
+    scope: Scope = Scope()
+    models: tuple[str, ...] = ("*",)
+    """Exact ids or globs."""
+    group: str | None = None
+    """A usage group's name, instead of `models`."""
+    period: PeriodKind = "total"
+    timezone: str = "UTC"
+    action: Action = "block"
+    soft_limits: tuple[int, ...] = DEFAULT_SOFT_LIMITS
+    counting: Counting = "documented"
+    free_models_exempt: bool = True
+    """Models that cost nothing stay usable when a money budget is spent."""
+
+    def covers(self, model_ids: Iterable[str], groups: Iterable[Group]) -> bool:
+        """Whether a call of these models counts; `groups` are all usage groups."""
+        ids = list(model_ids)
+        if self.group is not None:
+            return any(group.name == self.group and group.holds(ids) for group in groups)
+        return any(matches(pattern, model_id) for pattern in self.models for model_id in ids)
+
+    def used(self, sums: Sums) -> int:
+        """What `sums` come to in this budget's unit."""
+        match self.unit:
+            case "tokens":
+                return sums.total(self.counting)
+            case "usd":
+                return sums.cost_nano
+            case "requests":
+                return sums.calls
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One sum that is compared with a limit: a budget, for one subject, in one period."""
+
+    budget: Budget
+    subject: str
+    period: Period
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """How the ledger addresses it."""
+        return self.subject, self.period.key
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a call will use, as far as one can tell before it is made."""
+
+    input: int
+    output: int
+    reasoning: int = 0
+    """Subset of `output`."""
+    cost_nano: int | None = None
+    """None: no price is known."""
+
+    def of(self, budget: Budget) -> int:
+        """The same in a budget's unit."""
+        match budget.unit:
+            case "requests":
+                return 1
+            case "usd":
+                return self.cost_nano or 0
+            case "tokens":
+                return self.input + self.output + (self.reasoning if budget.counting == "documented" else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call may not be made."""
+
+    counter: Counter
+    used: int
+    held: int
+    """What calls still under way have reserved."""
+
+
+def decide(limit: int, used: int, held: int) -> bool:
+    """Whether one more call is admitted: while what was used and what is reserved stay below the limit."""
+    return used + held < limit
+
+
+def crossed(budget: Budget, before: int, after: int) -> list[int]:
+    """Which marks, in percent of the limit, lie between `before` and `after`; the limit itself is 100."""
+    limit = budget.limit
+    if not limit:
+        return []
+    return [mark for mark in sorted({*budget.soft_limits, 100}) if before * 100 < mark * limit <= after * 100]
+
+
+def counters_for(
+    budgets: Sequence[Budget], groups: Sequence[Group], caller: Subject, model_ids: frozenset[str], moment: datetime
+) -> list[Counter]:
+    """Every counter that a call adds to, and must be admitted by: all that match, whatever their limits."""
+    return [
+        Counter(budget, subject_of(budget, caller), period_at(budget.period, budget.timezone, moment))
+        for budget in budgets
+        if budget.scope.binds(caller) and budget.covers(model_ids, groups)
+    ]
+
+
+def subject_of(budget: Budget, caller: Subject) -> str:
+    """Whose sum: the budget's own where it is shared, else one for each user."""
+    return budget.id if budget.scope.is_shared else f"{budget.id}:{caller.user_id}"
+
+
+def sentence(refusal: Refusal, now: datetime) -> str:
+    """Why a call was refused, as a person understands it: what, how much of how much, and until when."""
+    budget, period = refusal.counter.budget, refusal.counter.period
+    if refusal.used < (budget.limit or 0):
+        return (
+            f'The usage limit "{budget.name}" is taken up by answers that are still being written. '
+            "Try again in a moment."
+        )
+    used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
+    text = f'Usage limit reached for "{budget.name}": {used} of {limit}{_UNIT_WORDS[budget.unit]}.'
+    if period.ends_at is None:
+        return text
+    return f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
+
+
+_UNIT_WORDS: dict[Unit, str] = {"tokens": " tokens", "usd": "", "requests": " requests"}
+
+
+def amount(value: int, unit: Unit) -> str:
+    """A number of a unit for people: `1,000,123`, `$12.34`."""
+    if unit != "usd":
+        return f"{value:,}"
+    dollars = value / NANO
+    return f"${dollars:,.2f}" if dollars >= 0.01 or value == 0 else f"${dollars:.6f}"
+
+
+def _when(moment: datetime, timezone: str, now: datetime) -> str:
+    zone = _zone(timezone)
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    day = f"{local.day} {local:%B}" if local.year == today.year else f"{local.day} {local:%B %Y}"
+    return day if (local.hour, local.minute) == (0, 0) else f"{day}, {local:%H:%M}"
+
+
+def retry_after(refusal: Refusal, now: datetime) -> int | None:
+    """Seconds until the call may be tried again; None where no time will help."""
+    if refusal.used < (refusal.counter.budget.limit or 0):
+        return 5
+    ends_at = refusal.counter.period.ends_at
+    return None if ends_at is None else max(1, int((ends_at - now).total_seconds()) + 1)
+
+
+def budget_of_group(group: Group) -> Budget:
+    """A usage group's own limit, as the budget that it is."""
+    return Budget(
+        id=group.id,
+        name=group.name,
+        limit=group.limit,
+        models=group.models,
+        period=group.period,
+        timezone=group.timezone,
+        action=group.action,
+        soft_limits=group.soft_limits,
+        counting=group.counting,
+    )
