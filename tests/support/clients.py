@@ -51,11 +51,15 @@ class Client:
 
     def asynchronous(self, **options: Any) -> httpx.AsyncClient:
         """The same user for many calls at once: an httpx.AsyncClient, to be closed by the caller."""
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return httpx.AsyncClient(
-            **{"base_url": self.url, "headers": headers, "timeout": 120, "trust_env": False, "limits": limits} | options
-        )
+        options = {
+            "base_url": self.url,
+            "headers": {"Authorization": f"Bearer {self.token}"} if self.token else {},
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
+            "timeout": 120,
+            "trust_env": False,
+            **options,
+        }
+        return httpx.AsyncClient(**options)
 
     # --- users
 

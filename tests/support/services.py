@@ -40,9 +40,9 @@ class Postgres:
             "unix_socket_directories": str(self._directory),
             "max_connections": "300",
         }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = Process(
-            [binaries / "postgres", "-D", data, "-p", str(self.port)]
-            + [part for name, value in settings.items() for part in ("-c", f"{name}={value}")],
+            [binaries / "postgres", "-D", data, "-p", str(self.port), *options],
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
             cwd=Path("/"),
             log=log,

@@ -92,7 +92,8 @@ class UI:
 
     @property
     def session_id(self) -> str | None:
-        return self._socket.get_sid()
+        sid: str | None = self._socket.get_sid()
+        return sid
 
     def close(self) -> None:
         self._socket.disconnect()

@@ -39,7 +39,7 @@ class StandIn:
         ]
 
     def _provider_routes(self) -> list[Route]:
-        answers = {
+        answers: dict[str, Wire] = {
             "/v1/chat/completions": openai_chat,
             "/v1/completions": openai_text,
             "/v1/responses": openai_responses,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.support.provider.behaviour import Behaviour
@@ -106,7 +107,7 @@ def error_frame(message: str) -> bytes:
 
 def _block(plan: Plan, *, full: bool) -> dict[str, Any]:
     if plan.tool:
-        given = encode.json.loads(plan.text) if full else {}
+        given = json.loads(plan.text) if full else {}
         return {"type": "tool_use", "id": f"toolu_{CALL_ID}", "name": plan.tool, "input": given}
     return {"type": "text", "text": plan.text if full else ""}
 
