@@ -8,6 +8,7 @@ export class Live {
   #token = '';
   #status: 'idle' | 'loading' | 'ready' | Refusal = 'idle';
   #timer: ReturnType<typeof setInterval> | undefined;
+  #overtaken = false;
   readonly #state: UsageState;
   readonly #eventsArrive: () => boolean;
   readonly #redraw: () => void;
@@ -42,7 +43,10 @@ export class Live {
   }
 
   changed(groups: Changes): void {
-    if (!this.ready) return;
+    if (!this.ready) {
+      this.#overtaken = true; // the answer on its way may be older
+      return;
+    }
     this.#state.merge(groups);
     this.#redraw();
   }
@@ -74,14 +78,16 @@ export class Live {
   async #load(): Promise<void> {
     const token = this.#token;
     if (!this.ready) this.#status = 'loading';
+    this.#overtaken = false;
     const answer = await loadPage(token);
-    if (token !== this.#token) return;
+    if (token !== this.#token || (answer === 'trouble' && this.ready)) return;
     if (typeof answer === 'string') return this.#refused(answer);
     this.#state.models = answer.models;
     this.#state.replace(answer.groups);
     this.#status = 'ready';
     this.#redraw();
     this.#schedule();
+    if (this.#overtaken) void this.refresh();
   }
 
   #refused(why: Refusal): void {

@@ -1,0 +1,169 @@
+import { flushSync } from 'svelte';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EFFORTS_KEY } from '../src/efforts';
+import { Page } from '../src/page/page';
+
+const group = { models: ['o*'], limit: 10_000, usage: { in: 1234, out: 5678, total: 6912 } };
+const reasoners = { models: ['o1'], limit: null, usage: { in: 1, out: 2, total: 3 } };
+const model = (effort: string | null) => ({ name: '', base: null, effort });
+
+let answer: unknown;
+let page: Page;
+let wanted = true;
+const sent: RequestInit[] = [];
+
+/** Open WebUI's input, reduced to what its versions share. */
+const inputs: Record<string, (model: string) => string> = {
+  '0.12': (name) => `
+    <form><div id="message-input-container"><div id="chat-input-container"><p id="chat-input"></p></div>
+      <div class="flex justify-between" dir="ltr">
+        <div id="left"><button></button><span><div><button id="integration-menu-button"></button></div></span></div>
+        <div class="overflow-x-auto"><button id="web-search"></button></div>
+        <div><button id="model-selector-model-button"><span>${name}</span></button></div>
+      </div></div></form>`,
+  '0.10': (name) => `<button id="model-selector-0-button">${name}</button>
+    <form><div id="message-input-container"><div id="chat-input-container"><p id="chat-input"></p></div>
+      <div class="flex justify-between" dir="ltr">
+        <div id="left"><button></button><div class="overflow-x-auto">
+          <div><button id="integration-menu-button"></button></div><button id="web-search"></button>
+        </div></div></div></div></form>`,
+  '0.6.18': (name) => `<button id="model-selector-0-button">${name}</button>
+    <form><div id="box"><div id="chat-input-container"><p id="chat-input"></p></div>
+      <div class="flex justify-between" dir="ltr">
+        <div id="left"><button></button><div class="overflow-x-auto"><button id="web-search"></button></div></div>
+      </div></div></form>`,
+};
+
+const frame = async () => {
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  flushSync();
+};
+const draw = async (html: string) => {
+  document.body.innerHTML = html;
+  await frame();
+};
+const lines = () =>
+  [...document.querySelectorAll('[data-usage-group]')].map((line) => line.textContent?.trim());
+const button = () => document.querySelector<HTMLButtonElement>('[aria-label="Reasoning effort"]');
+
+beforeEach(() => {
+  localStorage.clear();
+  localStorage.setItem('token', 't');
+  document.documentElement.lang = 'en-US';
+  wanted = true;
+  sent.length = 0;
+  answer = {
+    groups: { openai: group },
+    models: { o1: model('medium'), o3: model('low'), 'gpt-4o': model(null), 'o-plain': model(null) },
+  };
+  for (const [id, value] of Object.entries((answer as { models: Record<string, { name: string }> }).models))
+    value.name = id;
+  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
+    if (path.startsWith('/api/usage/')) return Response.json(answer);
+    sent.push(init);
+    return Response.json({});
+  });
+  page = new Page(() => wanted);
+  page.start();
+});
+afterEach(async () => {
+  wanted = false;
+  await draw('<p></p>');
+  vi.unstubAllGlobals();
+});
+
+test.each(Object.keys(inputs))('both stand in their places in %s', async (version) => {
+  await draw(inputs[version]?.('o1') ?? '');
+  expect(lines()).toEqual(['1,234 IN · 5,678 OUT · 6,912 TOTAL / 10,000']);
+  const box = document.querySelector('#message-input-container, #box');
+  expect(box?.previousElementSibling).toBe(document.querySelector('[data-usage-part=counter]'));
+  const search = document.getElementById('web-search');
+  expect(button()?.compareDocumentPosition(search as Node)).toBe(Node.DOCUMENT_POSITION_FOLLOWING);
+  const integrations = document.getElementById('integration-menu-button');
+  if (integrations)
+    expect(button()?.compareDocumentPosition(integrations)).toBe(Node.DOCUMENT_POSITION_PRECEDING);
+});
+
+test('they follow the model', async () => {
+  await draw(inputs['0.12']?.('gpt-4o') ?? '');
+  expect(lines()).toEqual([]);
+  expect(button()).toBeNull();
+  document.querySelector('#model-selector-model-button span')!.firstChild!.nodeValue = 'o3';
+  await frame();
+  expect(lines()).toHaveLength(1);
+  expect(button()?.textContent).toContain('Low');
+});
+
+test('they are there once after the page has redrawn, and gone where there is no chat', async () => {
+  await draw(inputs['0.12']?.('o1') ?? '');
+  await draw('<main>settings</main>');
+  expect(document.querySelector('[data-usage-part]')).toBeNull();
+  await draw(inputs['0.10']?.('o1') ?? '');
+  expect(document.querySelectorAll('[data-usage-part]')).toHaveLength(2);
+});
+
+test.each([
+  ['an input outside a form', '<div id="message-input-container"><p id="chat-input"></p></div>'],
+  ['no box', '<form><p id="chat-input"></p></form>'],
+])('they stay out of markup that is not as expected: %s', async (_what, html) => {
+  await draw(`<button id="model-selector-0-button">o1</button>${html}`);
+  expect(document.querySelector('[data-usage-part]')).toBeNull();
+});
+
+test('several groups carry their names', async () => {
+  answer = { ...(answer as object), groups: { openai: group, reasoners } };
+  localStorage.setItem('token', 'another');
+  await draw(inputs['0.12']?.('o1') ?? '');
+  await frame();
+  expect(lines()).toEqual([
+    'openai 1,234 IN · 5,678 OUT · 6,912 TOTAL / 10,000',
+    'reasoners 1 IN · 2 OUT · 3 TOTAL',
+  ]);
+});
+
+test('a choice is stored for the model and goes with its requests', async () => {
+  await draw(inputs['0.12']?.('o1') ?? '');
+  const ask = () => fetch('/api/chat/completions', { method: 'POST', body: '{"model":"o1"}' });
+  await ask();
+  button()?.click();
+  await frame();
+  document.querySelectorAll<HTMLElement>('[role=option]')[2]?.click();
+  await frame();
+  await ask();
+  expect(sent.map(({ body }) => JSON.parse(String(body)).reasoning)).toEqual([
+    { effort: 'medium' },
+    { effort: 'high' },
+  ]);
+  expect(JSON.parse(localStorage.getItem(EFFORTS_KEY) ?? '')).toEqual({ o1: 'high' });
+  expect(button()?.textContent).toContain('High');
+});
+
+test('in a chat with several models a choice is for those that reason, and they may differ before', async () => {
+  history.replaceState(null, '', '/?models=gpt-4o,o1,o3');
+  await draw(inputs['0.12']?.('gpt-4o +2') ?? '');
+  expect(button()?.textContent).toContain('Mixed');
+  button()?.click();
+  await frame();
+  document.querySelectorAll<HTMLElement>('[role=option]')[0]?.click();
+  await frame();
+  expect(JSON.parse(localStorage.getItem(EFFORTS_KEY) ?? '')).toEqual({ o1: 'low', o3: 'low' });
+  history.replaceState(null, '', '/');
+});
+
+test('they leave when the page has them itself', async () => {
+  await draw(inputs['0.12']?.('o1') ?? '');
+  wanted = false;
+  document.body.append('x');
+  await frame();
+  expect(document.querySelector('[data-usage-part]')).toBeNull();
+});
+
+test('a new login draws them, a logout takes them away', async () => {
+  localStorage.removeItem('token');
+  await draw(inputs['0.12']?.('o1') ?? '');
+  expect(lines()).toEqual([]);
+  localStorage.setItem('token', 'next');
+  document.body.append('x');
+  await frame();
+  expect(lines()).toHaveLength(1);
+});

@@ -1,0 +1,123 @@
+import { flushSync, mount, tick, unmount } from 'svelte';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import ReasoningEffort from '../src/components/ReasoningEffort.svelte';
+import type { Effort } from '../src/model';
+
+let component: Record<string, unknown>;
+const onchoose = vi.fn();
+
+function draw(effort: Effort | null) {
+  component = mount(ReasoningEffort, { target: document.body, props: { effort, onchoose } });
+  flushSync();
+}
+beforeEach(() => onchoose.mockClear());
+afterEach(() => unmount(component));
+
+const button = () => document.querySelector('button') as HTMLButtonElement;
+const list = () => document.querySelector<HTMLElement>('[role=listbox]');
+const active = () =>
+  document.getElementById(list()?.getAttribute('aria-activedescendant') ?? '')?.textContent?.trim();
+async function open() {
+  button().click();
+  await tick();
+  await tick();
+}
+async function press(key: string, target: Element | null = list()) {
+  const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
+  target?.dispatchEvent(event);
+  await tick();
+  return event;
+}
+
+test('says what it is, and what the effort is', () => {
+  draw('medium');
+  expect(button().getAttribute('aria-label')).toBe('Reasoning effort');
+  expect(document.getElementById(button().getAttribute('aria-describedby') ?? '')?.textContent).toBe(
+    'Medium',
+  );
+  expect(button().type).toBe('button'); // it stands in the form that sends the chat
+});
+
+test('opens on the current effort and takes the focus', async () => {
+  draw('high');
+  await open();
+  expect([...document.querySelectorAll('[role=option]')].map((option) => option.textContent?.trim())).toEqual(['Low', 'Medium', 'High']); // prettier-ignore
+  expect(document.querySelector('[aria-selected=true]')?.textContent).toContain('High');
+  expect(button().getAttribute('aria-expanded')).toBe('true');
+  expect(active()).toBe('High');
+  expect(document.activeElement).toBe(list());
+});
+
+test('opens by the arrow keys too', async () => {
+  draw('low');
+  await press('ArrowDown', button());
+  await tick();
+  expect(active()).toBe('Low');
+});
+
+test('arrows, Home, End and letters move; the ends stop', async () => {
+  draw('medium');
+  await open();
+  const moves: [string, string][] = [
+    ['ArrowDown', 'High'],
+    ['ArrowDown', 'High'],
+    ['Home', 'Low'],
+    ['ArrowUp', 'Low'],
+    ['End', 'High'],
+    ['l', 'Low'],
+    ['M', 'Medium'],
+    ['x', 'Medium'],
+  ];
+  for (const [key, expected] of moves) {
+    await press(key);
+    expect(active()).toBe(expected);
+  }
+  expect(onchoose).not.toHaveBeenCalled();
+});
+
+test.each(['Enter', ' '])('%j chooses, closes and gives the focus back', async (key) => {
+  draw('medium');
+  await open();
+  await press('End');
+  expect((await press(key)).defaultPrevented).toBe(true);
+  expect(onchoose).toHaveBeenCalledExactlyOnceWith('high');
+  expect(list()).toBeNull();
+  expect(document.activeElement).toBe(button());
+});
+
+test('Escape closes and changes nothing, and the page does not hear of it', async () => {
+  draw('medium');
+  await open();
+  const heard = vi.fn();
+  window.addEventListener('keydown', heard);
+  await press('Escape');
+  window.removeEventListener('keydown', heard);
+  expect(heard).not.toHaveBeenCalled();
+  expect(list()).toBeNull();
+  expect(onchoose).not.toHaveBeenCalled();
+  expect(document.activeElement).toBe(button());
+});
+
+test('a click outside closes and leaves the focus alone', async () => {
+  draw('medium');
+  await open();
+  document.body.dispatchEvent(new Event('pointerdown', { bubbles: true }));
+  await tick();
+  expect(list()).toBeNull();
+});
+
+test('the button closes what it has opened', async () => {
+  draw('medium');
+  await open();
+  button().click();
+  await tick();
+  expect(list()).toBeNull();
+});
+
+test('where models differ nothing is selected', async () => {
+  draw(null);
+  expect(button().textContent).toContain('Mixed');
+  await open();
+  expect(document.querySelector('[aria-selected=true]')).toBeNull();
+  expect(active()).toBe('Medium');
+});
