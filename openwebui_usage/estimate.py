@@ -20,7 +20,7 @@ IMAGE_TOKENS = 85
 _MESSAGE_TOKENS = 4
 _ENCODING = "o200k_base", "cl100k_base"
 _ENCODING_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
-_LONGEST_EXACT = 200_000
+_LONGEST_EXACT = 20_000
 
 
 def text_tokens(text: str) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from openwebui_usage import estimate
+from openwebui_usage.gate import Gate
 from openwebui_usage.ledger.calls import CallRow, Outcome
+from openwebui_usage.limits import Refusal, Subject
 from openwebui_usage.streams import StreamReader, Wire, answered_text
 from openwebui_usage.tokens import TokenUsage, find_usage, read_usage
 
@@ -38,6 +41,7 @@ class CallInfo:
     wire: Wire = "chat"
     user_id: str | None = None
     user_name: str | None = None
+    user_groups: tuple[str, ...] = ()
     chat_id: str | None = None
     message_id: str | None = None
     task: str | None = None
@@ -47,6 +51,18 @@ class CallInfo:
     """False for embeddings: they have no output to estimate."""
     hide_usage_chunk: bool = False
     """The client did not ask for the chunk that tells the usage, so it does not see it."""
+    is_admitted: bool = False
+    """A task of a chat that was admitted is counted, and never refused."""
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """The ids by which groups, budgets and prices know the model, the most specific first."""
+        return (self.model,) if self.model == self.called_model else (self.model, self.called_model)
+
+    @property
+    def subject(self) -> Subject:
+        """Who calls, as budgets know him."""
+        return Subject(self.user_id, frozenset(self.user_groups))
 
 
 @dataclass(slots=True)
@@ -55,6 +71,10 @@ class Call:
 
     info: CallInfo
     writer: RowWriter
+    release: Callable[[str], None] = lambda lease: None
+    """Gives back what the call had reserved, where no row will."""
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Its row's, and the name of its reservation."""
     inner_calls: int = 0
     """Provider calls made on behalf of this one (a pipe's): they have rows of their own, so this one gets none."""
     started_at: float = field(default_factory=time.time)
@@ -79,7 +99,9 @@ class Call:
 
     def forget(self) -> None:
         """No provider was asked after all: no row."""
-        self._settled = True
+        if not self._settled:
+            self._settled = True
+            self.release(self.id)
 
     async def forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         """Pass a stream through, byte for byte, and settle before its end is seen.
@@ -154,7 +176,7 @@ class Call:
         self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None
     ) -> CallRow | None:
         if self._settled or self.inner_calls:
-            self._settled = True
+            self.forget()
             return None
         self._settled = True
         info, now = self.info, time.monotonic()
@@ -163,6 +185,7 @@ class Call:
         if reader and reader.thinking_at is not None:
             thinking = (reader.visible_at or now) - reader.thinking_at
         return CallRow(
+            id=self.id,
             started_at=self.started_at,
             model=info.model,
             called_model=info.called_model,
@@ -170,6 +193,7 @@ class Call:
             outcome=outcome,
             user_id=info.user_id,
             user_name=info.user_name,
+            user_groups=info.user_groups,
             chat_id=info.chat_id,
             message_id=info.message_id,
             task=info.task,
@@ -182,18 +206,37 @@ class Call:
         )
 
 
+class Refused(Exception):
+    """A budget does not admit the call."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """`refusal` says which, and why."""
+        super().__init__(refusal.counter.budget.name)
+        self.refusal = refusal
+
+
 class Meter:
-    """Opens calls on one ledger."""
+    """Opens calls on one ledger, behind one gate."""
 
-    def __init__(self, writer: RowWriter, on_open: Callable[[CallInfo], None] = lambda info: None) -> None:
-        """`on_open` is told of every call before it is made."""
+    def __init__(self, writer: RowWriter, gate: Gate | None = None) -> None:
+        """Without a gate every call is admitted."""
         self._writer = writer
-        self._on_open = on_open
+        self._gate = gate
 
-    def open(self, info: CallInfo) -> Call:
-        """Begin to meter a call that is about to be made."""
-        self._on_open(info)
-        return Call(info, self._writer)
+    async def open(self, info: CallInfo) -> Call:
+        """Admit a call that is about to be made, and begin to meter it.
+
+        Raises `Refused`, or `gate.LedgerAway` where that counts as no.
+        """
+        gate = self._gate
+        if gate is None:
+            return Call(info, self._writer)
+        call = Call(info, self._writer, gate.release)
+        if not info.is_admitted:
+            refusal = await gate.admit(call.id, info.model_ids, info.subject, info.body)
+            if refusal is not None:
+                raise Refused(refusal)
+        return call
 
 
 def _is_only_usage(chunk: Chunk) -> bool:

@@ -13,24 +13,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from openwebui_usage import estimate
-from openwebui_usage.tokens import TokenUsage, find_usage, read_usage
+from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usage
 
 Wire = Literal["chat", "responses", "anthropic", "ollama"]
 """Wire formats of a stream. `chat` is OpenAI's chat completions and everything made after it."""
 
-_USAGE_MARK: dict[Wire, bytes] = {
-    "chat": b'"usage"',
-    "responses": b'"usage"',
-    "anthropic": b'"usage"',
-    "ollama": b'eval_count"',
+# What a report is found by: a quick search, then, where it hits, one that leaves out the `"usage": null` of OpenAI's
+# other chunks. What a model says cannot match: there each quote is escaped.
+_USAGE_MARK: dict[Wire, tuple[bytes, re.Pattern[bytes]]] = {
+    "chat": (b'"usage', re.compile(rb'"usage(?:Metadata)?"\s*:\s*\{')),
+    "responses": (b'"usage', re.compile(rb'"usage"\s*:\s*\{')),
+    "anthropic": (b'"usage', re.compile(rb'"usage"\s*:\s*\{')),
+    "ollama": (b'eval_count"', re.compile(rb'eval_count"\s*:')),
 }
 _END_MARK: dict[Wire, bytes] = {
     "chat": b"[DONE]",
     "responses": b"response.completed",
     "anthropic": b"message_stop",
-    "ollama": b'"done":true',
+    "ollama": b"true",
 }
+_ERROR_MARK = b'"error"'
 _RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
+_ENDS = frozenset((*_RESPONSES_ENDS, "message_stop"))
 
 # The first visible and the first hidden token; the escaped quote of a string's content never matches.
 _VISIBLE = re.compile(rb'"(?:content|text|response|arguments)":\s*"[^"]|output_text\.delta|"text_delta"')
@@ -38,21 +42,27 @@ _HIDDEN = re.compile(rb'"(?:reasoning_content|reasoning|thinking)":\s*"[^"]|reas
 
 _KEEP_BYTES = 1_000_000
 """Bytes kept for an estimate before they are counted and let go."""
+_LONGEST_LINE = 16_000_000
+"""Bytes of a line that never ends, before it is taken as it is. A line may carry a picture."""
+_LONGEST_END = 100_000
 
 
 class StreamReader:
     """Watches one stream. `feed` it each chunk; then ask for `usage()` and the times."""
 
     __slots__ = (
+        "_begun",
+        "_begun_bytes",
         "_end_mark",
         "_kept",
         "_kept_bytes",
-        "_line",
+        "_report",
         "_reported",
         "_unreported_tokens",
         "_usage_mark",
         "_wire",
         "ended",
+        "failed",
         "first_token_at",
         "raw_usage",
         "thinking_at",
@@ -62,52 +72,55 @@ class StreamReader:
     def __init__(self, wire: Wire) -> None:
         """`wire` says which marks to look for."""
         self._wire = wire
-        self._usage_mark = _USAGE_MARK[wire]
+        self._usage_mark, self._report = _USAGE_MARK[wire]
         self._end_mark = _END_MARK[wire]
-        self._line = b""
+        self._begun: list[bytes] = []
+        self._begun_bytes = 0
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._reported: TokenUsage | None = None
         self._unreported_tokens = 0
         self.raw_usage: dict[str, Any] | None = None
+        """The numbers that were reported, as the provider names them."""
         self.ended = False
         """The provider said that this was all."""
+        self.failed = False
+        """The provider sent an error."""
         self.first_token_at: float | None = None
         self.thinking_at: float | None = None
         self.visible_at: float | None = None
 
     def feed(self, chunk: bytes) -> bool:
-        """Look at a chunk. True where it carries a usage report or the end, so that it deserves a closer look.
+        """Look at a chunk. True as soon as the provider has said that this was all.
 
         Never raises on anything that a provider may send.
         """
-        if self._line or not chunk.endswith(b"\n"):
+        if self._begun or not chunk.endswith(b"\n"):
             chunk = self._whole_lines(chunk)
             if not chunk:
-                return False
+                return self.ended
         if self.visible_at is None:
             self._clock(chunk)
-        if self._usage_mark in chunk or self._end_mark in chunk:
-            return self._read(chunk)
-        self._keep(chunk)
-        return False
+        has_report = self._usage_mark in chunk and self._report.search(chunk)
+        if has_report or self._end_mark in chunk or _ERROR_MARK in chunk:
+            self._read(chunk)
+        else:
+            self._keep(chunk)
+        return self.ended
 
     def finish(self) -> None:
         """The stream is over: read what stands in an unfinished last line."""
-        rest, self._line = self._line, b""
-        if rest:
-            self._read(rest)
-        if self._reported is None:  # llama.cpp may tell its timings only.
-            for chunk in [chunk for chunk in self._kept if b'"timings"' in chunk]:
-                self._read(chunk)
+        if self._begun:
+            self._read(self._take_begun())
+        self._read_timings()
 
     def usage(self) -> TokenUsage | None:
         """What was reported, and an estimate of whatever was streamed after the last report.
 
-        None where nothing was reported at all. A finished stream's last report is the truth; in one that was cut off,
-        tokens streamed after the last report were billed though nobody told.
+        None where nothing was reported at all. A finished stream's last report is the truth, unless it knows nothing
+        of an answer; in one that was cut off, tokens streamed after the last report were billed though nobody told.
         """
-        if self._reported is None or self.ended:
+        if self._reported is None or (self.ended and self._reported.output):
             return self._reported
         return self._reported.followed_by(self.unreported_tokens())
 
@@ -117,10 +130,28 @@ class StreamReader:
         return self._unreported_tokens
 
     def _whole_lines(self, chunk: bytes) -> bytes:
-        data = self._line + chunk
-        cut = data.rfind(b"\n") + 1
-        self._line = data[cut:]
-        return data[:cut]
+        """The lines that are whole by now. An end counts as whole: pipes send no newline after it."""
+        cut = chunk.rfind(b"\n") + 1
+        lines = self._take_begun() + chunk[:cut] if cut else b""
+        rest = chunk[cut:]
+        if rest:
+            self._begun.append(rest)
+            self._begun_bytes += len(rest)
+            if self._begun_bytes > _LONGEST_LINE or (rest.rstrip().endswith((b"]", b"}")) and self._begun_is_end()):
+                lines += self._take_begun()
+        return lines
+
+    def _begun_is_end(self) -> bool:
+        if self._begun_bytes > _LONGEST_END:
+            return False
+        line = b"".join(self._begun)
+        return self._end_mark in line and self._is_end(parse_line(line), line)
+
+    def _take_begun(self) -> bytes:
+        begun = b"".join(self._begun)
+        self._begun.clear()
+        self._begun_bytes = 0
+        return begun
 
     def _clock(self, chunk: bytes) -> None:
         if self.thinking_at is None and _HIDDEN.search(chunk):
@@ -130,31 +161,43 @@ class StreamReader:
             self.visible_at = time.monotonic()
             self.first_token_at = self.first_token_at or self.visible_at
 
-    def _read(self, chunk: bytes) -> bool:
-        found = False
+    def _read(self, chunk: bytes) -> None:
         for line in chunk.splitlines(keepends=True):
             event = parse_line(line)
-            usage = find_usage(event)
-            tokens = read_usage(usage)
-            if usage is not None and tokens is not None:
-                found = True
-                self._kept.clear()
-                self._kept_bytes = self._unreported_tokens = 0
-                self._reported = tokens if self._reported is None else self._reported.merged(tokens)
-                self.raw_usage = {**(self.raw_usage or {}), **usage}
-            else:
+            if not self._read_usage(event):
                 self._keep(line)
+            self.failed = self.failed or _is_error(event)
             self.ended = self.ended or self._is_end(event, line)
-        return found or self.ended
+        if self.ended:
+            self._read_timings()
+
+    def _read_usage(self, event: object) -> bool:
+        usage = find_usage(event)
+        tokens = read_usage(usage)
+        if usage is None or tokens is None:
+            return False
+        self._kept.clear()
+        self._kept_bytes = self._unreported_tokens = 0
+        self._reported = tokens if self._reported is None else self._reported.merged(tokens)
+        self.raw_usage = {**(self.raw_usage or {}), **plain_usage(usage)}
+        return True
+
+    def _read_timings(self) -> None:
+        """llama.cpp may tell its timings only: running totals, hence the last ones."""
+        if self._reported is not None:
+            return
+        for chunk in reversed(self._kept):
+            if b'"timings"' in chunk and any(self._read_usage(parse_line(line)) for line in chunk.splitlines()[::-1]):
+                return
 
     def _is_end(self, event: object, line: bytes) -> bool:
-        if self._wire == "chat":
-            return line.strip() == b"data: [DONE]" or line.strip() == b"data:[DONE]"
         if not isinstance(event, Mapping):
-            return False
+            return self._wire == "chat" and line.strip().removeprefix(b"data:").strip() == b"[DONE]"
         if self._wire == "ollama":
             return event.get("done") is True
-        return event.get("type") in (("message_stop",) if self._wire == "anthropic" else _RESPONSES_ENDS)
+        # Open WebUI's chat completions answer with Responses events where the connection is of that kind.
+        kind = event.get("type")
+        return isinstance(kind, str) and kind in _ENDS
 
     def _keep(self, chunk: bytes) -> None:
         self._kept.append(chunk)
@@ -168,6 +211,46 @@ class StreamReader:
             self._unreported_tokens += estimate.text_tokens(text)
             self._kept.clear()
             self._kept_bytes = 0
+
+
+class UsageHider:
+    """Takes out of a chat stream the one event that tells the usage and nothing else, with its blank line.
+
+    For clients that did not ask for it. What may be the beginning of that event is held back until its line is whole.
+    """
+
+    __slots__ = ("_begun", "_hid")
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self._begun = b""
+        self._hid = False
+
+    def pass_on(self, chunk: bytes) -> bytes:
+        """What the client may see of this chunk and of what was held back before it."""
+        data = self._begun + chunk
+        cut = len(data) if len(data) - data.rfind(b"\n") > _LONGEST_END else data.rfind(b"\n") + 1
+        lines, self._begun = data[:cut], data[cut:]
+        if not self._hid and b'"usage' not in lines:
+            return lines
+        return b"".join(line for line in lines.splitlines(keepends=True) if not self._hides(line))
+
+    def rest(self) -> bytes:
+        """What is still held back when the stream is over."""
+        rest, self._begun = self._begun, b""
+        return b"" if self._hides(rest) else rest
+
+    def _hides(self, line: bytes) -> bool:
+        if self._hid and not line.strip():
+            self._hid = False
+            return True
+        event = parse_line(line) if b'"usage' in line else None
+        self._hid = isinstance(event, Mapping) and event.get("choices") == [] and isinstance(event.get("usage"), dict)
+        return self._hid
+
+
+def _is_error(event: object) -> bool:
+    return isinstance(event, Mapping) and bool(event.get("error") or event.get("type") == "response.failed")
 
 
 def parse_line(line: bytes) -> object:
@@ -196,18 +279,27 @@ def answered_text(body: object) -> str:
     return "".join(_event_text(body)) if isinstance(body, Mapping) else ""
 
 
-_TEXT_KEYS = ("content", "text", "reasoning_content", "reasoning", "thinking", "response", "arguments", "partial_json")
-_NESTED_KEYS = ("choices", "delta", "message", "tool_calls", "function", "output", "content", "content_block", "item")
+_TEXT_KEYS = (
+    *("content", "text", "reasoning_content", "reasoning", "thinking", "response"),
+    *("refusal", "arguments", "partial_json"),
+)
+_NESTED_KEYS = (
+    *("choices", "delta", "message", "tool_calls", "function", "function_call"),
+    *("output", "content", "content_block", "thinking"),
+)
 
 
 def _event_text(event: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    if depth > 8 or event.get("type") in _RESPONSES_ENDS:  # Those repeat the whole answer.
+    if depth > 8:
         return
-    if depth == 0 and isinstance(event.get("delta"), str):  # Responses: {"type": "….delta", "delta": "text"}
-        yield event["delta"]
-        return
+    kind = event.get("type")
+    if depth == 0 and isinstance(kind, str) and kind.startswith("response."):
+        if isinstance(event.get("delta"), str):
+            yield event["delta"]
+        return  # Responses events that are no deltas repeat what the deltas said.
     for key in _TEXT_KEYS:
-        if isinstance(event.get(key), str):
+        # vLLM says its thoughts twice, under the old name and the new one.
+        if isinstance(event.get(key), str) and not (key == "reasoning" and event.get("reasoning_content")):
             yield event[key]
     for key in _NESTED_KEYS:
         inner = event.get(key)

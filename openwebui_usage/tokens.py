@@ -8,6 +8,7 @@ wire format            recognised by                               reasoning in 
 =====================  ==========================================  =====================  ==================
 OpenAI chat            ``prompt_tokens``, ``completion_tokens``    yes                    yes
 xAI chat               the same; total = prompt + compl. + reas.   no: added              yes
+gateways to Anthropic  the same; total = prompt + cache + compl.   yes                    no: both added
 Gemini through OpenAI  the same; total > prompt + completion       no: total - prompt     yes
 DeepSeek               ``prompt_cache_hit_tokens``                 yes                    yes
 OpenAI Responses       ``input_tokens``, ``output_tokens``         yes                    yes
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 MAX_TOKENS = 10**12
 """No single call is larger; a provider that claims more is not believed."""
@@ -54,7 +55,12 @@ class TokenUsage:
     def merged(self, other: TokenUsage) -> TokenUsage:
         """Two reports of the *same* call: field by field the greatest, for providers repeat cumulative numbers."""
         counts = {name: max(getattr(self, name), getattr(other, name)) for name in _COUNTS}
+        counts["input"] = max(counts["input"], counts["cached_input"] + counts["cache_write"])
         return TokenUsage(**counts, estimated=self.estimated and other.estimated)
+
+    def without_output(self) -> TokenUsage:
+        """The same as input only: an embedding generates nothing, whatever field its tokens are reported in."""
+        return replace(self, input=self.input + self.output, completion=0, reasoning=0, output=0)
 
     def followed_by(self, output: int) -> TokenUsage:
         """This report, and `output` more tokens that were seen after it and that nobody reported."""
@@ -92,20 +98,45 @@ def find_usage(event: object) -> Mapping[str, Any] | None:
 def read_usage(usage: object) -> TokenUsage | None:
     """A usage payload of any known wire format as `TokenUsage`; None where it tells nothing that can be believed.
 
-    A field that is missing, negative, not a number or absurdly large counts as not reported.
+    A field that is missing, negative, not a number or absurdly large counts as not reported, and so do zeros alone:
+    gateways fill them in where they know nothing. Of two formats in one payload (gateways rename fields and keep the
+    old ones) the first that says something counts.
     """
     if not isinstance(usage, Mapping):
         return None
-    reader = next((read for keys, read in _FORMATS if any(_count(usage, key) is not None for key in keys)), None)
-    return reader(usage) if reader else None
+    reader = next((read for keys, read in _FORMATS if any(_count(usage, key) for key in keys)), None)
+    if reader is None:
+        return None
+    tokens = reader(usage)
+    return tokens if max(tokens.input, tokens.output) <= MAX_TOKENS else None
+
+
+def plain_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a usage payload is kept beside the row: its numbers, those of its details, and the service tier.
+
+    Never a text: Ollama and llama.cpp report their counts in the same object as the answer.
+    """
+    kept: dict[str, Any] = {}
+    for key, value in usage.items():
+        if not isinstance(key, str):
+            continue
+        if _is_number(value):
+            kept[key] = value
+        elif key == "service_tier" and isinstance(value, str):
+            kept[key] = value[:40]
+        elif isinstance(value, Mapping) and key not in _ANSWERS:
+            details = {name: detail for name, detail in value.items() if isinstance(name, str) and _is_number(detail)}
+            kept |= {key: details} if details else {}
+    return kept
 
 
 def reported_cost(usage: object) -> float | None:
     """What the provider itself says the call cost, in US dollars (OpenRouter's ``usage.cost``)."""
     cost = usage.get("cost") if isinstance(usage, Mapping) else None
-    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < 1_000_000:
-        return None
-    return float(cost)
+    return float(cost) if _is_number(cost) and 0 <= cost < 1_000_000 else None
+
+
+_ANSWERS = ("message", "choices", "response", "output")
 
 
 def _chat(usage: Mapping[str, Any]) -> TokenUsage:
@@ -114,12 +145,13 @@ def _chat(usage: Mapping[str, Any]) -> TokenUsage:
     cached = _first(
         _count(usage, "prompt_tokens_details", "cached_tokens"),
         _count(usage, "prompt_cache_hit_tokens"),
+        _count(usage, "cached_tokens"),
         _count(usage, "cache_read_input_tokens"),
     )
     written = _first(
         _count(usage, "prompt_tokens_details", "cache_write_tokens"),
         _count(usage, "prompt_tokens_details", "cache_creation_tokens"),
-        _count(usage, "cache_creation_input_tokens"),
+        _anthropic_writes(usage),
     )
     reasoning = _first(
         _count(usage, "completion_tokens_details", "reasoning_tokens"), _count(usage, "reasoning_tokens")
@@ -129,7 +161,7 @@ def _chat(usage: Mapping[str, Any]) -> TokenUsage:
 
 def _responses_or_anthropic(usage: Mapping[str, Any]) -> TokenUsage:
     read = _count(usage, "cache_read_input_tokens") or 0
-    written = _count(usage, "cache_creation_input_tokens") or 0
+    written = _anthropic_writes(usage) or 0
     prompt = _count(usage, "input_tokens") or 0
     if read or written:  # Anthropic's input_tokens leaves out both.
         prompt += read + written
@@ -143,16 +175,21 @@ def _responses_or_anthropic(usage: Mapping[str, Any]) -> TokenUsage:
     return _whole(prompt, read, written, _count(usage, "output_tokens"), reasoning, _count(usage, "total_tokens"))
 
 
+def _anthropic_writes(usage: Mapping[str, Any]) -> int | None:
+    by_lifetime = (
+        _count(usage, "cache_creation", "ephemeral_5m_input_tokens"),
+        _count(usage, "cache_creation", "ephemeral_1h_input_tokens"),
+    )
+    return _first(_count(usage, "cache_creation_input_tokens"), sum(count or 0 for count in by_lifetime))
+
+
 def _gemini(usage: Mapping[str, Any]) -> TokenUsage:
+    prompt = (_count(usage, "promptTokenCount") or 0) + (_count(usage, "toolUsePromptTokenCount") or 0)
     completion = _count(usage, "candidatesTokenCount") or 0
     thoughts = _count(usage, "thoughtsTokenCount") or 0
-    return TokenUsage(
-        input=(_count(usage, "promptTokenCount") or 0) + (_count(usage, "toolUsePromptTokenCount") or 0),
-        cached_input=_count(usage, "cachedContentTokenCount") or 0,
-        completion=completion,
-        reasoning=thoughts,
-        output=completion + thoughts,
-    )
+    cached = _count(usage, "cachedContentTokenCount")
+    total = _count(usage, "totalTokenCount") if not thoughts else prompt + completion + thoughts
+    return _whole(prompt, cached, 0, completion, thoughts, total)
 
 
 def _ollama(usage: Mapping[str, Any]) -> TokenUsage:
@@ -188,17 +225,19 @@ def _whole(
     reasoning: int | None,
     total: int | None,
 ) -> TokenUsage:
-    """The parts put together; `total` tells whether reasoning stands inside `completion` or beside it."""
+    """The parts put together; `total` tells whether reasoning stands inside `completion` or beside it.
+
+    It tells the same of the cache in `prompt`; and a part that is larger than the whole stands beside it, too.
+    """
     prompt, cached, written = prompt or 0, cached or 0, written or 0
-    if cached + written > prompt:  # A subset cannot be larger than the whole: this one was reported beside it.
-        prompt += cached + written
     visible, thought = completion or 0, reasoning or 0
-    if total is not None and total == prompt + visible + thought:
+    cache = cached + written
+    if cache > prompt or (cache and total == prompt + cache + visible):
+        prompt += cache
+    if thought > visible or (total is not None and total == prompt + visible + thought):
         output = visible + thought
     elif total is not None and total > prompt + visible and not thought:
         output = total - prompt
-    elif thought > visible and (total is None or total != prompt + visible):
-        output = visible + thought
     else:
         output = visible
     return TokenUsage(prompt, cached, written, visible, thought, output)
@@ -210,11 +249,12 @@ def _count(usage: Mapping[str, Any], *path: str) -> int | None:
         if not isinstance(value, Mapping):
             return None
         value = value.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not 0 <= value <= MAX_TOKENS:  # NaN fails this too.
-        return None
-    return int(value)
+    return int(value) if _is_number(value) and 0 <= value <= MAX_TOKENS else None
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """A number that JSON and a database can hold: no bool, NaN or infinity, nothing absurd."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**15
 
 
 def _first(*counts: int | None) -> int | None:

@@ -41,3 +41,5 @@ class Access:
     """Which groups a caller may know of: those that hold a model he can use; for admins all."""
     page_models: Callable[[Request, Caller], Awaitable[list[PageModel]]]
     """The models that a caller can use."""
+    user_groups: Callable[[Caller], Awaitable[tuple[str, ...]]]
+    """Ids of the host's user groups that a caller is a member of."""

@@ -2,24 +2,47 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from openwebui_usage.api.access import Access, Caller
-from openwebui_usage.api.schemas import GroupChanges, NewGroup, group_json
+from openwebui_usage.api.schemas import (
+    BudgetChanges,
+    GroupChanges,
+    NewBudget,
+    NewGroup,
+    NewPrice,
+    budget_json,
+    group_json,
+    price_json,
+    standing_json,
+)
 from openwebui_usage.groups import Counting, Group, GroupUsage
-from openwebui_usage.ledger import GroupExists, GroupMissing, Store
+from openwebui_usage.ledger import BudgetExists, BudgetMissing, GroupExists, GroupMissing, PriceMissing, Store
+from openwebui_usage.limits import Budget, Counter, Subject, period_at, subject_of
 
 log = logging.getLogger(__name__)
 
+_ANSWERS: dict[type[Exception], tuple[int, str]] = {
+    GroupMissing: (404, 'There is no usage group "{}".'),
+    BudgetMissing: (404, 'There is no budget "{}".'),
+    PriceMissing: (404, 'There is no price for "{}".'),
+    GroupExists: (409, 'name: a usage group "{}" exists already.'),
+    BudgetExists: (409, 'name: a budget "{}" exists already.'),
+}
+
+Changed = Callable[[Iterable[str]], Awaitable[None]]
+
 
 class _LedgerRoute(APIRoute):
-    """Turns the ledger's errors into answers, so that no endpoint has to."""
+    """Turns errors into answers, so that no endpoint has to."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -27,10 +50,13 @@ class _LedgerRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
-            except GroupMissing as error:
-                raise HTTPException(404, f'There is no usage group "{error}".') from error
-            except GroupExists as error:
-                raise HTTPException(409, f'name: a usage group "{error}" exists already.') from error
+            except RequestValidationError as error:
+                # FastAPI would send the bad input back, which fails where it is no JSON (NaN, lone surrogates).
+                wrong = [{"type": item["type"], "loc": item["loc"], "msg": item["msg"]} for item in error.errors()]
+                raise HTTPException(422, wrong) from error
+            except tuple(_ANSWERS) as error:
+                status, text = _ANSWERS[type(error)]
+                raise HTTPException(status, text.format(error)) from error
             except SQLAlchemyError as error:
                 log.warning("The ledger cannot be read: %s", str(error).partition("\n")[0])
                 raise HTTPException(503, "The usage ledger's database is not available. Try again.") from error
@@ -38,58 +64,153 @@ class _LedgerRoute(APIRoute):
         return answer
 
 
-def usage_router(
-    store: Store, access: Access, counting: Counting, changed: Callable[[Iterable[str]], None]
-) -> APIRouter:
+def usage_router(store: Store, access: Access, counting: Counting, changed: Changed) -> APIRouter:
     """All routes, with paths of their own.
 
-    `counting` is the default of new groups; `changed` is told the names of groups that an admin touched.
+    `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that
+    definitions changed at all.
     """
     router = APIRouter(prefix="/api/usage", tags=["usage"], route_class=_LedgerRoute)
-    user, admin = Depends(access.user), Depends(access.admin)
+    _add_groups(router, store, access, counting, changed)
+    _add_budgets(router, store, access, changed)
+    _add_prices(router, store, access, changed)
+    _add_own(router, store, access)
+    return router
 
-    async def visible_groups(request: Request, caller: Caller) -> dict[str, Any]:
-        sees = await access.sees(request, caller)
-        entries = await asyncio.to_thread(store.groups)
-        return {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)}
 
-    def answer(entry: GroupUsage) -> dict[str, Any]:
-        changed([entry.group.name])
+def _add_groups(router: APIRouter, store: Store, access: Access, counting: Counting, changed: Changed) -> None:
+    admin = Depends(access.admin)
+
+    async def answer(entry: GroupUsage) -> dict[str, Any]:
+        await changed([entry.group.name])
         return {"status": True, "group": {"name": entry.group.name, **group_json(entry)}}
 
     @router.get("/groups", summary="All usage groups that you may see, with their usage")
-    async def get_groups(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
-        return {"groups": await visible_groups(request, caller)}
+    async def get_groups(request: Request, caller: Annotated[Caller, Depends(access.user)]) -> dict[str, Any]:
+        return {"groups": await _visible_groups(store, access, request, caller)}
 
     @router.post("/groups", summary="Create a usage group", dependencies=[admin])
     async def create_group(form: NewGroup) -> dict[str, Any]:
-        chosen = form.counting or counting
-        return answer(await asyncio.to_thread(store.create_group, form.name, form.models, form.limit, chosen))
+        fields = form.model_dump()
+        fields["soft_limits"] = tuple(fields["soft_limits"])
+        fields["counting"] = form.counting or counting
+        return await answer(await asyncio.to_thread(lambda: store.create_group(**fields)))
 
     @router.put("/groups/{name}", summary="Change a usage group", dependencies=[admin])
     async def update_group(name: str, form: GroupChanges) -> dict[str, Any]:
         changes = form.model_dump(include=form.model_fields_set)
-        return answer(await asyncio.to_thread(store.update_group, name, changes))
+        return await answer(await asyncio.to_thread(store.update_group, name, changes))
 
     @router.delete("/groups/{name}", summary="Delete a usage group; the ledger keeps its rows", dependencies=[admin])
     async def delete_group(name: str) -> dict[str, Any]:
         await asyncio.to_thread(store.delete_group, name)
-        changed([name])
+        await changed([name])
         return {"status": True}
 
     @router.post("/groups/{name}/reset", summary="Set a group's counters to zero", dependencies=[admin])
     async def reset_group(name: str) -> dict[str, Any]:
-        return answer(await asyncio.to_thread(store.reset_group, name))
+        return await answer(await asyncio.to_thread(store.reset_group, name))
+
+
+def _add_budgets(router: APIRouter, store: Store, access: Access, changed: Changed) -> None:
+    admin = Depends(access.admin)
+
+    async def answer(budget: Budget) -> dict[str, Any]:
+        await changed([])
+        return {"status": True, "budget": budget_json(budget)}
+
+    @router.get("/budgets", summary="All budgets", dependencies=[admin])
+    async def get_budgets() -> dict[str, Any]:
+        return {"budgets": [budget_json(budget) for budget in await asyncio.to_thread(store.budgets)]}
+
+    @router.post("/budgets", summary="Create a budget", dependencies=[admin])
+    async def create_budget(form: NewBudget) -> dict[str, Any]:
+        blank = Budget(id="", name=form.name, limit=None, unit=form.unit)
+        values = {"models": ("*",), **_checked(form, blank)}
+        budget = Budget(id="", name=form.name, **values)
+        return await answer(await asyncio.to_thread(store.create_budget, budget))
+
+    @router.put("/budgets/{name}", summary="Change a budget", dependencies=[admin])
+    async def update_budget(name: str, form: BudgetChanges) -> dict[str, Any]:
+        before = next((budget for budget in await asyncio.to_thread(store.budgets) if budget.name == name), None)
+        if before is None:
+            raise BudgetMissing(name)
+        return await answer(await asyncio.to_thread(store.update_budget, name, _checked(form, before)))
+
+    @router.delete("/budgets/{name}", summary="Delete a budget", dependencies=[admin])
+    async def delete_budget(name: str) -> dict[str, Any]:
+        await asyncio.to_thread(store.delete_budget, name)
+        await changed([])
+        return {"status": True}
+
+
+def _add_prices(router: APIRouter, store: Store, access: Access, changed: Changed) -> None:
+    admin = Depends(access.admin)
+
+    @router.get("/prices", summary="The prices that you set", dependencies=[admin])
+    async def get_prices() -> dict[str, Any]:
+        return {"prices": [price_json(price) for price in await asyncio.to_thread(store.prices)]}
+
+    @router.put("/prices", summary="Set the price of a model or a glob", dependencies=[admin])
+    async def put_price(form: NewPrice) -> dict[str, Any]:
+        await asyncio.to_thread(store.put_price, form.price())
+        await changed([])
+        return {"status": True, "price": price_json(form.price())}
+
+    @router.delete("/prices/{model:path}", summary="Remove a price", dependencies=[admin])
+    async def delete_price(model: str) -> dict[str, Any]:
+        await asyncio.to_thread(store.delete_price, model)
+        await changed([])
+        return {"status": True}
+
+
+def _add_own(router: APIRouter, store: Store, access: Access) -> None:
+    user = Depends(access.user)
+
+    @router.get("/me", summary="What you used, what is left, and when it begins anew")
+    async def get_me(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
+        return {
+            "budgets": await _standings(store, access, caller),
+            "groups": await _visible_groups(store, access, request, caller),
+        }
 
     @router.get("/page", summary="What the page's script needs, in one request")
     async def get_page(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
         models = await access.page_models(request, caller)
         return {
-            "groups": await visible_groups(request, caller),
+            "groups": await _visible_groups(store, access, request, caller),
+            "budgets": await _standings(store, access, caller),
             "models": {model.id: {"name": model.name, "base": model.base, "effort": model.effort} for model in models},
         }
 
-    return router
+
+async def _visible_groups(store: Store, access: Access, request: Request, caller: Caller) -> dict[str, Any]:
+    sees = await access.sees(request, caller)
+    entries = await asyncio.to_thread(store.groups)
+    return {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)}
+
+
+async def _standings(store: Store, access: Access, caller: Caller) -> list[dict[str, Any]]:
+    """The budgets that bind a caller. Those which he shares with others show their common sum, and nobody's own."""
+    subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
+    now = datetime.now(UTC)
+    counters = [
+        Counter(budget, subject_of(budget, subject), period_at(budget.period, budget.timezone, now))
+        for budget in await asyncio.to_thread(store.budgets)
+        if budget.scope.binds(subject)
+    ]
+    if not counters:
+        return []
+    totals = await asyncio.to_thread(store.totals, [counter.key for counter in counters])
+    return [standing_json(counter, totals[counter.key]) for counter in counters]
+
+
+def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:
+    try:
+        return form.changes(before)
+    except ValueError as error:
+        field, _, text = str(error).partition(": ")
+        raise RequestValidationError([{"type": field, "loc": ("body", field), "msg": text, "input": None}]) from error
 
 
 def seeing(models: Iterable[frozenset[str]]) -> Callable[[Group], bool]:

@@ -1,108 +1,222 @@
-"""Bodies and answers of the groups endpoints. An error names the field, what is wrong and what would be right."""
+"""Bodies and answers of the endpoints."""
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from openwebui_usage.groups import Counting, GroupUsage
-
-MAX_NAME = 100
-MAX_MODELS = 1000
-MAX_MODEL_ID = 256
-MAX_LIMIT = 10**15
+from openwebui_usage.api.fields import Amount, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
+from openwebui_usage.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
+from openwebui_usage.limits import NANO, Budget, Counter, Period, Scope, ScopeKind, Unit, period_at
+from openwebui_usage.pricing import Price, dollars
 
 
-def _name(value: object) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("name", "must be a text (got {got})", {"got": _short(value)})
-    name = value.strip()
-    if not 0 < len(name) <= MAX_NAME:
-        raise PydanticCustomError("name", "must have 1 to {most} characters", {"most": MAX_NAME})
-    if name in (".", "..") or any(char in "/\\" or unicodedata.category(char) in ("Cc", "Cs", "Cf") for char in name):
-        raise PydanticCustomError("name", "must not contain slashes or control characters, nor be a dot or two")
-    return name
-
-
-def _models(value: object) -> list[str]:
-    if not isinstance(value, list):
-        raise PydanticCustomError("models", "must be a list of model ids (got {got})", {"got": _short(value)})
-    if len(value) > MAX_MODELS:
-        raise PydanticCustomError(
-            "models", "must have at most {most} models (got {got})", {"most": MAX_MODELS, "got": len(value)}
-        )
-    for position, model in enumerate(value):
-        if not isinstance(model, str) or not 0 < len(model.strip()) <= MAX_MODEL_ID or not model.isprintable():
-            raise PydanticCustomError(
-                "models",
-                "entry {position} must be a model id or a glob of 1 to {most} characters (got {got})",
-                {"position": position, "most": MAX_MODEL_ID, "got": _short(model)},
-            )
-    return list(dict.fromkeys(model.strip() for model in value))
-
-
-def _limit(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_LIMIT:
-        raise PydanticCustomError(
-            "limit",
-            "must be a whole number of tokens, 0 to {most}, or null for no limit (got {got})",
-            {"most": MAX_LIMIT, "got": _short(value)},
-        )
-    return value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-Name = Annotated[str, BeforeValidator(_name)]
-Models = Annotated[list[str], BeforeValidator(_models)]
-Limit = Annotated[int | None, BeforeValidator(_limit)]
-
-
-class NewGroup(BaseModel):
-    """The body of POST /api/usage/groups."""
-
+class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class NewGroup(_Body):
+    """The body of POST /api/usage/groups."""
 
     name: Name
     models: Models
     limit: Limit = None
+    period: PeriodKind = "total"
+    timezone: Timezone = "UTC"
+    action: Action = "block"
+    soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
     counting: Counting | None = None
 
 
-class GroupChanges(BaseModel):
-    """The body of PUT /api/usage/groups/{name}: a field left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
+class GroupChanges(_Body):
+    """The body of PUT /api/usage/groups/{name}: a field left out stays, `"limit": null` removes the limit."""
 
     models: Models = []
     limit: Limit = None
+    period: PeriodKind = "total"
+    timezone: Timezone = "UTC"
+    action: Action = "block"
+    soft_limits: SoftLimits = []
     counting: Counting = "documented"
 
 
+class ScopeBody(_Body):
+    """Who a budget binds. `id` is a user's or a user group's, where the kind needs one."""
+
+    kind: ScopeKind
+    id: str | None = Field(default=None, max_length=200)
+
+    @model_validator(mode="after")
+    def _has_id(self) -> ScopeBody:
+        if (self.id is None) != (self.kind in ("everyone", "each_user")):
+            need = "needs the id of a user or of a user group" if self.id is None else "takes no id"
+            raise PydanticCustomError("scope", 'kind "{kind}" {need}', {"kind": self.kind, "need": need})
+        return self
+
+
+class BudgetChanges(_Body):
+    """The body of PUT /api/usage/budgets/{name}: a field left out stays."""
+
+    limit: Amount = None
+    unit: Unit = "tokens"
+    scope: ScopeBody = ScopeBody(kind="everyone")
+    models: Models = ["*"]
+    group: Name | None = None
+    period: PeriodKind = "total"
+    timezone: Timezone = "UTC"
+    action: Action = "block"
+    soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
+    counting: Counting = "documented"
+    free_models_exempt: bool = True
+
+    def changes(self, before: Budget) -> dict[str, Any]:
+        """The fields that were given, as `Budget` has them. Raises ValueError for a limit that is no whole number."""
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set if name != "name"}
+        if "scope" in given:
+            given["scope"] = Scope(self.scope.kind, self.scope.id)
+        for name in ("models", "soft_limits"):
+            if name in given:
+                given[name] = tuple(given[name])
+        unit: Unit = given.get("unit", before.unit)
+        if "limit" in given:
+            given["limit"] = _in_unit(self.limit, unit)
+        elif unit != before.unit:
+            raise ValueError("limit: must be given together with another unit")
+        return given
+
+
+class NewBudget(BudgetChanges):
+    """The body of POST /api/usage/budgets."""
+
+    name: Name
+    limit: Amount
+
+
+class NewPrice(_Body):
+    """The body of PUT /api/usage/prices: US dollars per million tokens, and per request."""
+
+    model: Pattern
+    input: Rate
+    output: Rate
+    cached_input: Rate = None
+    cache_write: Rate = None
+    request: Rate = Decimal(0)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> NewPrice:
+        for name in ("input", "output", "request"):
+            if getattr(self, name) is None:
+                raise PydanticCustomError("price", "{name} must be a number, not null", {"name": name})
+        return self
+
+    def price(self) -> Price:
+        """As the price book has it."""
+        return Price(self.model, self.input, self.output, self.cached_input, self.cache_write, self.request)
+
+
+def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
+    if limit is None:
+        return None
+    if unit == "usd":
+        return int(limit * NANO)
+    if limit != limit.to_integral_value():
+        raise ValueError(f"limit: must be a whole number of {unit} (got {limit})")
+    return int(limit)
+
+
 def group_json(entry: GroupUsage) -> dict[str, Any]:
-    """A group as every answer and the socket event show it; `usage.in`, `.out` and `.total` as documented."""
+    """A group as every answer and the socket event show it.
+
+    `usage.in`, `.out` and `.total` are as documented, of the current period; `all_time` is the same without end.
+    """
     group, sums = entry.group, entry.sums
+    total = sums.total(group.counting)
+    period = period_at(group.period, group.timezone, datetime.now(UTC))
     return {
         "models": list(group.models),
         "limit": group.limit,
-        "counting": group.counting,
         "usage": {
-            "in": sums.input,
-            "out": sums.out(group.counting),
-            "total": sums.total(group.counting),
+            **_counts(sums, group.counting),
             "cached": sums.cached_input,
             "completion": sums.completion,
             "reasoning": sums.reasoning,
             "billed": sums.input + sums.output,
             "calls": sums.calls,
             "estimated_calls": sums.estimated_calls,
+            "cost": dollars(sums.cost_nano),
         },
+        "all_time": _counts(entry.ever, group.counting),
+        "counting": group.counting,
+        "period": group.period,
+        "timezone": group.timezone,
+        "action": group.action,
+        "soft_limits": list(group.soft_limits),
+        "resets_at": _instant(period),
+        "remaining": None if group.limit is None else max(0, group.limit - total),
     }
+
+
+def budget_json(budget: Budget) -> dict[str, Any]:
+    """A budget as admins see it."""
+    return {
+        "name": budget.name,
+        "scope": {"kind": budget.scope.kind, "id": budget.scope.id},
+        "models": list(budget.models),
+        "group": budget.group,
+        "unit": budget.unit,
+        "limit": _shown(budget.limit, budget.unit),
+        "period": budget.period,
+        "timezone": budget.timezone,
+        "action": budget.action,
+        "soft_limits": list(budget.soft_limits),
+        "counting": budget.counting,
+        "free_models_exempt": budget.free_models_exempt,
+    }
+
+
+def standing_json(counter: Counter, sums: Sums) -> dict[str, Any]:
+    """How a budget stands for whoever asks: what is used and left, and when it begins anew."""
+    budget = counter.budget
+    used = budget.used(sums)
+    remaining = None if budget.limit is None else max(0, budget.limit - used)
+    return {
+        "name": budget.name,
+        "scope": budget.scope.kind,
+        "unit": budget.unit,
+        "limit": _shown(budget.limit, budget.unit),
+        "used": _shown(used, budget.unit),
+        "remaining": _shown(remaining, budget.unit),
+        "period": budget.period,
+        "resets_at": _instant(counter.period),
+        "models": list(budget.models) if budget.group is None else None,
+        "group": budget.group,
+        "action": budget.action,
+    }
+
+
+def price_json(price: Price) -> dict[str, Any]:
+    """A price as admins see it."""
+    return {
+        "model": price.pattern,
+        "input": float(price.input),
+        "output": float(price.output),
+        "cached_input": None if price.cached_input is None else float(price.cached_input),
+        "cache_write": None if price.cache_write is None else float(price.cache_write),
+        "request": float(price.request),
+    }
+
+
+def _counts(sums: Sums, counting: Counting) -> dict[str, int]:
+    return {"in": sums.input, "out": sums.out(counting), "total": sums.total(counting)}
+
+
+def _shown(value: int | None, unit: Literal["tokens", "usd", "requests"]) -> int | float | None:
+    return dollars(value) if unit == "usd" else value
+
+
+def _instant(period: Period) -> str | None:
+    return None if period.ends_at is None else period.ends_at.isoformat().replace("+00:00", "Z")

@@ -78,7 +78,7 @@ _DOCS_PAGE = f"""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Usage API</title>
-<link rel="icon" href="/static/swagger-ui/favicon.png">
+<link rel="icon" href="/static/favicon.png">
 <link rel="stylesheet" href="/static/swagger-ui/swagger-ui.css">
 </head>
 <body>

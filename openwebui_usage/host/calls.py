@@ -19,9 +19,12 @@ from types import ModuleType
 from typing import Any, Literal
 
 from openwebui_usage.effort import chat_to_responses
+from openwebui_usage.gate import Gate, LedgerAway
 from openwebui_usage.host.effort import Steering, take_from_chat
 from openwebui_usage.host.models import Catalog
-from openwebui_usage.meter import Call, CallInfo, Meter
+from openwebui_usage.host.refusals import away_response, refusal_response
+from openwebui_usage.limits import Refusal, Subject
+from openwebui_usage.meter import Call, CallInfo, Meter, Refused
 from openwebui_usage.streams import Wire
 
 log = logging.getLogger(__name__)
@@ -71,6 +74,8 @@ _PROXIED: dict[str, tuple[Wire, Kind]] = {
     "embeddings": ("chat", "embeddings"),
 }
 
+_REFUSED = "openwebui_usage_refused"
+
 _outer: ContextVar[Call | None] = ContextVar("openwebui_usage_outer_call", default=None)
 
 
@@ -82,6 +87,7 @@ class Seam:
         self.meter: Meter | None = None
         self.catalog: Catalog | None = None
         self.steering: Steering | None = None
+        self.gate: Gate | None = None
         self.hooked: list[str] = []
         """What was found on this host and wrapped, for the log and the status."""
 
@@ -130,7 +136,12 @@ class Seam:
                 return await original(*args, **kwargs)
             if info is None:
                 return await original(*args, **kwargs)
-            call = meter.open(info)
+            try:
+                call = await meter.open(info)
+            except Refused as refused:
+                return refusal_response(refused.refusal)
+            except LedgerAway:
+                return away_response()
             outer = _outer.get()
             if outer is not None:
                 outer.inner_calls += 1
@@ -180,22 +191,43 @@ class Seam:
             if wire == "chat" and sent.get("stream") and kind != "direct":
                 hide = _ask_for_usage(sent) and not metadata.get("session_id")
             arguments["form_data"] = _with_changes(form, body, sent)
-        scope = getattr(request, "scope", None) or {}
+        path = _text((getattr(request, "scope", None) or {}).get("path"))
+        task = _text(metadata.get("task"))
+        user_id = _attribute(user, "id")
         return CallInfo(
             model=model,
             called_model=base or model,
             body=body,
             wire=wire,
-            user_id=_attribute(user, "id"),
+            user_id=user_id,
             user_name=_attribute(user, "name"),
+            user_groups=await self.user_groups(user_id),
             chat_id=_text(metadata.get("chat_id")),
             message_id=_text(metadata.get("message_id")),
-            task=_text(metadata.get("task")),
-            path=_text(scope.get("path")),
+            task=task,
+            path=path,
+            is_admitted=self._is_admitted(request, task, path),
             unverified=kind == "direct",
             generates=kind != "embeddings",
             hide_usage_chunk=hide,
         )
+
+    async def user_groups(self, user_id: str | None) -> tuple[str, ...]:
+        """The user groups of a user, where a budget asks for them."""
+        if self.gate is None or self.catalog is None or user_id is None:
+            return ()
+        if not any(budget.scope.kind.endswith("group") for budget in self.gate.definitions.budgets):
+            return ()
+        return await self.catalog.user_groups(user_id)
+
+    def _is_admitted(self, request: Any, task: str | None, path: str | None) -> bool:
+        """A task of a chat that was admitted is never refused. Called by itself, through its own route, it is.
+
+        Nor is it admitted where its chat was refused: the title of a new chat is asked for before the answer is.
+        """
+        if task is None or (path or "").startswith("/api/v1/tasks/"):
+            return False
+        return getattr(getattr(request, "state", None), _REFUSED, None) is None
 
     async def _leave(self, point: Point, call: Call, result: Any) -> Any:
         """Settle a call by what the host's function returned: at once, or when the stream has passed."""
@@ -221,11 +253,34 @@ class Seam:
                 return await original(*args, **kwargs)
             bound = signature.bind(*args, **kwargs)
             request, form = bound.arguments.get("request"), bound.arguments.get("form_data")
-            if request is not None and isinstance(form, dict):
-                take_from_chat(request, form)
+            if request is None or not isinstance(form, dict):
+                return await original(*bound.args, **bound.kwargs)
+            take_from_chat(request, form)
+            refusal = await self._refusal(form, bound.arguments.get("user"))
+            if refusal is not None:
+                if not form.get("session_id"):
+                    return refusal_response(refusal)
+                # In the page the refusal shows as the error of the message, which the provider's seam answers with.
+                setattr(request.state, _REFUSED, refusal)
             return await original(*bound.args, **bound.kwargs)
 
         return chat_completion
+
+    async def _refusal(self, form: Mapping[str, Any], user: Any) -> Refusal | None:
+        """Whether the chat would be refused: found out early, API callers get a true 429 from every host version."""
+        model = form.get("model")
+        if self.gate is None or self.catalog is None or not isinstance(model, str):
+            return None
+        try:
+            base = await self.catalog.base_of(model)
+            user_id = _attribute(user, "id")
+            caller = Subject(user_id, frozenset(await self.user_groups(user_id)))
+            return await self.gate.check((model, base) if base else (model,), caller)
+        except LedgerAway:
+            return None  # The provider's seam says it.
+        except Exception:
+            log.exception("A chat could not be checked; it goes on")
+            return None
 
 
 def _translated(original: Callable[..., Any]) -> Any:

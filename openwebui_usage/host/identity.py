@@ -46,4 +46,7 @@ def host_access(catalog: Catalog, valves: EffortValves) -> Access:
             found.append(PageModel(model.id, model.name, model.base, effort))
         return found
 
-    return Access(user=user, admin=admin, sees=sees, page_models=page_models)
+    async def user_groups(caller: Caller) -> tuple[str, ...]:
+        return await catalog.user_groups(caller.id)
+
+    return Access(user=user, admin=admin, sees=sees, page_models=page_models, user_groups=user_groups)

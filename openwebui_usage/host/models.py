@@ -85,6 +85,16 @@ class Catalog:
         own: frozenset[str] = await self._memo.get("own effort", explicit)
         return model_id in own
 
+    async def user_groups(self, user_id: str) -> tuple[str, ...]:
+        """Ids of the user groups that a user is a member of."""
+        from open_webui.models.groups import Groups
+
+        async def ask() -> tuple[str, ...]:
+            return tuple(group.id for group in await settled(Groups.get_groups_by_member_id(user_id)))
+
+        groups: tuple[str, ...] = await self._memo.get(("groups", user_id), ask)
+        return groups
+
     async def visible_to(self, user: Any, request: Request | None = None) -> list[Model]:
         """The models that `user` (the host's user) can use."""
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Mount
 
 from openwebui_usage import __version__
 from openwebui_usage.api import usage_router
+from openwebui_usage.gate import Gate
+from openwebui_usage.groups import Sums
 from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
@@ -25,8 +27,10 @@ from openwebui_usage.host.functions import install_functions
 from openwebui_usage.host.identity import host_access
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.sockets import Publisher
-from openwebui_usage.ledger import Store, Writer
+from openwebui_usage.ledger import Recorded, Store, Writer
+from openwebui_usage.ledger.live import MemoryCounters
 from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.ledger.store import Key
 from openwebui_usage.meter import Meter
 from openwebui_usage.settings import get_settings
 
@@ -98,9 +102,9 @@ class Plugin:
         engine, schema = host_engine()
         self._store = Store(engine, schema)
         self._publisher = Publisher(self._store, self._catalog)
-        self._writer = Writer(
-            self._store, Spool(spool_folder(self._settings)), lambda done: self._publisher.changed(done.groups)
-        )
+        self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._recorded)
+        self._gate = Gate(self._store, MemoryCounters(self._totals), fail_closed=self._settings.fail_closed)
+        self._gate_task: asyncio.Task[None] | None = None
 
     def attach(self) -> None:
         """Add the routes and the lifespan."""
@@ -118,7 +122,10 @@ class Plugin:
             await asyncio.to_thread(self._writer.start)
             self._seam.catalog = self._catalog
             self._seam.steering = Steering(self._catalog, self._valves)
-            self._seam.meter = Meter(self._writer)
+            await self._gate.refresh()
+            self._gate_task = asyncio.create_task(self._gate.run(), name="usage-gate")
+            self._seam.gate = self._gate
+            self._seam.meter = Meter(self._writer, self._gate)
             log.info("openwebui-usage %s counts the calls of: %s", __version__, ", ".join(self._seam.hooked))
         except Exception:
             log.exception("The ledger could not be opened; nothing is counted")
@@ -131,8 +138,23 @@ class Plugin:
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""
         self._seam.meter = None
+        if self._gate_task is not None:
+            self._gate_task.cancel()
         await self._publisher.stop()
         await asyncio.to_thread(self._writer.stop)
+
+    async def _changed(self, names: Iterable[str]) -> None:
+        """An admin changed something: it holds for the next call, and the pages are told."""
+        await self._gate.changed()
+        self._publisher.changed(names)
+
+    def _recorded(self, done: Recorded) -> None:
+        """Rows are durable: the gate knows what they used, and the pages are told. On the writer's thread."""
+        self._gate.settled(done)
+        self._publisher.changed(done.groups)
+
+    async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
+        return await asyncio.to_thread(self._store.totals, list(keys))
 
     def _step(self, what: str, do: Callable[[], None]) -> None:
         try:
@@ -142,7 +164,7 @@ class Plugin:
 
     def _add_routes(self) -> None:
         access = host_access(self._catalog, self._valves)
-        usage = usage_router(self._store, access, self._settings.counting, self._publisher.changed)
+        usage = usage_router(self._store, access, self._settings.counting, self._changed)
         routers = [usage, loader_route(_static_folder())]
         if self._app.openapi_url is None:
             routers.append(docs_routes(usage, access.user))

@@ -10,22 +10,37 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, insert, select
 
 from openwebui_usage.ledger.schema import metadata, usage_revision
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
+PATIENCE = 0.75
+"""Seconds that a call waits for somebody else's lock before its row goes to the spool file."""
 _migrating = Lock()
 """Alembic keeps the migration that runs in a global."""
 
 
 @contextmanager
-def writing(engine: Engine, patience: float | None = None) -> Iterator[Connection]:
-    """A transaction that writes: committed at the end, rolled back on any error.
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that changes tables or definitions, alone: committed at the end, rolled back on any error."""
+    with _transaction(engine, "pg_advisory_xact_lock") as connection:
+        yield connection
 
-    `patience` is how many seconds to wait for somebody else's lock; by default as long as the engine says.
+
+@contextmanager
+def recording(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes rows. Several may run at once; the definitions stay as they are until it ends.
+
+    It waits `PATIENCE` seconds for a lock, then fails: somebody's stream is waiting for it.
     """
+    with _transaction(engine, "pg_advisory_xact_lock_shared", PATIENCE) as connection:
+        yield connection
+
+
+@contextmanager
+def _transaction(engine: Engine, lock: str, patience: float | None = None) -> Iterator[Connection]:
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             with _durable(connection, patience):
@@ -35,8 +50,9 @@ def writing(engine: Engine, patience: float | None = None) -> Iterator[Connectio
                 yield connection
                 connection.commit()
         else:
-            if patience is not None and connection.dialect.name == "postgresql":
+            if patience is not None:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(patience * 1000)}")
+            connection.exec_driver_sql(f"SELECT {lock}({_LOCK})")
             yield connection
             connection.commit()
 
@@ -69,8 +85,6 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["schema"] = schema
     with _migrating, writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         # A table that somebody dropped comes back empty: an unwritable ledger would help nobody.

@@ -94,11 +94,13 @@ class Definitions:
 
 def read_definitions(connection: Connection) -> Definitions:
     """All definitions as this transaction sees them."""
+    # First of all: a change that comes in between is read again, instead of never.
+    revision = read_revision(connection)
     return Definitions(
         tuple(group_from(row) for row in connection.execute(select(usage_group).order_by(usage_group.c.created_at))),
         tuple(budget_from(row) for row in connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))),
         tuple(price_from(row) for row in connection.execute(select(usage_price))),
-        read_revision(connection),
+        revision,
     )
 
 

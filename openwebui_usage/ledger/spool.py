@@ -8,7 +8,8 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from io import FileIO
+from io import BufferedReader, FileIO
+from itertools import islice
 from pathlib import Path
 
 from openwebui_usage.ledger.calls import CallRow
@@ -21,7 +22,7 @@ except ImportError:  # Windows has one worker and no flock.
 log = logging.getLogger(__name__)
 
 BATCH = 1000
-"""Rows that are handed back at once, however long the database was away."""
+"""The most rows that are handed back at once, however long the database was away."""
 
 
 class Spool:
@@ -37,32 +38,39 @@ class Spool:
         self._lock = threading.Lock()
 
     def append(self, rows: Sequence[CallRow]) -> None:
-        """Put `rows` on disk. Raises OSError where the disk is full or away too; then none of them is in the file."""
-        lines = _lines(row.to_json() for row in rows)
+        """Put `rows` on disk, all or none. Raises OSError where the disk is full or away too."""
+        lines = b"".join(map(_line, rows))
         with self._lock:
             if self._file is None:
                 self._file = _create(self._folder)
-            end = self._file.seek(0, os.SEEK_END)
-            try:
-                _write(self._file, lines)
-            except OSError:
-                self._file.truncate(end)
-                raise
+            _append(self._file, lines)
 
     def replay(self, write: Callable[[list[CallRow]], None]) -> int:
-        """Hand every row that is ours or nobody's to `write`, and forget it after that. Returns how many there were.
+        """Hand the rows that are ours or nobody's to `write`, and forget them after that. Returns how many they were.
 
-        What `write` raises ends the replay; the rows of that file stay, also those that were written.
+        What `write` raises ends the replay. The rows of that file stay, those already written among them.
         """
         with self._lock:
             mine, self._file = self._file, None  # From now on new rows go to a new file.
-        return (_replay_file(mine, write, self._set_aside) if mine else 0) + sum(
-            _replay_file(file, write, self._set_aside) for file in self._abandoned()
-        )
+        count = 0 if mine is None else self._empty(mine, write)
+        return count + sum(self._empty(file, write) for file in self._abandoned())
 
     def reject(self, row: CallRow) -> None:
         """Set aside a row that the database will never take, for a person to look at."""
-        self._set_aside(_lines([row.to_json()]))
+        self._set_aside(_line(row))
+
+    def _empty(self, file: FileIO, write: Callable[[list[CallRow]], None]) -> int:
+        count = 0
+        path = Path(str(file.name))
+        file.seek(0)
+        with BufferedReader(file) as lines:
+            rows = self._read(lines, path)
+            while batch := list(islice(rows, BATCH)):
+                write(batch)
+                count += len(batch)
+            file.truncate(0)  # While it is locked: another process that has just opened it finds nothing.
+        path.unlink(missing_ok=True)
+        return count
 
     def _abandoned(self) -> Iterator[FileIO]:
         for path in sorted(self._folder.glob("calls-*.jsonl")):
@@ -75,12 +83,64 @@ class Spool:
             else:
                 file.close()
 
-    def _set_aside(self, lines: bytes) -> None:
-        with FileIO(self._folder / "rejected.jsonl", "a") as file:
-            _write(file, lines)
+    def _read(self, lines: Iterable[bytes], path: Path) -> Iterator[CallRow]:
+        for line in lines:
+            try:
+                row = CallRow.from_json(json.loads(line))
+            except (ValueError, TypeError, KeyError, AttributeError):
+                if line.endswith(b"\n"):
+                    log.error("Set aside an unreadable line of %s", path)
+                    self._set_aside(line)
+                # Without its end, the process died while it wrote the line: nobody was told that the row was safe.
+                continue
+            yield row
+
+    def _set_aside(self, line: bytes) -> None:
+        with FileIO(self._folder / "rejected.jsonl", "a", opener=_open_private) as file:
+            _append(file, line)
+
+
+def _line(row: CallRow) -> bytes:
+    return json.dumps(row.to_json(), default=str).encode() + b"\n"
 
 
 def _create(folder: Path) -> FileIO:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"calls-{uuid.uuid4().hex}.jsonl"
-    file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+")
+    while True:
+        path = folder / f"calls-{uuid.uuid4().hex}.jsonl"
+        file = FileIO(path, "x+", opener=_open_private)
+        if _try_lock(file) and os.fstat(file.fileno()).st_nlink:
+            break
+        file.close()  # Another process took the empty file for one that nobody holds.
+    if fcntl is not None:
+        descriptor = os.open(folder, os.O_RDONLY)
+        os.fsync(descriptor)  # The file's name is on disk, too.
+        os.close(descriptor)
+    return file
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _append(file: FileIO, lines: bytes) -> None:
+    """All of `lines`, on disk, or nothing of them."""
+    end = file.seek(0, os.SEEK_END)
+    try:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[file.write(rest) or 0 :]
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
+
+
+def _try_lock(file: FileIO) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

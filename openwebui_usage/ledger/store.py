@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage.groups import Counting, Group, GroupUsage, Sums
 from openwebui_usage.ledger.calls import CallRow
-from openwebui_usage.ledger.database import migrate, writing
+from openwebui_usage.ledger.database import migrate, recording, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
     budget_from,
@@ -31,12 +31,15 @@ from openwebui_usage.ledger.definitions import (
 from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.limits import Budget, Counter, Period, Subject, period_at, subject_of
 from openwebui_usage.pricing import Cost, Price, in_order
+from openwebui_usage.tokens import TokenUsage
 
 SUMS = tuple(item.name for item in fields(Sums))
 Key = tuple[str, str]
 """A total's subject and period."""
 _IDS_PER_QUERY = 500
 _LONGEST_RAW_USAGE = 10_000
+_LONGEST_TEXT = 1000
+_EMPTY_CALL = CallRow(started_at=0, model="", called_model="", usage=TokenUsage())
 
 
 class GroupExists(Exception):
@@ -72,6 +75,7 @@ class Change:
 class Recorded:
     """What one commit did. `groups` are the names of the usage groups that changed."""
 
+    rows: tuple[CallRow, ...]
     groups: frozenset[str] = frozenset()
     changes: tuple[Change, ...] = ()
 
@@ -235,12 +239,13 @@ class Store:
         `maybe_written`: some may already be in the ledger (a commit whose answer was lost, a spool file that was
         replayed before); those are left out.
         """
-        with writing(self._engine) as connection:
+        given = tuple(rows)
+        with recording(self._engine) as connection:
             if maybe_written:
                 known = _known_ids(connection, [row.id for row in rows])
                 rows = list({row.id: row for row in rows if row.id not in known}.values())
             if not rows:
-                return Recorded()
+                return Recorded(given)
             definitions = self._refresh(connection)
             added: dict[Key, dict[str, int]] = {}
             counters: dict[Key, Counter] = {}
@@ -258,11 +263,17 @@ class Store:
                         _add(added.setdefault((group.id, EVER), dict.fromkeys(SUMS, 0)), row, cost)
             connection.execute(insert(usage_call), calls)
             if not added:
-                return Recorded()
+                return Recorded(given)
             _increment(connection, added)
             after = _read_totals(connection, counters)
         changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
-        return Recorded(frozenset(names), tuple(changes))
+        return Recorded(given, frozenset(names), tuple(changes))
+
+    def check(self) -> None:
+        """Raise what the database says where it takes no calls at all. Leaves nothing behind."""
+        with recording(self._engine) as connection:
+            connection.execute(insert(usage_call), _call_values(_EMPTY_CALL, None, ()))
+            connection.rollback()
 
     def message(self, message_id: str) -> list[CallRow]:
         """The calls that made one chat message, in order."""
@@ -360,14 +371,14 @@ def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> di
     return {
         "id": row.id,
         "started_at": row.started_at,
-        "user_id": row.user_id,
-        "user_name": row.user_name,
-        "model": row.model,
-        "called_model": row.called_model,
-        "chat_id": row.chat_id,
-        "message_id": row.message_id,
-        "task": row.task,
-        "path": row.path,
+        "user_id": _text(row.user_id),
+        "user_name": _text(row.user_name),
+        "model": _text(row.model),
+        "called_model": _text(row.called_model),
+        "chat_id": _text(row.chat_id),
+        "message_id": _text(row.message_id),
+        "task": _text(row.task),
+        "path": _text(row.path),
         "groups": "".join(f" {group.id} " for group in groups),
         "input": usage.input,
         "cached_input": usage.cached_input,
@@ -385,6 +396,16 @@ def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> di
         "cost_source": None if cost is None else cost.source,
         "raw_usage": _raw(row.raw_usage),
     }
+
+
+def _text(value: str | None) -> str | None:
+    """Text that every database takes: PostgreSQL refuses NUL, and none takes half a surrogate pair.
+
+    Some of it comes from the client, who must not escape the ledger by it.
+    """
+    if value is None or (len(value) <= _LONGEST_TEXT and value.isprintable()):
+        return value
+    return value[:_LONGEST_TEXT].replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _raw(usage: dict[str, Any] | None) -> str | None:

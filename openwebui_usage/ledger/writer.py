@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
+
+from sqlalchemy import exc
 
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.spool import Spool
@@ -21,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
 RETRY_SECONDS = 0.5
+
+_NEVER_THE_ROWS_FAULT = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""Locked, full, read-only, away, no connection free: another row would fare no better."""
 
 Waiter = concurrent.futures.Future[None] | asyncio.Future[None]
 Entry = tuple[CallRow, Waiter | None]
@@ -37,9 +43,11 @@ class Writer:
         self._spool = spool
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._in_hand: list[Entry] = []
         self._homeless: list[CallRow] = []
+        self._homeless_lock = threading.Lock()
         self._away = threading.Event()
-        self._stopping = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
         self._replayer = threading.Thread(target=self._replay, name="usage-replay", daemon=True)
 
@@ -51,118 +59,161 @@ class Writer:
         self._replayer.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Write what is queued, then end. Rows that come later go to the spool."""
-        if self._stopping.is_set():
+        """Write what is queued, then end. What cannot be written in time, and rows that come later, go to the spool."""
+        if self._stopped.is_set() or not self._thread.is_alive():
             return
         self._queue.put(None)
         self._thread.join(timeout)
-        self._stopping.set()
+        self._stopped.set()
         self._away.set()  # Wakes the replayer, which ends.
         self._replayer.join(timeout)
+        if self._thread.is_alive():  # A commit hangs. Should it succeed after all, the ids keep it from counting twice.
+            self._keep([row for row, _ in self._in_hand])
+        self._drain()
+        self._keep(self._take_homeless())
 
     def submit(self, row: CallRow) -> concurrent.futures.Future[None]:
         """Queue a row, from any thread. The future is done once the row is durable; it never fails."""
         waiter: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._queue.put((row, waiter))
+        self._put((row, waiter))
         return waiter
 
     def post(self, row: CallRow) -> None:
         """Queue a row that nobody waits for."""
-        self._queue.put((row, None))
+        self._put((row, None))
 
     async def write(self, row: CallRow) -> None:
         """Queue a row and wait until it is durable. Cancelling the wait does not take the row back."""
         waiter = asyncio.get_running_loop().create_future()
-        self._queue.put((row, waiter))
+        self._put((row, waiter))
         await waiter
+
+    def _put(self, entry: Entry) -> None:
+        self._queue.put(entry)
+        if self._stopped.is_set():  # Looked at after the row was queued: either `stop` finds it, or this does.
+            self._drain()
 
     def _run(self) -> None:
         running = True
         while running:
             batch, running = self._gather()
+            self._in_hand = batch
             if batch:
                 self._commit([row for row, _ in batch])
-                _release([waiter for _, waiter in batch if waiter is not None])
+                _release(batch)
 
     def _gather(self) -> tuple[list[Entry], bool]:
         batch: list[Entry] = []
         entry = self._queue.get()
         while entry is not None:
             batch.append(entry)
-            if len(batch) == MAX_BATCH or self._queue.empty():
+            if len(batch) == MAX_BATCH:
                 return batch, True
-            entry = self._queue.get()
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, True
         return batch, False
 
     def _commit(self, rows: Sequence[CallRow]) -> None:
         if not self._away.is_set():
             try:
-                self._on_commit(self._store.record(rows))
-                return
+                recorded = self._store.record(rows)
             except Exception as error:  # noqa: BLE001 - whatever it is, the rows must not be lost
                 log.warning("The ledger cannot be written, calls go to the spool file: %s", _first_line(error))
-        try:
-            self._spool.append(rows)
-        except OSError as error:
-            log.error("The spool file cannot be written either, %d calls wait in memory: %s", len(rows), error)
-            self._homeless.extend(rows)
+            else:
+                self._tell(recorded)
+                return
+        self._keep(rows)
         self._away.set()
 
+    def _tell(self, recorded: Recorded) -> None:
+        try:
+            self._on_commit(recorded)
+        except Exception:
+            log.exception("Calls were written, but what they changed could not be told")
+
+    def _keep(self, rows: Sequence[CallRow]) -> None:
+        """Put rows in the spool, or, if that fails too, in memory."""
+        if not rows:
+            return
+        try:
+            self._spool.append(rows)
+        except Exception as error:  # noqa: BLE001 - the calls go on whatever it is
+            log.error("The spool file cannot be written either, %d calls wait in memory: %s", len(rows), error)
+            with self._homeless_lock:
+                self._homeless.extend(rows)
+
+    def _take_homeless(self) -> list[CallRow]:
+        with self._homeless_lock:
+            homeless, self._homeless = self._homeless, []
+        return homeless
+
+    def _drain(self) -> None:
+        """Spool what nobody will commit any more."""
+        batch: list[Entry] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                entry = self._queue.get_nowait()
+                if entry is not None:
+                    batch.append(entry)
+        self._keep([row for row, _ in batch])
+        _release(batch)
+
     def _replay(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopped.is_set():
             self._away.wait()
-            if self._stopping.wait(RETRY_SECONDS):
+            if self._stopped.wait(RETRY_SECONDS):
                 return
             self._replay_once()
 
     def _replay_once(self) -> None:
         """Bring everything from the spool into the database; on success new rows go there directly again."""
+        homeless = self._take_homeless()
         try:
             self._store.migrate()  # Somebody may have dropped the tables.
+            self._store.check()
             # From here on new rows go to the database, so that the spool cannot grow while it is emptied.
             self._away.clear()
-            homeless, self._homeless = self._homeless, []
-            self._replay_rows(homeless)
-            for path, rows in self._spool.take():
-                self._replay_rows(rows)
-                self._spool.forget(path)
-                log.info("Replayed %d calls from the spool file", len(rows))
+            if homeless:
+                self._replay_rows(homeless)
+                homeless = []
+            count = self._spool.replay(self._replay_rows)
+            if count:
+                log.info("Replayed %d calls from the spool file", count)
         except Exception as error:  # noqa: BLE001 - it is tried again, for as long as it takes
             if not self._away.is_set():
                 log.warning("The spool cannot be replayed yet: %s", _first_line(error))
+            self._keep(homeless)
             self._away.set()
 
     def _replay_rows(self, rows: Sequence[CallRow]) -> None:
-        if not rows:
-            return
         try:
-            self._on_commit(self._store.record(rows, maybe_written=True))
-        except Exception:
-            if len(rows) == 1:
+            self._tell(self._store.record(rows, maybe_written=True))
+        except Exception as error:
+            if isinstance(error, _NEVER_THE_ROWS_FAULT):
                 raise
             self._replay_one_by_one(rows)
 
     def _replay_one_by_one(self, rows: Sequence[CallRow]) -> None:
-        """Find the rows that the database will never take. Where it takes none at all, it is the database's fault."""
-        refused: list[CallRow] = []
+        """Set aside the rows that the database refuses, provided that it takes others."""
         for row in rows:
             try:
-                self._on_commit(self._store.record([row], maybe_written=True))
+                self._tell(self._store.record([row], maybe_written=True))
             except Exception as error:
-                refused.append(row)
-                if len(refused) == len(rows):
+                if isinstance(error, _NEVER_THE_ROWS_FAULT):
                     raise
-                log.error("The database refuses call %s: %s", row.id, _first_line(error))
-        for row in refused:
-            self._spool.reject(row)
+                self._store.check()
+                log.error("The database refuses call %s, it is in rejected.jsonl now: %s", row.id, _first_line(error))
+                self._spool.reject(row)
 
 
-def _release(waiters: Sequence[Waiter]) -> None:
+def _release(batch: Sequence[Entry]) -> None:
     loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for waiter in waiters:
+    for _, waiter in batch:
         if isinstance(waiter, asyncio.Future):
             loops.setdefault(waiter.get_loop(), []).append(waiter)
-        else:
+        elif waiter is not None and waiter.set_running_or_notify_cancel():
             waiter.set_result(None)
     for loop, futures in loops.items():
         try:

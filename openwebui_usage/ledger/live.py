@@ -1,0 +1,155 @@
+"""What is used and what is held, right now: the numbers that admission looks at.
+
+SQL is the truth of what was used. It is looked at once a second for the counters in use, and every commit of this
+worker tells its outcome at once. What calls under way have reserved lives here only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from openwebui_usage.groups import Sums
+from openwebui_usage.ledger.store import Change, Key
+from openwebui_usage.limits import Counter, Refusal, decide
+
+FORGET_SECONDS = 300.0
+"""A counter that no call asked for this long is forgotten."""
+
+Load = Callable[[Iterable[Key]], Awaitable[dict[Key, Sums]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A counter that a call must be admitted by, and what it will probably add to it, in the budget's unit."""
+
+    counter: Counter
+    limit: int
+    wanted: int
+
+
+class LiveCounters(Protocol):
+    """One contract, two backends: memory for one worker, Redis for many."""
+
+    async def reserve(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+        """Hold what a call wants of every counter, or of none and say which one refuses."""
+
+    def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
+        """Calls ended: give back what they held, and know what the ledger says since. From any thread."""
+
+    def forget(self) -> None:
+        """Somebody reset a counter or changed a budget: look at the ledger anew. From any thread."""
+
+    async def refresh(self) -> None:
+        """Look at the ledger for what other workers counted. Once a second."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    counter: Counter
+    sums: Sums
+    version: int
+    asked_at: float
+    holds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def used(self) -> int:
+        return self.counter.budget.used(self.sums)
+
+    @property
+    def held(self) -> int:
+        return sum(self.holds.values())
+
+
+class MemoryCounters:
+    """Counters of this worker. Several workers without Redis agree within one refresh."""
+
+    def __init__(self, load: Load) -> None:
+        """`load` asks the ledger for totals."""
+        self._load = load
+        self._lock = threading.Lock()
+        self._entries: dict[Key, _Entry] = {}
+        self._leases: dict[str, tuple[Key, ...]] = {}
+        self._version = 0
+
+    async def reserve(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+        """See `LiveCounters`."""
+        await self._know(demand.counter for demand in demands)
+        with self._lock:
+            entries = [self._entries[demand.counter.key] for demand in demands]
+            for demand, entry in zip(demands, entries, strict=True):
+                entry.counter = demand.counter
+                used, held = entry.used, entry.held
+                if not decide(demand.limit, used, held):
+                    return Refusal(demand.counter, used, held)
+            for demand, entry in zip(demands, entries, strict=True):
+                entry.holds[lease] = demand.wanted
+            self._leases[lease] = tuple(demand.counter.key for demand in demands)
+        return None
+
+    def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
+        """See `LiveCounters`."""
+        with self._lock:
+            self._version += 1
+            for change in changes:
+                entry = self._entries.get(change.counter.key)
+                if entry is not None:
+                    entry.sums, entry.version = change.after, self._version
+            for lease in leases:
+                for key in self._leases.pop(lease, ()):
+                    self._entries[key].holds.pop(lease, None)
+
+    def forget(self) -> None:
+        """See `LiveCounters`."""
+        with self._lock:
+            self._version += 1
+            for entry in self._entries.values():
+                entry.version = -1
+
+    async def refresh(self) -> None:
+        """See `LiveCounters`."""
+        oldest = time.monotonic() - FORGET_SECONDS
+        with self._lock:
+            for key, entry in list(self._entries.items()):
+                if entry.asked_at < oldest and not entry.holds:
+                    del self._entries[key]
+            keys = list(self._entries)
+        if keys:
+            await self._reload(keys)
+
+    async def _know(self, counters: Iterable[Counter]) -> None:
+        """Make sure that every counter has an entry that was read from the ledger."""
+        now = time.monotonic()
+        with self._lock:
+            missing = {}
+            for counter in counters:
+                entry = self._entries.get(counter.key)
+                if entry is not None:
+                    entry.asked_at = now  # Or the next refresh might forget it while we wait for the others.
+                if entry is None or entry.version < 0:
+                    missing[counter.key] = counter
+            version = self._version
+        if not missing:
+            return
+        sums = await self._load(missing)
+        with self._lock:
+            for key, counter in missing.items():
+                entry = self._entries.get(key)
+                if entry is None:
+                    self._entries[key] = _Entry(counter, sums[key], version, now)
+                elif entry.version < 0:
+                    entry.sums, entry.version = sums[key], version
+
+    async def _reload(self, keys: Sequence[Key]) -> None:
+        with self._lock:
+            version = self._version
+        sums = await self._load(keys)
+        with self._lock:
+            for key in keys:
+                entry = self._entries.get(key)
+                # A commit that ended while we were reading knows better than what we read.
+                if entry is not None and entry.version <= version:
+                    entry.sums, entry.version = sums[key], version
