@@ -7,9 +7,10 @@ one); else four characters make a token, the rule of thumb of OpenAI's tokenizer
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ CHARACTERS_PER_TOKEN = 4
 IMAGE_TOKENS = 85
 """What OpenAI bills for one low-detail image; files and images are never looked into."""
 _MESSAGE_TOKENS = 4
+_DEEPEST = 20
 _ENCODING = "o200k_base", "cl100k_base"
 _ENCODING_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _LONGEST_EXACT = 20_000
@@ -30,34 +32,51 @@ def text_tokens(text: str) -> int:
     count = _counter() if len(text) <= _LONGEST_EXACT else None
     if count is None:
         return max(1, round(len(text) / CHARACTERS_PER_TOKEN))
-    return count(text)
+    return max(1, count(text))
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:
-    """Tokens that the prompt of a request body takes: messages, input, prompt, system, instructions and tools."""
+    """Tokens that the prompt of a request body takes: messages, input, prompt, system, instructions and tools.
+
+    Never raises, whatever the body.
+    """
     tokens = 0
     for message in _items(body.get("messages")):
         tokens += _MESSAGE_TOKENS + _content_tokens(message)
-    for key in ("input", "prompt", "system", "instructions", "suffix"):
+    for key in ("input", "prompt", "system", "instructions", "suffix", "context"):
         tokens += _content_tokens(body.get(key))
-    for tool in _items(body.get("tools")):
-        tokens += text_tokens(str(tool))
-    return tokens
+    for tool in (*_items(body.get("tools")), *_items(body.get("functions"))):
+        tokens += _json_tokens(tool)
+    return tokens + IMAGE_TOKENS * len(_items(body.get("images")))
 
 
-def _content_tokens(content: object) -> int:
+def _content_tokens(content: object, depth: int = 0) -> int:
     if isinstance(content, str):
         return text_tokens(content)
+    if isinstance(content, int):  # A prompt may come as tokens.
+        return 1
+    if depth > _DEEPEST:
+        return 0
     if isinstance(content, Mapping):
-        kind = str(content.get("type", ""))
-        if "image" in kind or "file" in kind or "audio" in kind:
+        kind = content.get("type")
+        if isinstance(kind, str) and any(medium in kind for medium in ("image", "file", "audio")):
             return IMAGE_TOKENS
-        keys = ("content", "text", "thinking", "tool_calls", "function", "arguments", "name", "output", "input")
-        return sum(_content_tokens(content.get(key)) for key in keys)
-    return sum(_content_tokens(item) for item in _items(content))
+        keys = ("content", "text", "thinking", "tool_calls", "function", "name", "output", "input")
+        tokens = sum(_content_tokens(content.get(key), depth + 1) for key in keys)
+        return tokens + _json_tokens(content.get("arguments")) + IMAGE_TOKENS * len(_items(content.get("images")))
+    return sum(_content_tokens(item, depth + 1) for item in _items(content))
 
 
-def _items(value: object) -> Iterable[Any]:
+def _json_tokens(value: object) -> int:
+    if value is None or isinstance(value, str):
+        return text_tokens(value or "")
+    try:
+        return text_tokens(json.dumps(value, ensure_ascii=False, default=str))
+    except (RecursionError, TypeError, ValueError):  # Nested deeper than Python follows, or in itself.
+        return 0
+
+
+def _items(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 

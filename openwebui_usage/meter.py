@@ -13,8 +13,8 @@ from openwebui_usage import estimate
 from openwebui_usage.gate import Gate
 from openwebui_usage.ledger.calls import CallRow, Outcome
 from openwebui_usage.limits import Refusal, Subject
-from openwebui_usage.streams import StreamReader, Wire, answered_text
-from openwebui_usage.tokens import TokenUsage, find_usage, read_usage
+from openwebui_usage.streams import StreamReader, UsageHider, Wire, answered_text
+from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usage
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,9 @@ class Call:
         usage = read_usage(payload)
         if usage is None:
             usage = self._estimated(estimate.text_tokens(answered_text(body)))
-        await self._settle_durably(usage, "done", dict(payload) if payload else None)
+        elif not self.info.generates:
+            usage = usage.without_output()
+        await self._settle_durably(usage, "done", plain_usage(payload) if payload else None)
 
     async def failed(self) -> None:
         """The provider refused or was away: a row that used nothing."""
@@ -110,28 +112,30 @@ class Call:
         """
         reader = StreamReader(self.info.wire)
         feed = reader.feed
-        hide = self.info.hide_usage_chunk
-        swallow_blank = False
+        hider = UsageHider() if self.info.hide_usage_chunk else None
         outcome: Outcome = "stopped"
         try:
             async for chunk in chunks:
-                if feed(chunk if isinstance(chunk, bytes) else chunk.encode()):
-                    if reader.ended:
-                        await self._stream_ended(reader, "done")
-                    elif hide and _is_only_usage(chunk):
-                        swallow_blank = True
-                        continue
-                elif swallow_blank:
-                    swallow_blank = False
-                    if not chunk.strip():
-                        continue
+                data = chunk if isinstance(chunk, bytes) else _bytes(chunk)
+                if feed(data) and not self._settled:
+                    await self._stream_ended(reader, "error" if reader.failed else "done")
+                if hider is not None:
+                    seen = hider.pass_on(data)
+                    if seen != data:
+                        chunk = seen
+                        if not seen:
+                            continue
                 yield chunk
+            if hider is not None and (rest := hider.rest()):
+                yield rest
             outcome = "done"
         except Exception:
             outcome = "error"
             raise
         finally:
             reader.finish()
+            if outcome == "done" and reader.failed:
+                outcome = "error"
             if outcome == "stopped":  # No await: whoever stopped us does not wait.
                 self._stream_stopped(reader)
             else:
@@ -141,12 +145,18 @@ class Call:
                 await close()
 
     async def _stream_ended(self, reader: StreamReader, outcome: Outcome) -> None:
-        if not self._settled:
-            await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
+        try:
+            if not self._settled:
+                await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
+        except Exception:  # A fault of ours never breaks a stream.
+            log.exception("A stream could not be settled")
 
     def _stream_stopped(self, reader: StreamReader) -> None:
-        if not self._settled:
-            self._settle(self._streamed(reader), "stopped", reader.raw_usage, reader)
+        try:
+            if not self._settled:
+                self._settle(self._streamed(reader), "stopped", reader.raw_usage, reader)
+        except Exception:
+            log.exception("A stopped stream could not be settled")
 
     def _streamed(self, reader: StreamReader) -> TokenUsage:
         usage = reader.usage()
@@ -239,7 +249,8 @@ class Meter:
         return call
 
 
-def _is_only_usage(chunk: Chunk) -> bool:
-    """Whether this is the chunk that OpenAI sends for `include_usage`: no choices, only usage."""
-    data = chunk if isinstance(chunk, bytes) else chunk.encode()
-    return b'"choices":[]' in data.replace(b" ", b"")
+def _bytes(chunk: object) -> bytes:
+    """A chunk that is no bytes as Starlette would send it; what it would not send at all as nothing."""
+    if isinstance(chunk, str):
+        return chunk.encode(errors="replace")
+    return bytes(chunk) if isinstance(chunk, bytearray | memoryview) else b""

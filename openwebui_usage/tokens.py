@@ -232,11 +232,12 @@ def _whole(
     prompt, cached, written = prompt or 0, cached or 0, written or 0
     visible, thought = completion or 0, reasoning or 0
     cache = cached + written
-    if cache > prompt or (cache and total == prompt + cache + visible):
+    thought_beside = thought > visible or total == prompt + visible + thought
+    if cache > prompt or (total == prompt + cache + visible and not thought_beside):
         prompt += cache
-    if thought > visible or (total is not None and total == prompt + visible + thought):
+    if thought_beside:
         output = visible + thought
-    elif total is not None and total > prompt + visible and not thought:
+    elif not thought and total is not None and total > prompt + visible:
         output = total - prompt
     else:
         output = visible
