@@ -51,6 +51,8 @@ class Sums:
     output: int = 0
     cost_nano: int = 0
     """Thousand-millionths of a US dollar."""
+    unpriced_calls: int = 0
+    """Calls whose cost nobody knows."""
 
     def out(self, counting: Counting) -> int:
         """OUT as a group shows it."""
@@ -84,5 +86,9 @@ def matches(pattern: str, model_id: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(char) or re.escape(char) for char in re.sub(r"\*+", "*", pattern)), re.DOTALL)
+    first, *others = ("".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*"))
+    if not others:
+        return re.compile(first, re.DOTALL)
+    # Each part is taken where it first occurs, for good: no pattern can make this backtrack for long.
+    inner = "".join(f"(?>.*?{part})" for part in others[:-1])
+    return re.compile(f"{first}{inner}.*{others[-1]}", re.DOTALL)

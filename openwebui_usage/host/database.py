@@ -1,4 +1,4 @@
-"""Open WebUI's own engine."""
+"""Open WebUI's own engine, and where it keeps things."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def host_engine() -> tuple[Engine, str | None]:
     except ImportError:
         return engine, None
     return engine, DATABASE_SCHEMA or None
+
+
+def redis_prefix() -> str:
+    """What Open WebUI's keys in Redis begin with."""
+    try:
+        from open_webui.env import REDIS_KEY_PREFIX
+    except ImportError:
+        return "open-webui"
+    return str(REDIS_KEY_PREFIX)
 
 
 def spool_folder(settings: Settings) -> Path:

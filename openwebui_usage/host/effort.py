@@ -89,7 +89,10 @@ class Steering:
         rules = await self._valves.rules()
         if rules is None or not rules.reasons(model_ids) or await self._catalog.has_own_effort(model_id):
             return
-        (effort.set_for_ollama if ollama else effort.set_for_chat)(body, wanted)
+        if ollama:
+            effort.set_for_ollama(body, wanted, model_ids)
+        else:
+            effort.set_for_chat(body, wanted)
 
 
 def _says_itself(body: Mapping[str, Any], *, ollama: bool) -> bool:

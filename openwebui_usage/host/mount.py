@@ -21,14 +21,15 @@ from openwebui_usage.groups import Sums
 from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
-from openwebui_usage.host.database import host_engine, spool_folder
+from openwebui_usage.host.database import host_engine, redis_prefix, spool_folder
 from openwebui_usage.host.effort import EffortValves, Steering
 from openwebui_usage.host.functions import install_functions
 from openwebui_usage.host.identity import host_access
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.ledger import Recorded, Store, Writer
-from openwebui_usage.ledger.live import MemoryCounters
+from openwebui_usage.ledger.live import LiveCounters, MemoryCounters
+from openwebui_usage.ledger.live_redis import RedisCounters
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.store import Key
 from openwebui_usage.meter import Meter
@@ -103,7 +104,7 @@ class Plugin:
         self._store = Store(engine, schema)
         self._publisher = Publisher(self._store, self._catalog)
         self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._recorded)
-        self._gate = Gate(self._store, MemoryCounters(self._totals), fail_closed=self._settings.fail_closed)
+        self._gate: Gate | None = None
         self._gate_task: asyncio.Task[None] | None = None
 
     def attach(self) -> None:
@@ -122,10 +123,11 @@ class Plugin:
             await asyncio.to_thread(self._writer.start)
             self._seam.catalog = self._catalog
             self._seam.steering = Steering(self._catalog, self._valves)
-            await self._gate.refresh()
-            self._gate_task = asyncio.create_task(self._gate.run(), name="usage-gate")
-            self._seam.gate = self._gate
-            self._seam.meter = Meter(self._writer, self._gate)
+            gate = self._gate = Gate(self._store, self._counters(), fail_closed=self._settings.fail_closed)
+            await gate.refresh()
+            self._gate_task = asyncio.create_task(gate.run(), name="usage-gate")
+            self._seam.gate = gate
+            self._seam.meter = Meter(self._writer, gate)
             log.info("openwebui-usage %s counts the calls of: %s", __version__, ", ".join(self._seam.hooked))
         except Exception:
             log.exception("The ledger could not be opened; nothing is counted")
@@ -145,13 +147,22 @@ class Plugin:
 
     async def _changed(self, names: Iterable[str]) -> None:
         """An admin changed something: it holds for the next call, and the pages are told."""
-        await self._gate.changed()
+        if self._gate is not None:
+            await self._gate.changed()
         self._publisher.changed(names)
 
     def _recorded(self, done: Recorded) -> None:
         """Rows are durable: the gate knows what they used, and the pages are told. On the writer's thread."""
-        self._gate.settled(done)
+        if self._gate is not None:
+            self._gate.settled(done)
         self._publisher.changed(done.groups)
+
+    def _counters(self) -> LiveCounters:
+        """Shared by all workers where the host has Redis, else this worker's own."""
+        redis = getattr(self._app.state, "redis", None)
+        if redis is None:
+            return MemoryCounters(self._totals)
+        return RedisCounters(redis, redis_prefix(), self._totals)
 
     async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
         return await asyncio.to_thread(self._store.totals, list(keys))

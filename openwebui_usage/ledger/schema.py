@@ -57,7 +57,7 @@ usage_total = Table(
     "usage_total",
     metadata,
     Column("subject", String(100), primary_key=True),
-    Column("period", String(32), primary_key=True),
+    Column("period", String(80), primary_key=True),
     Column("calls", BigInteger, nullable=False),
     Column("estimated_calls", BigInteger, nullable=False),
     Column("input", BigInteger, nullable=False),
@@ -67,6 +67,7 @@ usage_total = Table(
     Column("reasoning", BigInteger, nullable=False),
     Column("output", BigInteger, nullable=False),
     Column("cost_nano", BigInteger, nullable=False),
+    Column("unpriced_calls", BigInteger, nullable=False, server_default="0"),
 )
 """Sums per subject (a group, a budget, or one user of a budget) and period; `total` is the one without end."""
 

@@ -427,6 +427,8 @@ def _add(sums: dict[str, int], row: CallRow, cost: Cost | None) -> None:
     sums["output"] += usage.output
     if cost is not None:
         sums["cost_nano"] += cost.nano
+    elif usage.input or usage.output:
+        sums["unpriced_calls"] += 1
 
 
 def _increment(connection: Connection, added: Mapping[Key, Mapping[str, int]]) -> None:
@@ -471,10 +473,10 @@ def _sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
 
 
 def _sum_query(period: Period, condition: Any, *by: Any) -> Any:
-    columns: dict[str, Any] = {
-        name: func.sum(usage_call.c[name]) for name in SUMS if name not in ("calls", "estimated_calls")
-    }
+    columns: dict[str, Any] = {name: func.sum(usage_call.c[name]) for name in SUMS if name in usage_call.c}
     columns["calls"] = func.count()
+    unpriced = usage_call.c.cost_nano.is_(None) & (usage_call.c.input + usage_call.c.output > 0)
+    columns["unpriced_calls"] = func.sum(cast(unpriced, Integer))
     columns["estimated_calls"] = func.sum(cast(usage_call.c.estimated, Integer))
     query = select(*by, *(column.label(name) for name, column in columns.items())).where(condition)
     if period.starts_at is not None:

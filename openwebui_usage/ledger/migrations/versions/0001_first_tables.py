@@ -52,7 +52,7 @@ def upgrade() -> None:
     op.create_table(
         "usage_total",
         sa.Column("subject", sa.String(100), primary_key=True),
-        sa.Column("period", sa.String(32), primary_key=True),
+        sa.Column("period", sa.String(80), primary_key=True),
         sa.Column("calls", sa.BigInteger, nullable=False),
         sa.Column("estimated_calls", sa.BigInteger, nullable=False),
         *_counts(),

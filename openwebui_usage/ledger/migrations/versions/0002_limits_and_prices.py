@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.add_column("usage_group", sa.Column("timezone", sa.String(64), nullable=False, server_default="UTC"))
     op.add_column("usage_group", sa.Column("action", sa.String(16), nullable=False, server_default="block"))
     op.add_column("usage_group", sa.Column("soft_limits", sa.JSON, nullable=False, server_default="[80, 95]"))
+    op.add_column("usage_total", sa.Column("unpriced_calls", sa.BigInteger, nullable=False, server_default="0"))
     op.create_index("ix_usage_call_message_id", "usage_call", ["message_id"])
     op.create_table(
         "usage_budget",
@@ -49,6 +50,7 @@ def downgrade() -> None:
     """Drop them again."""
     op.drop_table("usage_price")
     op.drop_table("usage_budget")
+    op.drop_column("usage_total", "unpriced_calls")
     op.drop_index("ix_usage_call_message_id", "usage_call")
     for name in ("soft_limits", "action", "timezone", "period"):
         op.drop_column("usage_group", name)

@@ -1,0 +1,164 @@
+"""Live counters for all workers, in Redis: one script admits a call, with every counter or with none.
+
+A sum is believed for one second, then read from the ledger again. While Redis is away each worker counts for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from openwebui_usage.groups import Sums
+from openwebui_usage.ledger.live import Demand, Load, MemoryCounters
+from openwebui_usage.ledger.store import Change, Key
+from openwebui_usage.limits import Budget, Counter, Refusal
+
+log = logging.getLogger(__name__)
+
+BELIEVED_MS = 1000
+LEASE_MS = 60_000
+"""How long a reservation outlives the worker that made it."""
+PATIENCE_SECONDS = 0.5
+"""How long a call waits for Redis before this worker goes on by itself, and for how long it then does."""
+
+
+class RedisCounters:
+    """See `live.LiveCounters`. `redis` is an asynchronous client, plain, Sentinel's or a cluster's."""
+
+    def __init__(self, redis: Any, prefix: str, load: Load) -> None:
+        """All keys begin with `prefix` and share one hash slot."""
+        self._redis = redis
+        self._prefix = f"{prefix}:{{usage}}"
+        self._load = load
+        self._alone = MemoryCounters(load)
+        self._alone_until = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._leases: dict[str, tuple[tuple[Counter, ...], float]] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+        self._reserve = _script("reserve")
+        self._settle = _script("settle")
+
+    async def reserve(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+        """See `LiveCounters`."""
+        if time.monotonic() < self._alone_until:
+            return await self._alone.reserve(lease, demands)
+        try:
+            refusal = await asyncio.wait_for(self._ask(lease, demands), PATIENCE_SECONDS)
+        except _RedisAway as error:
+            self._go_alone(error)
+            return await self._alone.reserve(lease, demands)
+        except TimeoutError as error:
+            self._go_alone(error)
+            return await self._alone.reserve(lease, demands)
+        if refusal is None:
+            self._leases[lease] = (tuple(demand.counter for demand in demands), time.monotonic())
+        return refusal
+
+    def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
+        """See `LiveCounters`. Redis is told soon after: until then the holds stand, which errs to the safe side."""
+        leases, changes = list(leases), list(changes)
+        self._alone.release(leases, changes)
+        self._loop.call_soon_threadsafe(self._send, leases, changes)
+
+    def forget(self) -> None:
+        """See `LiveCounters`."""
+        self._alone.forget()
+        self._loop.call_soon_threadsafe(self._spawn, self._forget_all())
+
+    async def refresh(self) -> None:
+        """See `LiveCounters`: sums look after themselves, leases of long calls are prolonged here."""
+        await self._alone.refresh()
+        now = time.monotonic()
+        old = [lease for lease, (_, since) in self._leases.items() if (now - since) * 1000 > LEASE_MS / 2]
+        for lease in old:
+            counters, _ = self._leases[lease]
+            try:
+                for counter in counters:
+                    _, holds, ends = self._keys(counter)
+                    await self._redis.zadd(ends, {lease: time.time() * 1000 + LEASE_MS}, xx=True)
+                    await self._redis.pexpire(holds, LEASE_MS * 2)
+                    await self._redis.pexpire(ends, LEASE_MS * 2)
+            except Exception as error:  # noqa: BLE001 - whatever the client raises
+                self._go_alone(error)
+                return
+            self._leases[lease] = (counters, now)
+
+    async def _ask(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+        keys = [key for demand in demands for key in self._keys(demand.counter)]
+        arguments = [number for demand in demands for number in (demand.limit, demand.wanted)]
+        while True:
+            answer = await self._run(self._reserve, keys, [lease, LEASE_MS, *arguments])
+            if int(answer[0]) == 1:
+                return None
+            if int(answer[0]) == 0:
+                return Refusal(demands[int(answer[1]) - 1].counter, int(answer[2]), int(answer[3]))
+            missing = [demands[int(position) - 1].counter for position in answer[1:]]
+            sums = await self._load([counter.key for counter in missing])
+            for counter in missing:
+                await self._tell(counter, sums[counter.key], [])
+
+    def _send(self, leases: list[str], changes: list[Change]) -> None:
+        ended: dict[Key, tuple[Counter, list[str]]] = {}
+        for lease in leases:
+            for counter in self._leases.pop(lease, ((), 0.0))[0]:
+                ended.setdefault(counter.key, (counter, []))[1].append(lease)
+        sums = {change.counter.key: change for change in changes if change.counter.budget.limit is not None}
+        for key, change in sums.items():
+            ended.setdefault(key, (change.counter, []))
+        if ended:
+            tell = [(counter, sums[key].after if key in sums else None, over) for key, (counter, over) in ended.items()]
+            self._spawn(self._tell_all(tell))
+
+    async def _tell_all(self, news: list[tuple[Counter, Sums | None, list[str]]]) -> None:
+        try:
+            for counter, sums, leases in news:
+                await self._tell(counter, sums, leases)
+        except _RedisAway as error:
+            self._go_alone(error)  # The leases end by themselves, and the sums are read anew.
+
+    async def _tell(self, counter: Counter, sums: Sums | None, leases: list[str]) -> None:
+        used = "" if sums is None else counter.budget.used(sums)
+        await self._run(self._settle, list(self._keys(counter)), [used, BELIEVED_MS, *leases])
+
+    async def _forget_all(self) -> None:
+        try:
+            async for key in self._redis.scan_iter(match=f"{self._prefix}:used:*", count=1000):
+                await self._redis.delete(key)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises
+            self._go_alone(error)
+
+    async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        try:
+            return await self._redis.eval(script, len(keys), *keys, *arguments)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            raise _RedisAway(str(error)) from error
+
+    def _keys(self, counter: Counter) -> tuple[str, str, str]:
+        # A budget whose unit or counting was changed is another number.
+        budget: Budget = counter.budget
+        name = f"{counter.subject}:{counter.period.key}:{budget.unit}:{budget.counting}"
+        return f"{self._prefix}:used:{name}", f"{self._prefix}:holds:{name}", f"{self._prefix}:ends:{name}"
+
+    def _go_alone(self, error: BaseException) -> None:
+        if time.monotonic() >= self._alone_until + PATIENCE_SECONDS:
+            log.warning("Redis is away, this worker counts by itself: %s", error or type(error).__name__)
+        self._alone_until = time.monotonic() + PATIENCE_SECONDS
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._sending.add(task)  # The loop itself keeps only weak references.
+        task.add_done_callback(self._sending.discard)
+
+
+class _RedisAway(Exception):
+    """Redis did not answer, or not as expected."""
+
+
+def _script(name: str) -> str:
+    return (importlib.resources.files("openwebui_usage.ledger") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
