@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -12,15 +13,27 @@ Effort = Literal["low", "medium", "high"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 DEFAULT_EFFORT: Effort = "medium"
 
+# What is missing here only misses the menu, until an admin adds it; what is wrong here fails with HTTP 400. So these
+# are not here: Grok 4 up to 4.20 and Grok Code, which think but take no effort, and Magistral, which takes other words.
 REASONING_MODELS = (
-    "o1*, o3*, o4*, gpt-5*, codex*, gpt-oss*, grok-*mini*, grok-4*, deepseek-r*, deepseek-reasoner*, qwq*, qwen3*, "
-    "magistral*, claude-3-7*, claude-3.7*, claude-*-4*, claude-opus-*, claude-sonnet-*, gemini-2.5*, gemini-3*, "
-    "gemini-*thinking*, *reasoner*, *-thinking*"
+    "o1*, o3*, o4*, gpt-5*, codex*, gpt-oss*, grok-3-mini*, grok-4.3*, deepseek-r*, deepseek-v4*, qwq*, qwen3*, "
+    "claude-3-7*, claude-3.7*, claude-*-4*, claude-opus-*, claude-sonnet-*, claude-haiku-*, gemini-2.5*, gemini-3*, "
+    "*reasoner*, *-thinking*"
 )
 """The default of the valve: patterns of models that take an effort, separated by commas."""
 
-NOT_REASONING_MODELS = "gpt-5-chat*, *-non-reasoning*, *-instruct*, grok-4-0709*, o1-mini*, o1-preview*, *embed*"
+# Those with "chat" and "pro" of GPT-5 take one level only.
+NOT_REASONING_MODELS = (
+    "o1-mini*, o1-preview*, *-deep-research*, gpt-5*-chat*, gpt-5-pro*, *-non-reasoning*, *-instruct*, qwen3-coder*, "
+    "qwen3-max*, *embed*, *rerank*, *-image*, *-tts*, *-audio*, *-transcribe*"
+)
 """The default of the valve: exceptions from the above, models that a provider rejects an effort for."""
+
+OLLAMA_MODELS_WITH_LEVELS = "gpt-oss*"
+"""To all others `think` is a switch: Ollama answered 400 where it got a level, at least until early 2026."""
+
+_LONGEST_ID = 256
+_PREFIX = re.compile(r"/|\.(?=[a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ def requested_effort(reasoning: object, model_id: str) -> Effort | None:
 
 def is_explicit(settings: Mapping[str, Any] | None) -> bool:
     """Whether a request body, or a model's own parameters, already say how hard to think."""
-    if not settings:
+    if not isinstance(settings, Mapping):
         return False
     nested = [settings.get("custom_params"), settings.get("options")]
     places = [settings, *(place for place in nested if isinstance(place, Mapping))]
@@ -80,9 +93,10 @@ def set_for_chat(body: MutableMapping[str, Any], effort: Effort) -> None:
     body["reasoning_effort"] = effort
 
 
-def set_for_ollama(body: MutableMapping[str, Any], effort: Effort) -> None:
-    """Ollama takes the level as ``think``; models without levels read any as true (docs/api.md, 0.12 and later)."""
-    body["think"] = effort
+def set_for_ollama(body: MutableMapping[str, Any], effort: Effort, model_ids: Iterable[str]) -> None:
+    """Ollama takes the level as ``think``, from models that know levels; the others think as they always do."""
+    if _any_match(OLLAMA_MODELS_WITH_LEVELS, [name for model_id in model_ids for name in _names(model_id)]):
+        body["think"] = effort
 
 
 def chat_to_responses(body: MutableMapping[str, Any]) -> None:
@@ -95,14 +109,11 @@ def chat_to_responses(body: MutableMapping[str, Any]) -> None:
 
 
 def _names(model_id: str) -> list[str]:
-    name = model_id.lower()
-    names = [name]
-    for separator in ("/", "."):
-        # Only a leading word is a prefix: the dot of "gemini-2.5" is not one.
-        head, _, tail = name.partition(separator)
-        if tail and head.replace("_", "").replace("-", "").isalpha():
-            names += [tail, *_names(tail)]
-    return names
+    """A model id, and what is left of it without each of its prefixes: all before a slash, or before a dot that a
+    letter follows (the dots of "gemini-2.5" and "llama3.1" belong to the name).
+    """
+    name = model_id[:_LONGEST_ID].lower()
+    return [name, *(name[match.end() :] for match in _PREFIX.finditer(name))]
 
 
 def _any_match(patterns: str, names: Iterable[str]) -> bool:
