@@ -3,7 +3,7 @@ import ReasoningEffort from '../components/ReasoningEffort.svelte';
 import UsageCounter from '../components/UsageCounter.svelte';
 import { Live } from '../live';
 import { UsageState } from '../state.svelte';
-import { inputBox, placeAbove, placeInRow, reserve } from './places';
+import { inputBox, makeRoom, placeAbove, placeInRow } from './places';
 import { addToRequests } from './request';
 import { selectedModels, shownNames } from './selection';
 import { tapSocket } from './socket';
@@ -29,9 +29,10 @@ export class Page {
   readonly #counter = host('counter');
   readonly #effort = host('effort');
   readonly #observer = new MutationObserver(() => this.#changed());
+  readonly #resized = new ResizeObserver(() => this.#makeRoom());
   readonly #strangers = new Set<string>();
   #doubt: ReturnType<typeof setTimeout> | undefined;
-  #rows = 0;
+  #room = true;
   #frame = 0;
 
   /** `wanted` turns false when somebody else draws the components. */
@@ -56,6 +57,7 @@ export class Page {
         },
       },
     });
+    if (this.#counter.firstElementChild) this.#resized.observe(this.#counter.firstElementChild);
     mount(ReasoningEffort, {
       target: this.#effort,
       props: {
@@ -120,24 +122,25 @@ export class Page {
   }
 
   #placeCounter(box: HTMLElement): void {
-    const { groups, lines } = this.#state;
     if (this.#live.ready) {
-      if (groups.size) localStorage.removeItem(NO_GROUPS_KEY);
+      if (this.#state.groups.size) localStorage.removeItem(NO_GROUPS_KEY);
       else localStorage.setItem(NO_GROUPS_KEY, '1');
     }
-    if (!this.#counter.isConnected || this.#counter.nextElementSibling !== box) {
-      this.#rows = localStorage.getItem(NO_GROUPS_KEY) ? 0 : 1;
-      placeAbove(this.#counter, box, this.#rows);
-    }
-    const rows = Math.max(this.#rows && 1, lines.length);
-    if (rows !== this.#rows && this.#rows) {
-      this.#rows = rows;
-      reserve(this.#counter, box, rows);
-    }
+    if (this.#counter.isConnected && this.#counter.nextElementSibling === box) return;
+    this.#room = !localStorage.getItem(NO_GROUPS_KEY);
+    placeAbove(this.#counter, box, this.#room);
+    this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    const { firstElementChild: lines, nextElementSibling: box } = this.#counter;
+    if (this.#room && lines && box)
+      makeRoom(this.#counter, box as HTMLElement, (lines as HTMLElement).offsetHeight);
   }
 
   #leave(): void {
     this.#observer.disconnect();
+    this.#resized.disconnect();
     this.#live.login('');
     this.#counter.remove();
     this.#effort.remove();

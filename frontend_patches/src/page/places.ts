@@ -11,27 +11,28 @@ export function inputBox(): HTMLElement | null {
   return box && box !== form && form.contains(box) ? box : null;
 }
 
-/**
- * Puts `host` right before the box, with room for `rows` lines of text (1rem each), or none at all. What it shows beyond
- * that grows upwards over the page, so that the box stays where it is.
- */
-export function placeAbove(host: HTMLElement, box: HTMLElement, rows: number): void {
+/** Puts `host` right before the box, with room for one line of text (1rem), or for none. */
+export function placeAbove(host: HTMLElement, box: HTMLElement, room: boolean): void {
   host.style.position = 'relative';
-  host.style.height = `${rows}rem`;
+  host.style.height = room ? '1rem' : '0';
   box.before(host);
   const gap = host.parentElement ? getComputedStyle(host.parentElement).rowGap : '';
-  host.style.marginBottom = rows ? '' : `-${parseFloat(gap) || 0}px`;
+  host.style.marginBottom = room ? '' : `-${parseFloat(gap) || 0}px`;
 }
 
-/** How many lines fit between the box and the heading of a new chat. */
+/** How many lines of text fit between the box and the heading of a new chat. */
 const FREE = 2;
 
-/** Makes room for `rows` lines; where that moves the box, as in the middle of a new chat, only for what fits nowhere else. */
-export function reserve(host: HTMLElement, box: HTMLElement, rows: number): void {
+/**
+ * Makes room in `host` for what it shows, which else grows upwards over the page. Where that would move the box, as in the
+ * middle of a new chat, room only for what fits nowhere else. Numbers in px.
+ */
+export function makeRoom(host: HTMLElement, box: HTMLElement, height: number): void {
+  const line = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   const top = box.getBoundingClientRect().top;
-  host.style.height = `${rows}rem`;
+  host.style.height = `${Math.max(line, height)}px`;
   if (Math.abs(box.getBoundingClientRect().top - top) > 0.5)
-    host.style.height = `${Math.max(1, rows - FREE)}rem`;
+    host.style.height = `${Math.max(line, height - FREE * line)}px`;
 }
 
 /** Puts `host` left of the Web Search button, which is right of the integrations menu. False where there is no such place. */
