@@ -26,7 +26,8 @@ from openwebui_usage.api.schemas import (
 )
 from openwebui_usage.groups import Counting, Group, GroupUsage
 from openwebui_usage.ledger import BudgetExists, BudgetMissing, GroupExists, GroupMissing, PriceMissing, Store
-from openwebui_usage.limits import Budget, Counter, Subject, period_at, subject_of
+from openwebui_usage.limits import Budget, Subject
+from openwebui_usage.standings import standings
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ def _add_own(router: APIRouter, store: Store, access: Access) -> None:
     @router.get("/me", summary="What you used, what is left, and when it begins anew")
     async def get_me(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
         return {
-            "budgets": await _standings(store, access, caller),
+            "budgets": await _own_budgets(store, access, caller),
             "groups": await _visible_groups(store, access, request, caller),
         }
 
@@ -179,7 +180,7 @@ def _add_own(router: APIRouter, store: Store, access: Access) -> None:
         models = await access.page_models(request, caller)
         return {
             "groups": await _visible_groups(store, access, request, caller),
-            "budgets": await _standings(store, access, caller),
+            "budgets": await _own_budgets(store, access, caller),
             "models": {model.id: {"name": model.name, "base": model.base, "effort": model.effort} for model in models},
         }
 
@@ -190,19 +191,10 @@ async def _visible_groups(store: Store, access: Access, request: Request, caller
     return {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)}
 
 
-async def _standings(store: Store, access: Access, caller: Caller) -> list[dict[str, Any]]:
-    """The budgets that bind a caller. Those which he shares with others show their common sum, and nobody's own."""
+async def _own_budgets(store: Store, access: Access, caller: Caller) -> list[dict[str, Any]]:
     subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
-    now = datetime.now(UTC)
-    counters = [
-        Counter(budget, subject_of(budget, subject), period_at(budget.period, budget.timezone, now))
-        for budget in await asyncio.to_thread(store.budgets)
-        if budget.scope.binds(subject)
-    ]
-    if not counters:
-        return []
-    totals = await asyncio.to_thread(store.totals, [counter.key for counter in counters])
-    return [standing_json(counter, totals[counter.key]) for counter in counters]
+    found = await asyncio.to_thread(standings, store, [subject], datetime.now(UTC))
+    return [standing_json(counter, sums) for counter, sums in found[subject]]
 
 
 def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:

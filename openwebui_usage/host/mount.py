@@ -33,6 +33,7 @@ from openwebui_usage.ledger.live_redis import RedisCounters
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.store import Key
 from openwebui_usage.meter import Meter
+from openwebui_usage.notices import Notifier
 from openwebui_usage.settings import get_settings
 
 log = logging.getLogger("openwebui_usage")
@@ -76,6 +77,13 @@ def unmount(app: FastAPI) -> None:
     _seam.hooked.clear()
 
 
+def mounted_store() -> Store | None:
+    """The ledger of the application that is running in this process."""
+    main = sys.modules.get("open_webui.main")
+    plugin = getattr(getattr(getattr(main, "app", None), "state", None), _MARK, None)
+    return plugin.store if isinstance(plugin, Plugin) else None
+
+
 def _wrap(module: ModuleType) -> None:
     if module.__name__ in _wrapped:
         return
@@ -104,8 +112,15 @@ class Plugin:
         self._store = Store(engine, schema)
         self._publisher = Publisher(self._store, self._catalog)
         self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._recorded)
+        secret = self._settings.webhook_secret
+        self._notifier = Notifier(self._settings.webhook_url, secret.get_secret_value() if secret else None)
         self._gate: Gate | None = None
         self._gate_task: asyncio.Task[None] | None = None
+
+    @property
+    def store(self) -> Store:
+        """The ledger."""
+        return self._store
 
     def attach(self) -> None:
         """Add the routes and the lifespan."""
@@ -121,6 +136,7 @@ class Plugin:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         try:
             await asyncio.to_thread(self._writer.start)
+            self._notifier.start()
             self._seam.catalog = self._catalog
             self._seam.steering = Steering(self._catalog, self._valves)
             gate = self._gate = Gate(self._store, self._counters(), fail_closed=self._settings.fail_closed)
@@ -144,6 +160,7 @@ class Plugin:
             self._gate_task.cancel()
         await self._publisher.stop()
         await asyncio.to_thread(self._writer.stop)
+        await asyncio.to_thread(self._notifier.stop)
 
     async def _changed(self, names: Iterable[str]) -> None:
         """An admin changed something: it holds for the next call, and the pages are told."""
@@ -155,7 +172,9 @@ class Plugin:
         """Rows are durable: the gate knows what they used, and the pages are told. On the writer's thread."""
         if self._gate is not None:
             self._gate.settled(done)
-        self._publisher.changed(done.groups)
+        self._notifier.changed(done.changes)
+        if done.changes:
+            self._publisher.changed(done.groups)
 
     def _counters(self) -> LiveCounters:
         """Shared by all workers where the host has Redis, else this worker's own."""

@@ -1,4 +1,4 @@
-"""The socket event `usage`: changed groups, to the users who may see them, and to nobody else."""
+"""The socket event `usage`: changed groups and budgets, to the users who may see them, and to nobody else."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 from openwebui_usage.api.routes import seeing
-from openwebui_usage.api.schemas import group_json
+from openwebui_usage.api.schemas import group_json, standing_json
 from openwebui_usage.groups import Group
 from openwebui_usage.host.models import Catalog, ids_of, settled
 from openwebui_usage.ledger import Store
+from openwebui_usage.limits import Subject
+from openwebui_usage.standings import standings
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,10 @@ SHORTEST_INTERVAL = 0.25
 """Seconds between two events of one group: at most four a second."""
 GLANCE_INTERVAL = 1.0
 """Seconds between two looks at the totals, for what other workers counted, where Redis does not connect them."""
+
+
+_Shown = dict[str, tuple[Group, dict[str, Any]]]
+"""What browsers were told last: each group and its JSON, by name."""
 
 
 class Publisher:
@@ -35,7 +42,8 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._dirty: set[str] = set()
-        self._shown: dict[str, tuple[Group, dict[str, Any]]] = {}
+        self._shown: _Shown = {}
+        self._shown_budgets: dict[str, list[dict[str, Any]]] = {}
 
     def start(self) -> None:
         """Begin to publish."""
@@ -50,9 +58,9 @@ class Publisher:
                 await self._task
 
     def changed(self, names: Iterable[str]) -> None:
-        """Groups changed. May be called from any thread."""
+        """Groups changed, or budgets. May be called from any thread."""
         names = frozenset(names)
-        if names and self._loop is not None:
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # The loop is closed: the host is going down.
                 self._loop.call_soon_threadsafe(self._mark, names)
 
@@ -69,10 +77,10 @@ class Publisher:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), None if shared else GLANCE_INTERVAL)
                 self._wake.clear()
+                dirty, self._dirty = self._dirty, set()
                 users = _connected_users(host_socket)
                 if users:
-                    await self._publish(host_socket.sio, users, only=self._dirty if shared else None)
-                self._dirty.clear()
+                    await self._publish(host_socket.sio, users, only=dirty if shared else None)
                 await asyncio.sleep(SHORTEST_INTERVAL)
             except asyncio.CancelledError:
                 raise
@@ -81,26 +89,45 @@ class Publisher:
                 await asyncio.sleep(5)
 
     async def _publish(self, sio: Any, users: dict[str, str], only: set[str] | None) -> None:
+        """Tell each of `users` what changed for him; `only` leaves to other workers what they publish themselves."""
         entries = await asyncio.to_thread(self._store.groups)
         now = {entry.group.name: (entry.group, group_json(entry)) for entry in entries}
-        names = set(now) | set(self._shown)
+        before, self._shown = self._shown, now
         changed = {
             name
-            for name in names
-            if self._shown.get(name) != now.get(name) and (only is None or name in only or name in self._dirty)
+            for name in now.keys() | before.keys()
+            if before.get(name) != now.get(name) and (only is None or name in only)
         }
-        before, self._shown = self._shown, now
-        if not changed:
-            return
+        budgets = await self._budgets(users)
         for user_id, role in users.items():
-            sees = await self._sees(user_id, role)
-            groups = {
-                name: now[name][1] if name in now else None
-                for name in changed
-                if sees((now.get(name) or before[name])[0]) or (name in before and sees(before[name][0]))
-            }
-            if groups:
-                await sio.emit(EVENT, {"groups": groups}, room=f"user:{user_id}")
+            event: dict[str, Any] = {"groups": await self._groups(user_id, role, changed, before, now)}
+            if self._shown_budgets.get(user_id) != budgets[user_id]:
+                event["budgets"] = budgets[user_id]
+            if event["groups"] or "budgets" in event:
+                await sio.emit(EVENT, event, room=f"user:{user_id}")
+        self._shown_budgets = budgets
+
+    async def _groups(
+        self, user_id: str, role: str, changed: set[str], before: _Shown, now: _Shown
+    ) -> dict[str, dict[str, Any] | None]:
+        """The changed groups that a user may see; null for those that are gone, or that he no longer sees."""
+        if not changed:
+            return {}
+        sees = await self._sees(user_id, role)
+        return {
+            name: now[name][1] if name in now and sees(now[name][0]) else None
+            for name in changed
+            if any(name in known and sees(known[name][0]) for known in (now, before))
+        }
+
+    async def _budgets(self, users: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        """How the budgets of each user stand."""
+        callers = {user_id: Subject(user_id, frozenset(await self._catalog.user_groups(user_id))) for user_id in users}
+        found = await asyncio.to_thread(standings, self._store, list(callers.values()), datetime.now(UTC))
+        return {
+            user_id: [standing_json(counter, sums) for counter, sums in found[caller]]
+            for user_id, caller in callers.items()
+        }
 
     async def _sees(self, user_id: str, role: str) -> Callable[[Group], bool]:
         if role == "admin":

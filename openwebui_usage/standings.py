@@ -1,0 +1,32 @@
+"""How the budgets that bind a user stand: what is used, what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from openwebui_usage.groups import Sums
+from openwebui_usage.ledger import Store
+from openwebui_usage.limits import Budget, Counter, Subject, period_at, subject_of
+
+Standing = tuple[Counter, Sums]
+
+
+def standings(store: Store, callers: Sequence[Subject], now: datetime) -> Mapping[Subject, list[Standing]]:
+    """For each of some users, every budget that binds him with its sums. Blocks; two queries however many users.
+
+    Budgets which a user shares with others show their common sum; nobody's own is shown to another.
+    """
+    budgets = store.budgets()
+    counters = {caller: _counters(budgets, caller, now) for caller in callers}
+    keys = {counter.key for found in counters.values() for counter in found}
+    totals = store.totals(keys) if keys else {}
+    return {caller: [(counter, totals[counter.key]) for counter in found] for caller, found in counters.items()}
+
+
+def _counters(budgets: Sequence[Budget], caller: Subject, now: datetime) -> list[Counter]:
+    return [
+        Counter(budget, subject_of(budget, caller), period_at(budget.period, budget.timezone, now))
+        for budget in budgets
+        if budget.scope.binds(caller)
+    ]
