@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,8 @@ def _transaction(engine: Engine, lock: str, patience: float | None = None) -> It
                 yield connection
                 connection.commit()
         else:
-            if patience is not None:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(patience * 1000)}")
-            connection.exec_driver_sql(f"SELECT {lock}({_LOCK})")
+            limit = "" if patience is None else f"SET LOCAL lock_timeout = {round(patience * 1000)}; "
+            connection.exec_driver_sql(f"{limit}SELECT {lock}({_LOCK})")
             yield connection
             connection.commit()
 
@@ -85,9 +85,13 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["schema"] = schema
     with _migrating, writing(engine) as connection:
+        if schema:  # ALTER TABLE does not heed the engine's schema_translate_map.
+            quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
+            connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         # A table that somebody dropped comes back empty: an unwritable ledger would help nobody.
         metadata.create_all(connection)
         if connection.execute(select(usage_revision.c.value)).first() is None:
-            connection.execute(insert(usage_revision), {"name": "groups", "value": 0})
+            # Higher than any that a worker may remember.
+            connection.execute(insert(usage_revision), {"name": "groups", "value": time.time_ns()})

@@ -1,0 +1,452 @@
+"""What one may rely on in the ledger, on every database. Here on a SQLite file; `tests/integration` adds PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, func, inspect, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+
+from openwebui_usage.groups import Sums
+from openwebui_usage.ledger import CallRow, GroupExists, GroupMissing, Store
+from openwebui_usage.ledger import database as ledger_database
+from openwebui_usage.ledger.schema import metadata, usage_call, usage_total
+from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.tokens import TokenUsage
+from tests.support.recorder import MODELS, a_call, engine_like_open_webui, start_recorder
+
+NewEngine = Callable[[], Engine]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """An empty database."""
+    return f"sqlite:///{tmp_path}/webui.db"
+
+
+@pytest.fixture
+def new_engine(url: str) -> Iterator[NewEngine]:
+    """An engine of its own on the same database, as each worker has."""
+    engines: list[Engine] = []
+
+    def make() -> Engine:
+        engines.append(engine_like_open_webui(url))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(new_engine: NewEngine) -> Engine:
+    return new_engine()
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    store = Store(engine)
+    store.migrate()
+    return store
+
+
+@pytest.fixture
+def other(new_engine: NewEngine, store: Store) -> Store:
+    """The ledger as another worker holds it."""
+    return Store(new_engine())
+
+
+def rows_in(engine: Engine) -> list[Any]:
+    with engine.connect() as connection:
+        return list(connection.execute(select(usage_call).order_by(usage_call.c.id)))
+
+
+def sums_of_rows(engine: Engine, group_id: str) -> Sums:
+    """What the rows say that a group used."""
+    rows = [row for row in rows_in(engine) if f" {group_id} " in row.groups]
+    counts = ("input", "cached_input", "cache_write", "completion", "reasoning", "output")
+    return Sums(
+        calls=len(rows),
+        estimated_calls=sum(row.estimated for row in rows),
+        unpriced_calls=sum(row.cost_nano is None for row in rows),
+        cost_nano=sum(row.cost_nano or 0 for row in rows),
+        **{name: sum(getattr(row, name) for row in rows) for name in counts},
+    )
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Run `work` in `count` threads at once; an error in any is an error."""
+    errors: list[BaseException] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        start.wait()
+        try:
+            work(number)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+class TestGroups:
+    def test_are_listed_in_the_order_of_their_creation(self, store: Store) -> None:
+        for name in ("zebra", "ape", "Ünïcode 漢字 🙂"):
+            store.create_group(name, ["gpt-4o"], None, "documented")
+        assert [entry.group.name for entry in store.groups()] == ["zebra", "ape", "Ünïcode 漢字 🙂"]
+
+    def test_come_back_as_they_were_made(self, store: Store, other: Store) -> None:
+        made = store.create_group("G", ["gpt-4o*", "a[b]'c\\\"%"], 10**15, "billed")
+        assert made.group.models == ("gpt-4o*", "a[b]'c\\\"%")
+        assert (made.group.limit, made.group.counting, made.sums) == (10**15, "billed", Sums())
+        assert other.group("G") == made
+
+    def test_have_a_name_of_their_own(self, store: Store, other: Store) -> None:
+        store.create_group("G", ["a"], None, "documented")
+        with pytest.raises(GroupExists, match="G"):
+            other.create_group("G", ["b"], None, "documented")
+        assert store.group("G").group.models == ("a",)
+
+    def test_of_one_name_are_made_once_however_many_try(self, new_engine: NewEngine, store: Store) -> None:
+        made: list[str] = []
+
+        def create(number: int) -> None:
+            with contextlib.suppress(GroupExists):
+                made.append(Store(new_engine()).create_group("G", [str(number)], None, "documented").group.id)
+
+        in_threads(8, create)
+        assert [entry.group.id for entry in store.groups()] == made
+
+    def test_change_only_what_is_named(self, store: Store) -> None:
+        store.create_group("G", ["a"], 5, "documented")
+        assert store.update_group("G", {"limit": None}).group.models == ("a",)
+        assert store.update_group("G", {"models": ["b", "c"]}).group.limit is None
+        assert store.update_group("G", {}).group.models == ("b", "c")
+
+    @pytest.mark.parametrize(
+        "do",
+        [
+            lambda store: store.group("no such"),
+            lambda store: store.update_group("no such", {"limit": 1}),
+            lambda store: store.delete_group("no such"),
+            lambda store: store.reset_group("no such"),
+        ],
+        ids=["read", "update", "delete", "reset"],
+    )
+    def test_that_are_missing_are_told_by_name(self, store: Store, do: Callable[[Store], None]) -> None:
+        with pytest.raises(GroupMissing, match="no such"):
+            do(store)
+
+    def test_keep_their_rows_in_the_ledger_when_reset_and_deleted(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        store.record([a_call(), a_call()])
+        assert store.reset_group("G").sums == Sums()
+        store.record([a_call()])
+        assert store.group("G").sums.calls == 1
+        store.delete_group("G")
+        assert len(rows_in(engine)) == 3
+        with engine.connect() as connection:
+            assert connection.execute(select(func.count()).select_from(usage_total)).scalar() == 0
+
+    def test_made_again_under_an_old_name_begin_at_zero(self, store: Store) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        store.record([a_call()])
+        store.delete_group("G")
+        assert store.create_group("G", ["gpt-4o"], None, "documented").sums == Sums()
+        assert store.group("G").sums == Sums()
+
+    def test_may_have_a_period_in_any_time_zone(self, store: Store) -> None:
+        zone = "America/Argentina/ComodRivadavia"  # the longest name of all
+        for period in ("day", "week", "month"):
+            store.create_group(period, ["gpt-4o"], None, "documented", period=period, timezone=zone)
+        store.record([a_call()])
+        assert [(entry.sums.calls, entry.ever.calls) for entry in store.groups()] == [(1, 1)] * 3
+
+
+class TestCounting:
+    def test_sums_what_the_rows_say(self, store: Store, engine: Engine) -> None:
+        group = store.create_group("G", ["gpt-4o"], None, "documented").group
+        usage = TokenUsage(input=7, cached_input=3, cache_write=2, completion=5, reasoning=4, output=9, estimated=True)
+        assert store.record([a_call(), a_call(usage=usage)]).groups == {"G"}
+        sums = store.group("G").sums
+        assert (sums.calls, sums.estimated_calls, sums.input, sums.output) == (2, 1, 107, 19)
+        assert sums == sums_of_rows(engine, group.id)
+
+    def test_of_documented_and_billed_tokens_can_be_switched_afterwards(self, store: Store) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        store.record([a_call()])
+        before = store.group("G")
+        assert (before.sums.out(before.group.counting), before.sums.total(before.group.counting)) == (14, 114)
+        after = store.update_group("G", {"counting": "billed"})
+        assert (after.sums.out(after.group.counting), after.sums.total(after.group.counting)) == (10, 110)
+
+    def test_finds_every_group_of_a_model(self, store: Store, engine: Engine) -> None:
+        for name, models in {"exact": ["gpt-4o"], "glob": ["gpt-4*"], "none": ["gpt-4"], "all": ["*"]}.items():
+            store.create_group(name, models, None, "documented")
+        assert store.record([a_call("gpt-4o")]).groups == {"exact", "glob", "all"}
+        assert len(rows_in(engine)[0].groups.split()) == 3
+
+    def test_takes_a_workspace_model_once_per_group(self, store: Store) -> None:
+        store.create_group("both", ["my-helper", "gpt-4o", "gpt-*"], None, "documented")
+        store.create_group("own", ["my-helper"], None, "documented")
+        store.create_group("base", ["gpt-4o"], None, "documented")
+        store.record([a_call("my-helper", called_model="gpt-4o")])
+        assert [entry.sums.calls for entry in store.groups()] == [1, 1, 1]
+
+    def test_leaves_unverified_calls_out_of_every_total(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        assert store.record([a_call(unverified=True)]).groups == frozenset()
+        assert store.group("G").sums == Sums()
+        assert [(row.unverified, row.groups) for row in rows_in(engine)] == [(True, "")]
+
+    def test_keeps_every_detail_of_a_call(self, store: Store, engine: Engine) -> None:
+        row = a_call(
+            "my-helper",
+            called_model="gpt-4o",
+            outcome="stopped",
+            user_name="Ünïcode 漢字 🙂",
+            chat_id="chat",
+            message_id="message",
+            task="title_generation",
+            path="/api/chat/completions",
+            first_token_after=0.25,
+            thinking=0.5,
+            raw_usage={"prompt_tokens": 100},
+        )
+        store.record([row])
+        [read] = store.message("message")
+        assert read == CallRow(**{**_fields(row), "cost_nano": read.cost_nano, "cost_source": read.cost_source})
+
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [("a\0b", "a\ufffdb"), ("\ud83d", "?"), ("x" * 5000, "x" * 1000)],
+        ids=["NUL", "half", "long"],
+    )
+    def test_takes_any_text_that_a_client_may_send(self, store: Store, engine: Engine, given: str, kept: str) -> None:
+        store.create_group("G", ["*"], None, "documented")
+        store.record([a_call(chat_id=given, message_id=given, user_name=given, raw_usage={"key": given})])
+        [row] = rows_in(engine)
+        assert (row.chat_id, row.message_id, row.user_name) == (kept, kept, kept)
+        assert store.group("G").sums.calls == 1
+
+
+class TestRecording:
+    def test_again_what_may_be_written_is_harmless(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        rows = [a_call() for _ in range(1200)]
+        store.record(rows[:700])
+        store.record([*rows, *rows[:5]], maybe_written=True)
+        store.record(rows, maybe_written=True)
+        assert len(rows_in(engine)) == store.group("G").sums.calls == 1200
+
+    def test_is_all_or_nothing(self, store: Store, engine: Engine) -> None:
+        group = store.create_group("G", ["gpt-4o"], None, "documented").group
+        known = a_call()
+        store.record([known])
+        with pytest.raises(IntegrityError):
+            store.record([a_call(), known, a_call()])
+        assert [row.id for row in rows_in(engine)] == [known.id]
+        assert store.group("G").sums == sums_of_rows(engine, group.id)
+        store.record([a_call()])  # The connection is as good as before.
+        assert store.group("G").sums.calls == 2
+
+    def test_nothing_is_nothing(self, store: Store, engine: Engine) -> None:
+        assert store.record([]).groups == frozenset()
+        assert rows_in(engine) == []
+
+    def test_sees_what_another_worker_defined_in_the_very_next_commit(self, store: Store, other: Store) -> None:
+        assert store.record([a_call()]).groups == frozenset()
+        other.create_group("G", ["gpt-4o"], None, "documented")
+        assert store.record([a_call()]).groups == {"G"}
+        other.update_group("G", {"models": ["o3-mini"]})
+        assert store.record([a_call()]).groups == frozenset()
+        assert store.record([a_call("o3-mini")]).groups == {"G"}
+        other.delete_group("G")
+        assert store.record([a_call("o3-mini")]).groups == frozenset()
+
+    def test_by_64_threads_at_once_loses_nothing(self, store: Store, engine: Engine) -> None:
+        group = store.create_group("G", ["*"], None, "documented").group
+        in_threads(64, lambda number: _record_patiently(store, [a_call(MODELS[number % 3]) for _ in range(20)]))
+        assert store.group("G").sums == sums_of_rows(engine, group.id)
+        assert store.group("G").sums.calls == 64 * 20
+
+    def test_by_several_workers_never_waits_in_a_circle(self, new_engine: NewEngine, store: Store) -> None:
+        for number in range(12):
+            store.create_group(f"G{number}", [f"m{number}", f"m{(number * 5) % 12}"], None, "documented")
+        workers = [Store(new_engine()) for _ in range(4)]
+
+        def record(number: int) -> None:
+            for turn in range(15):
+                order = range(12) if (turn + number) % 2 else reversed(range(12))
+                _record_patiently(workers[number], [a_call(f"m{model}") for model in order])
+
+        in_threads(4, record)
+        expected = Counter(name for number in range(12) for name in {f"m{number}", f"m{(number * 5) % 12}"})
+        assert sum(entry.sums.calls for entry in store.groups()) == sum(expected.values()) * 60
+
+    def test_goes_on_exactly_while_definitions_change(
+        self, new_engine: NewEngine, store: Store, engine: Engine
+    ) -> None:
+        group = store.create_group("G", ["*"], None, "documented").group
+        workers, admin = [Store(new_engine()) for _ in range(3)], Store(new_engine())
+        done = threading.Event()
+
+        def work(number: int) -> None:
+            if number < 3:
+                for _ in range(60):
+                    _record_patiently(workers[number], [a_call()])
+                done.set()
+            else:
+                while not done.is_set():
+                    for period in ("month", "day", "total", "week"):
+                        admin.update_group("G", {"period": period})
+
+        in_threads(4, work)
+        admin.update_group("G", {"period": "month", "timezone": "UTC"})
+        usage = store.group("G")
+        assert usage.sums == usage.ever == sums_of_rows(engine, group.id)
+        assert usage.sums.calls == 180
+
+    def test_by_several_processes_at_once_loses_nothing(
+        self, store: Store, engine: Engine, url: str, tmp_path: Path
+    ) -> None:
+        group = store.create_group("G", ["*"], None, "documented").group
+        processes = [start_recorder(url, tmp_path / "spool", "--threads", 8, "--calls", 40) for _ in range(3)]
+        told = [line for process in processes for line in process.communicate()[0].split() if line != "ready"]
+        assert [process.returncode for process in processes] == [0, 0, 0]
+        _replay(store, tmp_path / "spool")
+        assert sorted(told) == [row.id for row in rows_in(engine)]
+        assert store.group("G").sums == sums_of_rows(engine, group.id)
+        assert store.group("G").sums.calls == 3 * 8 * 40
+
+    def test_is_checked_without_leaving_anything(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["*"], None, "documented")
+        store.check()
+        assert rows_in(engine) == []
+        assert store.group("G").sums == Sums()
+        metadata.tables["usage_call"].drop(engine)
+        with pytest.raises(SQLAlchemyError):
+            store.check()
+
+
+class TestMigrations:
+    def test_make_what_the_code_addresses(self, store: Store, engine: Engine) -> None:
+        with engine.connect() as connection:
+            options = {"compare_type": True, "include_name": _ours}
+            assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+
+    def test_can_be_repeated(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        store.record([a_call()])
+        for _ in range(3):
+            Store(engine).migrate()
+        assert store.group("G").sums.calls == 1
+
+    def test_bring_dropped_tables_back_empty(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        for name in ("usage_call", "usage_revision", "usage_total"):
+            metadata.tables[name].drop(engine)
+        store.migrate()
+        assert store.record([a_call()]).groups == {"G"}
+        assert store.group("G").sums.calls == 1
+
+    def test_keep_what_an_older_version_wrote(self, engine: Engine) -> None:
+        _upgrade_to(engine, "0001")
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    'INSERT INTO usage_group (id, name, models, "limit", counting, created_at) '
+                    "VALUES ('g1', 'Old', '[\"gpt-4o\"]', 5, 'billed', 1)"
+                )
+            )
+        store = Store(engine)
+        store.migrate()
+        group = store.group("Old").group
+        assert (group.models, group.limit, group.counting, group.period) == (("gpt-4o",), 5, "billed", "total")
+        assert store.record([a_call()]).groups == {"Old"}
+
+    def test_keep_out_of_the_way_of_the_hosts_own(self, engine: Engine) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+            connection.execute(text("INSERT INTO alembic_version VALUES ('host')"))
+            connection.execute(text('CREATE TABLE "user" (id TEXT)'))
+        Store(engine).migrate()
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["host"]
+            assert len(connection.execute(text("SELECT version_num FROM usage_alembic_version")).all()) == 1
+        assert "user" in inspect(engine).get_table_names()
+
+    def test_in_several_processes_at_once_do_the_work_once(self, url: str, engine: Engine, tmp_path: Path) -> None:
+        script = (
+            "import sys; from openwebui_usage.ledger import Store;"
+            "from tests.support.recorder import engine_like_open_webui as engine;"
+            "sys.stdin.readline(); Store(engine(sys.argv[1])).migrate()"
+        )
+        command = [sys.executable, "-c", script, url]
+        root = Path(__file__).parents[2]
+        processes = [subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, text=True) for _ in range(5)]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert [process.wait(60) for process in processes] == [0] * 5
+        store = Store(engine)
+        store.create_group("G", ["gpt-4o"], None, "documented")
+        assert store.record([a_call()]).groups == {"G"}
+
+    def test_in_several_threads_at_once_do_the_work_once(self, new_engine: NewEngine, engine: Engine) -> None:
+        in_threads(4, lambda _: Store(new_engine()).migrate())
+        Store(engine).record([a_call()])
+
+
+def _fields(row: CallRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in CallRow.__dataclass_fields__}
+
+
+def _record_patiently(store: Store, rows: list[CallRow]) -> None:
+    """Without a writer's spool: many threads on one SQLite file may well wait longer than a call would."""
+    for attempt in range(100):
+        with contextlib.suppress(OperationalError):
+            store.record(rows, maybe_written=attempt > 0)
+            return
+    raise AssertionError("the database stayed locked")
+
+
+def _replay(store: Store, spool: Path) -> None:
+    """What the processes put into their spool files, if they had to."""
+
+    def write(rows: list[CallRow]) -> None:
+        store.record(rows, maybe_written=True)
+
+    Spool(spool).replay(write)
+
+
+def _ours(name: str | None, kind: str, parents: Any) -> bool:
+    return kind != "table" or ((name or "").startswith("usage_") and name != "usage_alembic_version")
+
+
+def _upgrade_to(engine: Engine, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(ledger_database.__file__).with_name("migrations")))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        upgrade(config, revision)
+        connection.commit()
