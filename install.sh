@@ -108,7 +108,11 @@ find_open_webui() {
   if [[ $python_wanted ]]; then
     candidate=$(type -P "$python_wanted") || die "--python: there is no program $python_wanted."
     python_wanted=$(cd "$(dirname "$candidate")" && pwd)/${candidate##*/}
-    if has_open_webui "$python_wanted"; then python=$python_wanted; fi
+    if has_open_webui "$python_wanted"; then
+      python=$python_wanted
+    elif [[ $action == install ]] && has_open_webui "$venv/bin/python"; then
+      python=$venv/bin/python # made with it the last time
+    fi
     return
   fi
   while IFS= read -r candidate; do
@@ -168,8 +172,7 @@ install_open_webui() {
   fi
   is_supported "$base" || die "--python: Open WebUI needs Python 3.11 or 3.12, and $base is neither."
   [[ -w $here ]] || die "$here may not be written: put this directory where you may write."
-  (($(free_kb "$here") >= 5 * 1024 * 1024)) ||
-    die "Open WebUI needs 5 GB of disk, and $here has less: make room, or move this directory."
+  need_disk 5
 
   python=$venv/bin/python
   if ! is_supported "$python"; then
@@ -187,7 +190,12 @@ install_open_webui() {
   say "Open WebUI $open_webui_version is installed."
 }
 
-free_kb() { df -Pk "$1" | awk 'NR == 2 { print $4 }'; }
+need_disk() {
+  local free_kb
+  free_kb=$(df -Pk "$here" | awk 'NR == 2 { print $4 }')
+  ((free_kb >= $1 * 1024 * 1024)) ||
+    die "Open WebUI needs $1 GB of disk, and $here has less: make room, or move this directory."
+}
 
 # Sets `torch` to a CPU build where the machine has no GPU: on Linux the ordinary one brings gigabytes of CUDA.
 choose_torch() {
@@ -203,6 +211,7 @@ choose_torch() {
   else
     torch=
     say "No GPU here, but no CPU build of torch within reach either: the ordinary one may add several GB."
+    need_disk 10 # 7.3 GB with torch 2.15 and CUDA, 2.9 GB without
   fi
 }
 
@@ -320,6 +329,28 @@ for d in distributions():
 '
 }
 
+# The plugin, and what came with it and nobody else needs or asked for.
+what_to_remove() {
+  ask "$python" '
+import re
+from importlib.metadata import distributions
+
+def name_of(requirement):
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]*", requirement)[0]).lower()
+
+there = {name_of(d.metadata["Name"] or ""): d for d in distributions()}
+needs = {name: {name_of(r) for r in d.requires or ()} for name, d in there.items()}
+going, more = set(), {"openwebui-usage"}
+while more:
+    going |= more
+    staying = there.keys() - going
+    needed = {"open-webui", "pip"}.union(*(needs[name] for name in staying))
+    brought = set().union(*(needs[name] for name in going)) & staying
+    more = {name for name in brought - needed if there[name].read_text("REQUESTED") is None}
+print("\n".join(sorted(going)))
+'
+}
+
 uninstall() {
   [[ $python ]] || die "There is no Open WebUI here to remove the plugin from; name its Python with --python."
   if ! ask "$python" 'from importlib.metadata import version; version("openwebui-usage")'; then
@@ -327,8 +358,9 @@ uninstall() {
     return
   fi
   is_writable || die "The environment of $python may not be written: run this as the user who installed Open WebUI."
+  what_to_remove >"$work/remove"
   if ask "$python" 'import pip'; then set -- uninstall --yes; else set -- uninstall; fi
-  installer "$@" openwebui-usage >"$log" 2>&1 || die "The plugin could not be removed: $(tail -n 1 "$log")"
+  installer "$@" -r "$work/remove" >"$log" 2>&1 || die "The plugin could not be removed: $(tail -n 1 "$log")"
   say "The plugin is removed from $python; Open WebUI and all data are as they were."
 }
 
@@ -343,6 +375,7 @@ fi
 install_plugin
 if [[ $python == "$venv/bin/python" ]]; then cd "$here"; fi # Open WebUI keeps its secret key where it is started
 if [[ $start == no ]]; then
+  if [[ $python != "$python_wanted" ]]; then python_wanted=; fi
   say "Restart your Open WebUI if it is running, or start it with: $0 --start${python_wanted:+ --python $python_wanted}"
   exit
 fi

@@ -257,7 +257,7 @@ Everything around this answer is real: the call was metered, and the counter abo
 _TOPICS: Final = (
     (re.compile(r"\b(provider|connect\w*|api key|openai|ollama)\b", re.IGNORECASE), _ABOUT_PROVIDERS),
     (re.compile(r"\b(effort|reasoning|thinking)\b", re.IGNORECASE), _ABOUT_EFFORT),
-    (re.compile(r"\b(tokens?|usage|counter|limits?)\b", re.IGNORECASE), _ABOUT_TOKENS),
+    (re.compile(r"\b(tokens?|usage|counter|limits?|total)\b", re.IGNORECASE), _ABOUT_TOKENS),
 )
 
 
