@@ -6,15 +6,17 @@ version: 0.1.0
 license: MIT
 """
 
+# A filter without handlers: what is set here is applied where calls leave, on every path, pass-through endpoints
+# included. Handlers would run Open WebUI's filter machinery for each chunk of each answer.
+
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 try:
     from openwebui_usage.effort import DEFAULT_EFFORT, NOT_REASONING_MODELS, REASONING_MODELS
-    from openwebui_usage.host.effort import prefer
 except ImportError:  # The package was uninstalled: this function does nothing until it is deleted or comes back.
-    DEFAULT_EFFORT, NOT_REASONING_MODELS, REASONING_MODELS, prefer = "medium", "", "", None
+    DEFAULT_EFFORT, NOT_REASONING_MODELS, REASONING_MODELS = "medium", "", ""
 
 
 class Filter:
@@ -31,7 +33,6 @@ class Filter:
             default=DEFAULT_EFFORT,
             description="What the menu shows until a user has chosen.",
         )
-        priority: int = Field(default=0, description="Order among filters; smaller comes first.")
 
     class UserValves(BaseModel):
         effort: Literal["", "low", "medium", "high"] = Field(
@@ -41,10 +42,3 @@ class Filter:
 
     def __init__(self) -> None:
         self.valves = self.Valves()
-
-    def inlet(self, body: dict, __user__: dict | None = None, __request__=None) -> dict:
-        """Remember the user's own effort for this request; the package does the rest where the call leaves."""
-        valves = (__user__ or {}).get("valves")
-        if prefer is not None and __request__ is not None:
-            prefer(__request__, getattr(valves, "effort", None))
-        return body

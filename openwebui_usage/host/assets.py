@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from openwebui_usage import __version__
 
@@ -52,10 +52,11 @@ def _script() -> bytes:
     return asset.read_bytes() if asset.is_file() else b""
 
 
-def docs_routes(usage: APIRouter, user: Callable[..., Any]) -> APIRouter:
-    """/docs for signed-in users, with our endpoints, from the swagger-ui that Open WebUI ships.
+def docs_routes(usage: APIRouter, user: Callable[..., Any], swagger: Path) -> APIRouter:
+    """/docs for signed-in users, with our endpoints, from the swagger-ui that Open WebUI ships in the folder `swagger`.
 
-    `user` is the dependency that turns strangers away.
+    `user` is the dependency that turns strangers away. Open WebUI serves that folder itself, but only where its
+    STATIC_DIR is the default.
     """
     router = APIRouter(dependencies=[Depends(user)])
 
@@ -67,10 +68,19 @@ def docs_routes(usage: APIRouter, user: Callable[..., Any]) -> APIRouter:
     async def docs() -> HTMLResponse:
         return HTMLResponse(_DOCS_PAGE)
 
+    @router.get(_BUNDLE, include_in_schema=False)
+    async def bundle() -> FileResponse:
+        return FileResponse(swagger / "swagger-ui-bundle.js", media_type="text/javascript")
+
+    @router.get(_STYLES, include_in_schema=False)
+    async def styles() -> FileResponse:
+        return FileResponse(swagger / "swagger-ui.css", media_type="text/css")
+
     return router
 
 
-_BUNDLE = "/static/swagger-ui/swagger-ui-bundle.js"
+_BUNDLE = "/api/usage/docs/swagger-ui-bundle.js"
+_STYLES = "/api/usage/docs/swagger-ui.css"
 _OPTIONS = json.dumps({"url": OPENAPI, "dom_id": "#swagger-ui", "deepLinking": True})
 _DOCS_PAGE = f"""<!doctype html>
 <html lang="en">
@@ -79,7 +89,7 @@ _DOCS_PAGE = f"""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Usage API</title>
 <link rel="icon" href="/static/favicon.png">
-<link rel="stylesheet" href="/static/swagger-ui/swagger-ui.css">
+<link rel="stylesheet" href="{html.escape(_STYLES)}">
 </head>
 <body>
 <div id="swagger-ui"></div>

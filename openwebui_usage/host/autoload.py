@@ -13,6 +13,7 @@ TARGETS = frozenset(
         "open_webui.routers.ollama",
         "open_webui.functions",
         "open_webui.utils.chat",
+        "open_webui.utils.middleware",
         "open_webui.main",
     }
 )

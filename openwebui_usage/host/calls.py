@@ -23,6 +23,7 @@ from openwebui_usage.gate import Gate, LedgerAway
 from openwebui_usage.host.effort import Steering, take_from_chat
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.refusals import away_response, refusal_response
+from openwebui_usage.host.status import StatusLine
 from openwebui_usage.limits import Refusal, Subject
 from openwebui_usage.meter import Call, CallInfo, Meter, Refused
 from openwebui_usage.streams import Wire
@@ -46,6 +47,7 @@ class Point:
 
 _OPENAI = "open_webui.routers.openai"
 _OLLAMA = "open_webui.routers.ollama"
+_MIDDLEWARE = "open_webui.utils.middleware"
 
 POINTS = (
     Point(_OPENAI, "generate_chat_completion"),
@@ -88,6 +90,7 @@ class Seam:
         self.catalog: Catalog | None = None
         self.steering: Steering | None = None
         self.gate: Gate | None = None
+        self.status: StatusLine | None = None
         self.hooked: list[str] = []
         """What was found on this host and wrapped, for the log and the status."""
 
@@ -99,6 +102,8 @@ class Seam:
                 undos += self._wrap(module, point.name, functools.partial(self._metered, point))
         if module.__name__ == _OPENAI:
             undos += self._wrap(module, "convert_to_responses_payload", _translated)
+        if module.__name__ == _MIDDLEWARE:
+            undos += self._wrap(module, "outlet_filter_handler", self._with_status)
         return undos
 
     def wrap_chat_endpoint(self, module: ModuleType) -> list[Undo]:
@@ -180,20 +185,20 @@ class Seam:
         base = await self.catalog.base_of(model)
         metadata = body.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
+        user_id = _attribute(user, "id")
         hide = False
         if point.kind != "proxy" and kind != "embeddings" and wire in ("chat", "ollama"):
             sent = {key: value for key, value in body.items() if key != "metadata"}
             if request is not None and self.steering is not None and point.name != "generate_completion":
                 ids = frozenset((model, base)) if base else frozenset((model,))
                 await self.steering.apply(
-                    request, sent, ids, ollama=wire == "ollama", is_task=bool(metadata.get("task"))
+                    request, sent, ids, user_id, ollama=wire == "ollama", is_task=bool(metadata.get("task"))
                 )
             if wire == "chat" and sent.get("stream") and kind != "direct":
                 hide = _ask_for_usage(sent) and not metadata.get("session_id")
             arguments["form_data"] = _with_changes(form, body, sent)
         path = _text((getattr(request, "scope", None) or {}).get("path"))
         task = _text(metadata.get("task"))
-        user_id = _attribute(user, "id")
         return CallInfo(
             model=model,
             called_model=base or model,
@@ -265,6 +270,17 @@ class Seam:
             return await original(*bound.args, **bound.kwargs)
 
         return chat_completion
+
+    def _with_status(self, original: Original) -> Original:
+        """The host runs this once per reply, when it is complete: the place for the status line."""
+
+        async def outlet_filter_handler(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+            result = await original(ctx, *args, **kwargs)
+            if self.status is not None and isinstance(ctx, Mapping):
+                await self.status.send(ctx)
+            return result
+
+        return outlet_filter_handler
 
     async def _refusal(self, form: Mapping[str, Any], user: Any) -> Refusal | None:
         """Whether the chat would be refused: found out early, API callers get a true 429 from every host version."""

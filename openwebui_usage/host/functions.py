@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 import logging
 import re
+from collections.abc import Callable
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from openwebui_usage.host.models import settled
+from openwebui_usage.host.valves import OURS
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,31 @@ async def install_functions() -> None:
                 log.info("Updated the function %s", function_id)
         except Exception as error:  # noqa: BLE001 - another worker was faster, or the host does it in another way
             log.info("The function %s was not written by this worker: %s", function_id, str(error).partition("\n")[0])
+
+
+def leave_out_of_pipeline() -> Callable[[], None]:
+    """Take our functions out of the list of filters that the host runs; returns the undoing.
+
+    They have no handlers, yet a single active filter makes the host look into its database several times a call and
+    run its filter machinery for every chunk (measured on 0.12.4: 10 ms a call, 2.6 times a bare stream). A host
+    without that list runs them, to no effect.
+    """
+    from open_webui.models.functions import Functions
+
+    original = getattr(Functions, "get_active_filter_ids", None)
+    if original is None:
+        return lambda: None
+
+    async def get_active_filter_ids(*args: Any, **kwargs: Any) -> list[tuple[str, bool]]:
+        return [entry for entry in await original(*args, **kwargs) if entry[0] not in OURS]
+
+    Functions.get_active_filter_ids = get_active_filter_ids
+
+    def undo() -> None:
+        with contextlib.suppress(AttributeError):
+            del Functions.get_active_filter_ids  # The one of the class shows again.
+
+    return undo
 
 
 def _sources() -> list[Traversable | Path]:

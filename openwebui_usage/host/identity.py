@@ -8,11 +8,11 @@ from fastapi import Depends, HTTPException, Request
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.routes import seeing
 from openwebui_usage.groups import Group
-from openwebui_usage.host.effort import EffortValves
 from openwebui_usage.host.models import Catalog, ids_of
+from openwebui_usage.host.valves import Valves
 
 
-def host_access(catalog: Catalog, valves: EffortValves) -> Access:
+def host_access(catalog: Catalog, valves: Valves) -> Access:
     """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes."""
     from open_webui.utils.auth import get_verified_user
 
@@ -32,7 +32,7 @@ def host_access(catalog: Catalog, valves: EffortValves) -> Access:
         return seeing(ids_of(await catalog.visible_to(request.state.openwebui_usage_user, request)))
 
     async def page_models(request: Request, caller: Caller) -> list[PageModel]:
-        rules = await valves.rules()
+        rules = await valves.effort_rules()
         models = await catalog.visible_to(request.state.openwebui_usage_user, request)
         found = []
         for model in models:

@@ -22,11 +22,13 @@ from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
 from openwebui_usage.host.database import host_engine, redis_prefix, spool_folder
-from openwebui_usage.host.effort import EffortValves, Steering
-from openwebui_usage.host.functions import install_functions
+from openwebui_usage.host.effort import Steering
+from openwebui_usage.host.functions import install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.sockets import Publisher
+from openwebui_usage.host.status import StatusLine
+from openwebui_usage.host.valves import Valves
 from openwebui_usage.ledger import Recorded, Store, Writer
 from openwebui_usage.ledger.live import LiveCounters, MemoryCounters
 from openwebui_usage.ledger.live_redis import RedisCounters
@@ -77,13 +79,6 @@ def unmount(app: FastAPI) -> None:
     _seam.hooked.clear()
 
 
-def mounted_store() -> Store | None:
-    """The ledger of the application that is running in this process."""
-    main = sys.modules.get("open_webui.main")
-    plugin = getattr(getattr(getattr(main, "app", None), "state", None), _MARK, None)
-    return plugin.store if isinstance(plugin, Plugin) else None
-
-
 def _wrap(module: ModuleType) -> None:
     if module.__name__ in _wrapped:
         return
@@ -107,7 +102,7 @@ class Plugin:
         self._undos: list[Undo] = []
         self._settings = get_settings()
         self._catalog = Catalog(app)
-        self._valves = EffortValves()
+        self._valves = Valves()
         engine, schema = host_engine()
         self._store = Store(engine, schema)
         self._publisher = Publisher(self._store, self._catalog)
@@ -116,11 +111,6 @@ class Plugin:
         self._notifier = Notifier(self._settings.webhook_url, secret.get_secret_value() if secret else None)
         self._gate: Gate | None = None
         self._gate_task: asyncio.Task[None] | None = None
-
-    @property
-    def store(self) -> Store:
-        """The ledger."""
-        return self._store
 
     def attach(self) -> None:
         """Add the routes and the lifespan."""
@@ -150,6 +140,8 @@ class Plugin:
         try:
             self._publisher.start()
             await install_functions()
+            self._undos.append(leave_out_of_pipeline())
+            self._seam.status = StatusLine(self._store, self._valves)
         except Exception:
             log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")
 
@@ -197,7 +189,7 @@ class Plugin:
         usage = usage_router(self._store, access, self._settings.counting, self._changed)
         routers = [usage, loader_route(_static_folder())]
         if self._app.openapi_url is None:
-            routers.append(docs_routes(usage, access.user))
+            routers.append(docs_routes(usage, access.user, _swagger_folder()))
         for router in routers:
             self._splice(router)
 
@@ -241,3 +233,9 @@ def _static_folder() -> Path:
     from open_webui.config import STATIC_DIR
 
     return Path(STATIC_DIR)
+
+
+def _swagger_folder() -> Path:
+    from open_webui.env import OPEN_WEBUI_DIR
+
+    return Path(OPEN_WEBUI_DIR) / "static" / "swagger-ui"

@@ -1,36 +1,57 @@
-"""The line under a reply: what it used, how long it took, what it cost."""
+"""The line with a reply: what it used, how long it took, what it cost."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from openwebui_usage.host import mount
-from openwebui_usage.ledger import CallRow
+from openwebui_usage.host.valves import STATUS, Valves
+from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.limits import amount
 
 log = logging.getLogger(__name__)
 
 
-async def status_line(message_id: str, show_tokens: bool, show_time: bool, show_cost: bool) -> str | None:
-    """The line for a chat message; None where the ledger knows nothing of it, or nothing is to be shown."""
-    store = mount.mounted_store()
-    if store is None:
-        return None
-    try:
-        rows = [row for row in await asyncio.to_thread(store.message, message_id) if row.task is None]
-    except Exception:
-        log.exception("The ledger could not be read for a status line")
-        return None
-    if not rows:
-        return None
-    parts = [
-        *(_tokens(rows) if show_tokens else ()),
-        *(_times(rows) if show_time else ()),
-        *(_cost(rows) if show_cost else ()),
-    ]
-    return " · ".join(parts) or None
+class StatusLine:
+    """Sends the line to the page, and into the saved chat, once a reply is complete."""
+
+    def __init__(self, store: Store, valves: Valves) -> None:
+        """`valves` are those of the function `usage_status`."""
+        self._store = store
+        self._valves = valves
+
+    async def send(self, context: Mapping[str, Any]) -> None:
+        """Send it for one reply. `context` is the host's: its metadata, user and event emitter. Never raises.
+
+        The ledger has the reply's rows already: the end of a stream is not seen before it does.
+        """
+        try:
+            emit = context.get("event_emitter")
+            message_id = (context.get("metadata") or {}).get("message_id")
+            user_id = getattr(context.get("user"), "id", None)
+            if emit is None or not message_id or user_id is None:
+                return
+            line = await self._line(message_id, user_id)
+            if line:
+                await emit({"type": "status", "data": {"description": line, "done": True}})
+        except Exception:
+            log.exception("A status line could not be sent")
+
+    async def _line(self, message_id: str, user_id: str) -> str | None:
+        valves = await self._valves.of(STATUS)
+        if valves is None or (await self._valves.of_user(STATUS, user_id)).get("show") is False:
+            return None
+        rows = [row for row in await asyncio.to_thread(self._store.message, message_id) if row.task is None]
+        if not rows:
+            return None
+        parts = [
+            *(_tokens(rows) if valves.get("show_tokens", True) else ()),
+            *(_times(rows) if valves.get("show_time", True) else ()),
+            *(_cost(rows) if valves.get("show_cost", True) else ()),
+        ]
+        return " · ".join(parts) or None
 
 
 def _tokens(rows: Sequence[CallRow]) -> list[str]:

@@ -1,0 +1,160 @@
+"""What the plugin costs a deployment, beside the bare host, in one run on one machine.
+
+    tests/run --bench host
+
+Two Open WebUI processes, one bare and one with the plugin (a group with a limit, so that every call is admitted and
+counted), ask the same stand-in provider in turn. Prints a table in Markdown; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.support.host import HostEnvironment, build_wheel
+from tests.support.openwebui import OpenWebUI
+from tests.support.provider import Provider
+
+SHORT, LONG = "bench-short", "bench-long"
+ROUNDS = 3
+CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 60, 400, 8, 1000
+
+
+@dataclass
+class Measured:
+    """Seconds of single calls, and calls per second of each round."""
+
+    alone: list[float] = field(default_factory=list)
+    together: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    streams: list[float] = field(default_factory=list)
+
+
+class Asker:
+    """One user with `count` open connections: nothing but sockets, so that the client is never the slow part."""
+
+    def __init__(self, server: OpenWebUI, count: int) -> None:
+        self._host, self._port = "127.0.0.1", server.port
+        self._token = server.admin.token
+        self._count = count
+
+    async def ask(self, model: str, calls: int) -> tuple[list[float], float]:
+        """Seconds of each call, request to end, and calls per second."""
+        left = iter(range(calls))
+        spans: list[float] = []
+
+        async def work() -> None:
+            reader, writer = await asyncio.open_connection(self._host, self._port, limit=1 << 24)
+            for _ in left:
+                started = time.perf_counter()
+                writer.write(self._request(model))
+                await _answer(reader)
+                spans.append(time.perf_counter() - started)
+            writer.close()
+
+        started = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(self._count)))
+        return spans, calls / (time.perf_counter() - started)
+
+    def _request(self, model: str) -> bytes:
+        body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": "Hello"}]})
+        head = (
+            f"POST /api/chat/completions HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
+            f"Authorization: Bearer {self._token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
+        return f"{head}\r\n{body}".encode()
+
+
+async def _answer(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if b" 200 " not in head.split(b"\r\n", 1)[0]:
+        raise RuntimeError(head.decode())
+    last = b""
+    while not last.endswith(b"0\r\n\r\n"):
+        last = (last + await reader.read(1 << 16))[-16:]
+
+
+def main() -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        provider = Provider(folder / "provider.log")
+        stack.callback(provider.stop)
+        provider.wait()
+        provider.behave(SHORT, chunks=12)
+        provider.behave(LONG, chunks=3000, burst=50)
+        bare = HostEnvironment.cached()
+        with_plugin = bare.overlay(folder / "environment")
+        with_plugin.install(build_wheel(folder))
+        servers = {}
+        for name, host in (("bare", bare), ("plugin", with_plugin)):
+            server = OpenWebUI(host, folder / name, provider_url=provider.url, log=folder / f"{name}.log")
+            stack.callback(server.stop)
+            servers[name] = server.start()
+            server.admin.models(refresh=True)
+        servers["plugin"].admin.add_group("bench", ["bench-*"], 10**15)
+
+        measured = {name: Measured() for name in servers}
+        askers = {name: (Asker(server, 1), Asker(server, 50)) for name, server in servers.items()}
+        for model, calls in ((SHORT, 30), (LONG, 2)):  # Warm up.
+            for alone, together in askers.values():
+                asyncio.run(alone.ask(model, calls))
+                asyncio.run(together.ask(SHORT, 100))
+        for _ in range(ROUNDS):  # In turn, so that a drift of the machine's speed meets both.
+            for name, (alone, _) in askers.items():
+                measured[name].alone += asyncio.run(alone.ask(SHORT, CALLS_ALONE))[0]
+            for name, (_, together) in askers.items():
+                spans, rate = asyncio.run(together.ask(SHORT, CALLS_TOGETHER))
+                measured[name].together += spans
+                measured[name].rates.append(rate)
+            for name, (alone, _) in askers.items():
+                measured[name].streams += asyncio.run(alone.ask(LONG, STREAMS))[0]
+        _print_table(measured)
+        _print_memory(servers, askers)
+
+
+def _print_table(measured: dict[str, Measured]) -> None:
+    bare, plugin = measured["bare"], measured["plugin"]
+    print("| what | bare | with the plugin | difference |")
+    print("|---|---|---|---|")
+    for label, read in (("1 call in flight", lambda m: m.alone), ("50 calls in flight", lambda m: m.together)):
+        for figure, of in (("median", statistics.median), ("p99", _p99)):
+            b, p = of(read(bare)), of(read(plugin))
+            print(f"| {label}, {figure} | {b * 1000:.1f} ms | {p * 1000:.1f} ms | {(p - b) * 1000:+.2f} ms |")
+    b, p = statistics.median(bare.rates), statistics.median(plugin.rates)
+    print(f"| calls per second at 50 in flight | {b:.0f} | {p:.0f} | × {p / b:.3f} |")
+    b, p = statistics.median(bare.streams), statistics.median(plugin.streams)
+    print(f"| a stream of 3,000 chunks, median | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
+
+
+def _print_memory(servers: dict[str, OpenWebUI], askers: dict[str, tuple[Asker, Asker]]) -> None:
+    grown: dict[str, float] = {}
+    for name, (_, together) in askers.items():
+        asyncio.run(together.ask(SHORT, 1000))
+        before = _megabytes(servers[name].pid)
+        asyncio.run(together.ask(SHORT, MEMORY_CALLS))
+        grown[name] = _megabytes(servers[name].pid) - before
+    print(
+        f"| memory after {MEMORY_CALLS:,} more calls | {grown['bare']:+.1f} MB | {grown['plugin']:+.1f} MB "
+        f"| {grown['plugin'] - grown['bare']:+.1f} MB |"
+    )
+
+
+def _megabytes(pid: int) -> float:
+    process = psutil.Process(pid)
+    return sum(part.memory_info().rss for part in [process, *process.children(recursive=True)]) / 1e6
+
+
+def _p99(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)]
+
+
+if __name__ == "__main__":
+    main()
