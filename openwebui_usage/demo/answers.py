@@ -213,7 +213,8 @@ def task_answer(question: str) -> str | None:
 
 def _title(text: str) -> str:
     words = re.findall(r"[^\W_][\w'’-]*", text)[:5]
-    return " ".join(words)[:50].capitalize() if words else "Demo chat"
+    title = " ".join(words)[:50]
+    return title[:1].upper() + title[1:] if title else "Demo chat"
 
 
 # What it says to people.

@@ -183,14 +183,14 @@ class TestAnswers:
 class TestTasks:
     """Open WebUI looks for one JSON object in the answer to each of its own prompts."""
 
-    HISTORY = "<chat_history>\nUSER: how do sea otters sleep, and where?\nASSISTANT: On their backs.\n</chat_history>"
+    HISTORY = "<chat_history>\nUSER: how do I bake sourdough, and when?\nASSISTANT: Slowly.\n</chat_history>"
 
     @pytest.mark.parametrize(
         ("key", "expected"),
         [
-            ("title", "How do sea otters sleep"),
+            ("title", "How do I bake sourdough"),
             ("tags", ["General"]),
-            ("queries", ["how do sea otters sleep, and where?"]),
+            ("queries", ["how do I bake sourdough, and when?"]),
             ("text", ""),
         ],
     )
