@@ -19,6 +19,7 @@ from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usa
 log = logging.getLogger(__name__)
 
 Chunk = bytes | str
+_BLANK = b"\n"
 
 
 class RowWriter(Protocol):
@@ -115,12 +116,21 @@ class Call:
         hider = UsageHider() if self.info.hide_usage_chunk else None
         outcome: Outcome = "stopped"
         try:
+            calm = True
             async for chunk in chunks:
+                # Open WebUI sends line by line, and every other line is the blank one that ends an event.
+                if calm and (chunk == _BLANK or not feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))):
+                    yield chunk
+                    continue
                 data = chunk if isinstance(chunk, bytes) else _bytes(chunk)
-                if feed(data) and not self._settled:
+                if not calm:
+                    feed(data)
+                if reader.ended and not self._settled:
                     await self._stream_ended(reader, "error" if reader.failed else "done")
+                calm = not reader.pending
                 if hider is not None:
                     seen = hider.pass_on(data)
+                    calm = calm and hider.idle
                     if seen != data:
                         chunk = seen
                         if not seen:

@@ -18,13 +18,13 @@ from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usa
 Wire = Literal["chat", "responses", "anthropic", "ollama"]
 """Wire formats of a stream. `chat` is OpenAI's chat completions and everything made after it."""
 
-# What a report is found by: a quick search, then, where it hits, one that leaves out the `"usage": null` of OpenAI's
-# other chunks. What a model says cannot match: there each quote is escaped.
-_USAGE_MARK: dict[Wire, tuple[bytes, re.Pattern[bytes]]] = {
-    "chat": (b'"usage', re.compile(rb'"usage(?:Metadata)?"\s*:\s*\{')),
-    "responses": (b'"usage', re.compile(rb'"usage"\s*:\s*\{')),
-    "anthropic": (b'"usage', re.compile(rb'"usage"\s*:\s*\{')),
-    "ollama": (b'eval_count"', re.compile(rb'eval_count"\s*:')),
+# What a report is found by; OpenAI's other chunks say `"usage": null`. What a model says cannot match: there each quote
+# is escaped. The literal beginnings make these as quick as a search for bytes.
+_REPORT: dict[Wire, re.Pattern[bytes]] = {
+    "chat": re.compile(rb'"usage(?:Metadata)?"\s*:\s*\{'),
+    "responses": re.compile(rb'"usage"\s*:\s*\{|response\.(?:incomplete|failed)'),
+    "anthropic": re.compile(rb'"usage"\s*:\s*\{'),
+    "ollama": re.compile(rb'eval_count"\s*:'),
 }
 _END_MARK: dict[Wire, bytes] = {
     "chat": b"[DONE]",
@@ -32,7 +32,11 @@ _END_MARK: dict[Wire, bytes] = {
     "anthropic": b"message_stop",
     "ollama": b"true",
 }
-_ERROR_MARK = b'"error"'
+# Nothing but blank lines follows `data: [DONE]`: it is looked for in so many last bytes of a chunk. Other ends stand
+# at the beginning of long lines.
+_TAIL: dict[Wire, int] = {"chat": -24, "responses": 0, "anthropic": 0, "ollama": 0}
+_LAST_CHUNKS = 8
+"""An error is the last that a provider says, so it is looked for in so many last chunks, once the stream is over."""
 _RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
 _ENDS = frozenset((*_RESPONSES_ENDS, "message_stop"))
 
@@ -56,10 +60,10 @@ class StreamReader:
         "_end_mark",
         "_kept",
         "_kept_bytes",
-        "_report",
         "_reported",
+        "_search",
+        "_tail",
         "_unreported_tokens",
-        "_usage_mark",
         "_wire",
         "ended",
         "failed",
@@ -72,8 +76,9 @@ class StreamReader:
     def __init__(self, wire: Wire) -> None:
         """`wire` says which marks to look for."""
         self._wire = wire
-        self._usage_mark, self._report = _USAGE_MARK[wire]
+        self._search = _REPORT[wire].search
         self._end_mark = _END_MARK[wire]
+        self._tail = _TAIL[wire]
         self._begun: list[bytes] = []
         self._begun_bytes = 0
         self._kept: list[bytes] = []
@@ -91,28 +96,37 @@ class StreamReader:
         self.visible_at: float | None = None
 
     def feed(self, chunk: bytes) -> bool:
-        """Look at a chunk. True as soon as the provider has said that this was all.
+        """Look at a chunk. False where it was whole lines that tell nothing but text, as nearly all are.
 
         Never raises on anything that a provider may send.
         """
-        if self._begun or not chunk.endswith(b"\n"):
+        cut = bool(self._begun) or chunk[-1:] != b"\n"
+        if cut:
             chunk = self._whole_lines(chunk)
             if not chunk:
-                return self.ended
+                return True
         if self.visible_at is None:
             self._clock(chunk)
-        has_report = self._usage_mark in chunk and self._report.search(chunk)
-        if has_report or self._end_mark in chunk or _ERROR_MARK in chunk:
+        if self._search(chunk) or self._end_mark in chunk[self._tail :]:
             self._read(chunk)
-        else:
-            self._keep(chunk)
-        return self.ended
+            return True
+        # As `_keep` does: this is the path of nearly every chunk, and a call costs as much as a search.
+        self._kept.append(chunk)
+        self._kept_bytes += len(chunk)
+        if self._kept_bytes > _KEEP_BYTES:
+            self._count_kept()
+        return cut
+
+    @property
+    def pending(self) -> bool:
+        """Whether a line has begun that is not whole yet."""
+        return bool(self._begun)
 
     def finish(self) -> None:
         """The stream is over: read what stands in an unfinished last line."""
         if self._begun:
             self._read(self._take_begun())
-        self._read_timings()
+        self._read_last()
 
     def usage(self) -> TokenUsage | None:
         """What was reported, and an estimate of whatever was streamed after the last report.
@@ -169,7 +183,7 @@ class StreamReader:
             self.failed = self.failed or _is_error(event)
             self.ended = self.ended or self._is_end(event, line)
         if self.ended:
-            self._read_timings()
+            self._read_last()
 
     def _read_usage(self, event: object) -> bool:
         usage = find_usage(event)
@@ -182,8 +196,11 @@ class StreamReader:
         self.raw_usage = {**(self.raw_usage or {}), **plain_usage(usage)}
         return True
 
-    def _read_timings(self) -> None:
-        """llama.cpp may tell its timings only: running totals, hence the last ones."""
+    def _read_last(self) -> None:
+        """What is only told by the last chunks: an error, and llama.cpp's timings, which are running totals."""
+        for chunk in self._kept[-_LAST_CHUNKS:]:
+            if b'"error"' in chunk or b"response.failed" in chunk:
+                self.failed = self.failed or any(_is_error(parse_line(line)) for line in chunk.splitlines())
         if self._reported is not None:
             return
         for chunk in reversed(self._kept):
@@ -231,9 +248,12 @@ class UsageHider:
         data = self._begun + chunk
         cut = len(data) if len(data) - data.rfind(b"\n") > _LONGEST_END else data.rfind(b"\n") + 1
         lines, self._begun = data[:cut], data[cut:]
-        if not self._hid and b'"usage' not in lines:
-            return lines
         return b"".join(line for line in lines.splitlines(keepends=True) if not self._hides(line))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is held back, nor any blank line waited for."""
+        return not self._begun and not self._hid
 
     def rest(self) -> bytes:
         """What is still held back when the stream is over."""
@@ -244,9 +264,13 @@ class UsageHider:
         if self._hid and not line.strip():
             self._hid = False
             return True
-        event = parse_line(line) if b'"usage' in line else None
+        event = parse_line(line) if _tells_usage(line) else None
         self._hid = isinstance(event, Mapping) and event.get("choices") == [] and isinstance(event.get("usage"), dict)
         return self._hid
+
+
+def _tells_usage(chunk: bytes) -> bool:
+    return _REPORT["chat"].search(chunk) is not None
 
 
 def _is_error(event: object) -> bool:

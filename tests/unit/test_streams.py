@@ -190,8 +190,10 @@ def test_any_json_can_be_asked_for_its_text(body: Any, wire: Wire) -> None:
 def test_the_end_is_known_before_its_last_byte_is_passed_on(wire: Wire, ending: bytes) -> None:
     for cut_at in range(len(ending.rstrip())):
         reader = StreamReader(wire)
-        assert not reader.feed(ending[:cut_at])
-        assert reader.feed(ending[cut_at:])
+        reader.feed(ending[:cut_at])
+        assert not reader.ended
+        reader.feed(ending[cut_at:])
+        assert reader.ended
 
 
 @pytest.mark.parametrize(
