@@ -1,0 +1,441 @@
+"""The groups over HTTP: the documented requests word for word, who may do what, and what no group may be."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.support.clients import Client
+from tests.support.openwebui import OpenWebUI
+from tests.support.provider import Provider
+
+CREATE = r"""
+curl -X POST "http://localhost:8081/api/usage/groups" \
+     -H "Authorization: Bearer YOUR_TOKEN" \
+     -H "Content-Type: application/json" \
+     -d '{
+       "name": "gpt-4-group",
+       "models": ["gpt-4", "gpt-4o"],
+       "limit": 1000000
+     }'
+"""
+VIEW = r"""
+curl "http://localhost:8081/api/usage/groups" \
+     -H "Authorization: Bearer YOUR_TOKEN"
+"""
+GROUPS = "/api/usage/groups"
+NOTHING = {"in": 0, "out": 0, "total": 0}
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def name() -> str:
+    """A group's name that no other test has."""
+    return f"group {next(_numbers)}"
+
+
+@pytest.fixture(autouse=True)
+def no_groups_left(admin: Client) -> Iterator[None]:
+    yield
+    for name in admin.usage_groups():
+        admin.request("DELETE", f"{GROUPS}/{quote(name, safe='')}")
+
+
+@pytest.fixture(scope="module")
+def strict_openwebui(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
+    """As in production: no docs of the host's own, and models only for those whom they are shared with."""
+    server = new_openwebui(env={"ENV": "prod", "BYPASS_MODEL_ACCESS_CONTROL": "false"})
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def documented(group: dict[str, Any]) -> dict[str, Any]:
+    """The documented fields of a group; more are allowed, these never change."""
+    usage = {key: group["usage"][key] for key in ("in", "out", "total")}
+    return {"models": group["models"], "limit": group["limit"], "usage": usage}
+
+
+class TestTheDocumentedRequests:
+    def shell(self, command: str, client: Client) -> Any:
+        command = command.replace("localhost:8081", client.url.removeprefix("http://"))
+        command = command.replace("YOUR_TOKEN", str(client.token)).replace("curl ", "curl --silent --noproxy '*' ", 1)
+        return json.loads(subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout)
+
+    def test_work_word_for_word(self, admin: Client) -> None:
+        created = self.shell(CREATE, admin)
+        assert created["status"] is True
+        assert created["group"]["name"] == "gpt-4-group"
+        expected = {"models": ["gpt-4", "gpt-4o"], "limit": 1_000_000, "usage": NOTHING}
+        assert documented(created["group"]) == expected
+        seen = self.shell(VIEW, admin)
+        assert list(seen) == ["groups"]
+        assert {name: documented(group) for name, group in seen["groups"].items()} == {"gpt-4-group": expected}
+
+    def test_count_what_the_provider_billed(self, admin: Client, user: Client, provider: Provider) -> None:
+        self.shell(CREATE, admin)
+        admin.chat("gpt-4o")
+        user.stream("gpt-4o")
+        user.chat("gpt-4o-mini")
+        usage = self.shell(VIEW, admin)["groups"]["gpt-4-group"]["usage"]
+        assert {key: usage[key] for key in NOTHING} == {"in": 2 * 1234, "out": 2 * 56, "total": 2 * 1290}
+
+    def test_update_and_delete(self, admin: Client) -> None:
+        self.shell(CREATE, admin)
+        changed = admin.request("PUT", f"{GROUPS}/gpt-4-group", {"models": ["updated-models"], "limit": 2_000_000})
+        assert changed["status"] is True
+        assert documented(changed["group"]) == {"models": ["updated-models"], "limit": 2_000_000, "usage": NOTHING}
+        assert admin.request("DELETE", f"{GROUPS}/gpt-4-group") == {"status": True}
+        assert admin.usage_groups() == {}
+
+
+# Each with a body that would do.
+ENDPOINTS = {
+    "list": ("GET", GROUPS, None),
+    "page": ("GET", "/api/usage/page", None),
+    "create": ("POST", GROUPS, {"name": "made by somebody", "models": ["gpt-4o"]}),
+    "update": ("PUT", f"{GROUPS}/existing", {"limit": 5}),
+    "reset": ("POST", f"{GROUPS}/existing/reset", None),
+    "delete": ("DELETE", f"{GROUPS}/existing", None),
+}
+READING = {"list", "page"}
+
+
+# How somebody comes, and what he may do: nothing, see, or all.
+PEOPLE = {
+    "nobody": "nothing",
+    "a bad token": "nothing",
+    "a bad key": "nothing",
+    "a pending user": "nothing",
+    "a user": "see",
+    "a user's key": "see",
+    "a user's cookie": "see",
+    "the admin": "all",
+    "the admin's key": "all",
+    "the admin's cookie": "all",
+}
+
+
+@pytest.fixture(scope="module")
+def people(openwebui_process: OpenWebUI) -> Iterator[dict[str, Client]]:
+    admin = openwebui_process.admin
+    user = admin.add_user()
+    people = {
+        "nobody": openwebui_process.anonymous(),
+        "a bad token": Client(openwebui_process.url, "not.a.token"),
+        "a bad key": Client(openwebui_process.url, "sk-0123456789"),
+        "a pending user": admin.add_user(role="pending"),
+        "a user": user,
+        "a user's key": user.with_api_key(),
+        "a user's cookie": Client(user.url),
+        "the admin": Client(admin.url, admin.token),
+        "the admin's key": admin.with_api_key(),
+        "the admin's cookie": Client(admin.url),
+    }
+    people["a user's cookie"].http.cookies.set("token", str(user.token))
+    people["the admin's cookie"].http.cookies.set("token", str(admin.token))
+    yield people
+    for client in people.values():
+        client.close()
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize(("who", "may"), PEOPLE.items(), ids=PEOPLE)
+def test_who_may_do_what(people: dict[str, Client], admin: Client, endpoint: str, who: str, may: str) -> None:
+    admin.add_group("existing", ["gpt-4o"])
+    method, path, body = ENDPOINTS[endpoint]
+    answer = people[who].http.request(method, path, json=body)
+    expected = {"nothing": 401, "see": 200 if endpoint in READING else 403, "all": 200}[may]
+    assert answer.status_code == expected, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    if expected != 200:
+        assert answer.json()["detail"]
+        assert {name: group["limit"] for name, group in admin.usage_groups().items()} == {"existing": None}
+
+
+# What is put into an otherwise good body, the field that the answer names, and words of what it says.
+BAD_FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no name": ({"name": ""}, "name", "1 to 100 characters"),
+    "a blank name": ({"name": "  "}, "name", "1 to 100 characters"),
+    "a long name": ({"name": "x" * 101}, "name", "1 to 100 characters"),
+    "a name with a slash": ({"name": "a/b"}, "name", "slashes"),
+    "a name of dots": ({"name": ".."}, "name", "dot"),
+    "a name with a line break": ({"name": "a\nb"}, "name", "control characters"),
+    "a name with a NUL": ({"name": "a\x00b"}, "name", "control characters"),
+    "a name with half a character": ({"name": "\ud800"}, "name", "control characters"),
+    "a name that turns around": ({"name": "\u202eevil"}, "name", "control characters"),
+    "a number for a name": ({"name": 7}, "name", "must be a text"),
+    "null for a name": ({"name": None}, "name", "must be a text"),
+    "a text for models": ({"models": "gpt-4o"}, "models", "must be a list"),
+    "an object for models": ({"models": {"gpt-4o": 1}}, "models", "must be a list"),
+    "null for models": ({"models": None}, "models", "must be a list"),
+    "a number among the models": ({"models": ["gpt-4o", 4]}, "models", "entry 1"),
+    "an empty model": ({"models": [""]}, "models", "entry 0"),
+    "a long model": ({"models": ["m" * 257]}, "models", "entry 0"),
+    "a list among the models": ({"models": [["gpt-4o"]]}, "models", "entry 0"),
+    "10,000 models": ({"models": [f"model-{i}" for i in range(10_000)]}, "models", "at most 1000"),
+    "a negative limit": ({"limit": -1}, "limit", "whole number of tokens"),
+    "an absurd limit": ({"limit": 10**15 + 1}, "limit", "whole number of tokens"),
+    "a limit of many digits": ({"limit": 10**400}, "limit", "whole number of tokens"),
+    "a fraction for a limit": ({"limit": 1.5}, "limit", "whole number of tokens"),
+    "a float for a limit": ({"limit": 1e6}, "limit", "whole number of tokens"),
+    "true for a limit": ({"limit": True}, "limit", "whole number of tokens"),
+    "a text for a limit": ({"limit": "1000"}, "limit", "whole number of tokens"),
+    "a list for a limit": ({"limit": [1]}, "limit", "whole number of tokens"),
+    "no number for a limit": ({"limit": float("nan")}, "limit", "whole number of tokens"),
+    "an infinite limit": ({"limit": float("inf")}, "limit", "whole number of tokens"),
+    "an unknown counting": ({"counting": "twice"}, "counting", "documented"),
+    "an unknown field": ({"limits": 5}, "limits", "not permitted"),
+    "usage from outside": ({"usage": {"in": 5}}, "usage", "not permitted"),
+}
+BAD_BODIES = {
+    "nothing": b"",
+    "no JSON": b"name=x&models=y",
+    "half of JSON": b'{"name": "x", ',
+    "a list": b"[]",
+    "a text": b'"group"',
+    "null": b"null",
+    "no UTF-8": b'{"name": "\xff\xfe", "models": []}',
+    "deep nesting": b'{"name": "x", "models": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "five megabytes": json.dumps({"name": "x" * 5_000_000, "models": []}).encode(),
+}
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(("change", "field", "words"), BAD_FIELDS.values(), ids=BAD_FIELDS.keys())
+    def test_names_the_field_and_stores_nothing(
+        self, admin: Client, change: dict[str, Any], field: str, words: str
+    ) -> None:
+        body = json.dumps({"name": "new", "models": ["gpt-4o"], "limit": 5} | change)
+        answer = admin.post(GROUPS, content=body, headers=JSON_TYPE)
+        self.assert_refused(answer, field, words)
+        assert admin.usage_groups() == {}
+
+    @pytest.mark.parametrize(
+        ("change", "field", "words"),
+        [case for case in BAD_FIELDS.values() if "name" not in case[0]],
+        ids=[name for name, case in BAD_FIELDS.items() if "name" not in case[0]],
+    )
+    def test_changes_nothing(self, admin: Client, change: dict[str, Any], field: str, words: str) -> None:
+        admin.add_group("existing", ["gpt-4o"], 5)
+        before = admin.usage_groups()
+        answer = admin.put(f"{GROUPS}/existing", content=json.dumps({"limit": 6} | change), headers=JSON_TYPE)
+        self.assert_refused(answer, field, words)
+        assert admin.usage_groups() == before
+
+    @pytest.mark.parametrize("missing", ["name", "models"])
+    def test_says_what_is_missing(self, admin: Client, missing: str) -> None:
+        body = {"name": "new", "models": ["gpt-4o"]}
+        del body[missing]
+        self.assert_refused(admin.post(GROUPS, json=body), missing, "required")
+
+    @pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
+    @pytest.mark.parametrize(("method", "path"), [("POST", GROUPS), ("PUT", f"{GROUPS}/existing")])
+    def test_of_any_kind_is_refused(self, admin: Client, method: str, path: str, content: bytes) -> None:
+        admin.add_group("existing", ["gpt-4o"], 5)
+        before = admin.usage_groups()
+        answer = admin.http.request(method, path, content=content, headers=JSON_TYPE)
+        assert answer.status_code in (400, 413, 422), answer.text
+        assert answer.json()["detail"]
+        assert len(answer.content) < 10_000
+        assert admin.usage_groups() == before
+
+    @staticmethod
+    def assert_refused(answer: httpx.Response, field: str, words: str) -> None:
+        assert answer.status_code == 422, answer.text
+        [error] = answer.json()["detail"]
+        assert error["loc"] == ["body", field]
+        assert words in error["msg"]
+        assert len(answer.content) < 1_000
+
+
+class TestGroups:
+    def test_have_names_of_their_own(self, admin: Client, name: str) -> None:
+        admin.add_group(name, ["gpt-4o"], 5)
+        answer = admin.post(GROUPS, json={"name": name, "models": []})
+        assert answer.status_code == 409
+        assert name in answer.json()["detail"]
+        assert admin.usage_groups()[name]["limit"] == 5
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [("PUT", ""), ("DELETE", ""), ("POST", "/reset")], ids=["update", "delete", "reset"]
+    )
+    def test_that_do_not_exist_are_not_found(self, admin: Client, method: str, path: str) -> None:
+        body = {"limit": 1} if method == "PUT" else None
+        answer = admin.http.request(method, f"{GROUPS}/no such group{path}", json=body)
+        assert answer.status_code == 404
+        assert "no such group" in answer.json()["detail"]
+
+    @pytest.mark.parametrize(
+        ("change", "models", "limit"),
+        [
+            ({}, ["gpt-4o"], 5),
+            ({"limit": 7}, ["gpt-4o"], 7),
+            ({"limit": 0}, ["gpt-4o"], 0),
+            ({"limit": None}, ["gpt-4o"], None),
+            ({"models": ["o3*", "o3*", " gpt-4 "]}, ["o3*", "gpt-4"], 5),
+            ({"models": []}, [], 5),
+            ({"models": ["a"], "limit": None}, ["a"], None),
+        ],
+        ids=str,
+    )
+    def test_keep_what_an_update_leaves_out(
+        self, admin: Client, name: str, change: dict[str, Any], models: list[str], limit: int | None
+    ) -> None:
+        admin.add_group(name, ["gpt-4o"], 5)
+        group = admin.request("PUT", f"{GROUPS}/{name}", change)["group"]
+        assert (group["models"], group["limit"]) == (models, limit)
+        assert {"name": name, **admin.usage_groups()[name]} == group
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "with spaces",
+            "größe 漢字 🙂",
+            "100% of gpt-4",
+            "%2e%2e",
+            "a+b&c=d?e#f;g",
+            'it\'s "quoted" `so`',
+            "<script>alert(1)</script".replace("/", "|"),
+            "drop table usage_group; --",
+            "reset",
+            "x" * 100,
+        ],
+    )
+    def test_may_be_called_almost_anything(self, admin: Client, name: str) -> None:
+        admin.add_group(name, ["gpt-4o"])
+        path = f"{GROUPS}/{quote(name, safe='')}"
+        assert admin.request("PUT", path, {"limit": 9})["group"]["name"] == name
+        assert admin.usage_groups()[name]["limit"] == 9
+        assert admin.request("POST", f"{path}/reset")["group"]["name"] == name
+        assert admin.request("DELETE", path) == {"status": True}
+        assert name not in admin.usage_groups()
+
+    def test_start_again_after_a_reset(self, admin: Client, name: str) -> None:
+        admin.add_group(name, ["gpt-4o"], 10_000)
+        admin.add_group(f"{name} too", ["gpt-4*"])
+        admin.chat("gpt-4o")
+        group = admin.request("POST", f"{GROUPS}/{name}/reset")["group"]
+        assert documented(group) == {"models": ["gpt-4o"], "limit": 10_000, "usage": NOTHING}
+        admin.chat("gpt-4o")
+        groups = admin.usage_groups()
+        assert (groups[name]["usage"]["total"], groups[f"{name} too"]["usage"]["total"]) == (1290, 2580)
+
+    def test_are_made_once_however_many_ask(self, openwebui: OpenWebUI, admin: Client, name: str) -> None:
+        def create(number: int) -> int:
+            with httpx.Client(base_url=openwebui.url, headers=admin.http.headers, trust_env=False) as client:
+                body = {"name": name, "models": ["gpt-4o"], "limit": number}
+                return client.post(GROUPS, json=body, timeout=60).status_code
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            statuses = sorted(pool.map(create, range(12)))
+        assert statuses == [200] + 11 * [409]
+        assert len(admin.usage_groups()) == 1
+
+    def test_leave_open_webuis_own_usage_alone(
+        self, openwebui: OpenWebUI, admin: Client, bare_openwebui: OpenWebUI
+    ) -> None:
+        ours, theirs = admin.get("/api/usage"), bare_openwebui.admin.get("/api/usage")
+        assert (ours.status_code, ours.json().keys()) == (theirs.status_code, theirs.json().keys())
+        assert ours.json()["model_ids"] == []
+        assert openwebui.anonymous().get("/api/usage").status_code == 401
+
+    def test_are_seen_by_those_who_can_use_a_model_of_theirs(self, strict_openwebui: OpenWebUI) -> None:
+        admin = strict_openwebui.admin
+        admin.models(refresh=True)
+        admin.add_model("shared-helper", base="gpt-4o")
+        admin.add_model("gpt-4o", public=True)
+        admin.add_model("secret-helper", base="o3-mini", public=False)
+        for name, models in {
+            "by base": ["gpt-4o"],
+            "by id": ["shared-*"],
+            "secret": ["secret-helper"],
+            "unshared": ["o3-mini"],
+            "unknown": ["no-such-model"],
+            "empty": [],
+        }.items():
+            admin.add_group(name, models)
+        user = admin.add_user()
+        assert set(user.usage_groups()) == {"by base", "by id"}
+        assert set(user.request("GET", "/api/usage/page")["models"]) == {"gpt-4o", "shared-helper"}
+        assert len(admin.usage_groups()) == 6
+
+
+class TestDocs:
+    def test_are_open_webuis_own_where_it_has_some(self, openwebui: OpenWebUI) -> None:
+        assert openwebui.anonymous().get("/docs").status_code == 200
+        paths = openwebui.anonymous().get("/openapi.json").json()["paths"]
+        assert {GROUPS, f"{GROUPS}/{{name}}", f"{GROUPS}/{{name}}/reset", "/api/chat/completions"} <= set(paths)
+
+    def test_are_ours_where_it_has_none(self, strict_openwebui: OpenWebUI) -> None:
+        user = strict_openwebui.admin.add_user()
+        page = user.get("/docs")
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert assets
+        for asset in assets:
+            assert re.match("/[^/]", asset), "nothing from other hosts"
+            assert user.get(asset).status_code == 200, asset
+        [url] = re.findall(r'"url": "([^"]+)"', page.text)
+        paths = user.request("GET", url)["paths"]
+        assert set(paths[GROUPS]) == {"get", "post"}
+        assert set(paths[f"{GROUPS}/{{name}}"]) == {"put", "delete"}
+        for path in ("/docs", url):
+            assert strict_openwebui.anonymous().get(path).status_code == 401
+
+
+class TestThePagesScript:
+    PATH = "/static/loader.js"
+
+    def test_is_asked_for_each_time_and_mostly_not_changed(self, openwebui: OpenWebUI) -> None:
+        stranger = openwebui.anonymous()
+        answer = stranger.get(self.PATH)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["cache-control"] == "no-cache"
+        assert "usage" in answer.text
+        etag = answer.headers["etag"]
+        for given in (etag, f"W/{etag}", f'"other", {etag}'):
+            again = stranger.get(self.PATH, headers={"If-None-Match": given})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+        assert stranger.get(self.PATH, headers={"If-None-Match": '"other"'}).status_code == 200
+        head = stranger.http.head(self.PATH)
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", etag)
+
+    def test_comes_after_an_admins_own(self, openwebui: OpenWebUI) -> None:
+        stranger = openwebui.anonymous()
+        ours = stranger.get(self.PATH)
+        loader = Path(openwebui.env["STATIC_DIR"]) / "loader.js"
+        before = loader.read_bytes() if loader.exists() else None
+        try:
+            loader.write_text("window.mine = 1")
+            both = stranger.get(self.PATH)
+            assert both.text == f"window.mine = 1;\n{ours.text}"
+            assert both.headers["etag"] != ours.headers["etag"]
+        finally:
+            loader.unlink() if before is None else loader.write_bytes(before)
+        assert stranger.get(self.PATH).content == ours.content
+
+
+def test_groups_and_their_numbers_survive_a_restart(strict_openwebui: OpenWebUI) -> None:
+    admin = strict_openwebui.admin
+    admin.add_group("lasting", ["gpt-4o"], 1_000_000)
+    admin.chat("gpt-4o")
+    before = admin.usage_groups()
+    assert before["lasting"]["usage"]["total"] == 1290
+    strict_openwebui.restart()
+    assert strict_openwebui.admin.usage_groups() == before
