@@ -65,7 +65,9 @@ class Asker:
         return spans, calls / (time.perf_counter() - started)
 
     def _request(self, model: str) -> bytes:
-        body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": "Hello"}]})
+        asked = {"include_usage": True}  # Of both hosts, so that both get the same bytes from the provider.
+        said = [{"role": "user", "content": "Hello"}]
+        body = json.dumps({"model": model, "stream": True, "stream_options": asked, "messages": said})
         head = (
             f"POST /api/chat/completions HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             f"Authorization: Bearer {self._token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
