@@ -12,41 +12,67 @@ from pathlib import Path
 from typing import Any
 
 from openwebui_usage.host.models import settled
-from openwebui_usage.host.valves import OURS
 
 log = logging.getLogger(__name__)
 
-OWNER = "openwebui-usage"
+AUTHOR = "openwebui-usage"
+"""What the header of our functions says; a function of the same name by somebody else is left alone."""
 _HEADER = re.compile(r"^([a-z_]+):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 
-async def install_functions() -> None:
-    """Insert what is missing, active and global; bring older ones up to date.
+async def install_functions() -> frozenset[str]:
+    """Insert what is missing, active and global; bring older ones up to date. Returns the ids that are ours.
 
-    An admin's valves, and his switching off, survive an update; so does a function of the same name that is not ours.
+    An admin's valves, and his switching off, survive an update.
     """
-    from open_webui.models.functions import FunctionForm, Functions
-
+    owner = await _owner()
+    ours = set()
     for source in _sources():
-        content = source.read_text(encoding="utf-8")
-        header = dict(_HEADER.findall(content.split('"""')[1]))
         function_id = source.name.removesuffix(".py")
-        meta = {"description": header.get("description", ""), "manifest": header}
-        known = await settled(Functions.get_function_by_id(function_id))
         try:
-            if known is None:
-                form = FunctionForm(id=function_id, name=header["title"], content=content, meta=meta)
-                await settled(Functions.insert_new_function(OWNER, "filter", form))
-                await settled(Functions.update_function_by_id(function_id, {"is_active": True, "is_global": True}))
-                log.info("Added the function %s", function_id)
-            elif known.user_id == OWNER and known.content != content:
-                await settled(Functions.update_function_by_id(function_id, {"content": content, "meta": meta}))
-                log.info("Updated the function %s", function_id)
+            if await _install(function_id, source.read_text(encoding="utf-8"), owner):
+                ours.add(function_id)
         except Exception as error:  # noqa: BLE001 - another worker was faster, or the host does it in another way
             log.info("The function %s was not written by this worker: %s", function_id, str(error).partition("\n")[0])
+            ours.add(function_id)
+    return frozenset(ours)
 
 
-def leave_out_of_pipeline() -> Callable[[], None]:
+async def _install(function_id: str, content: str, owner: str) -> bool:
+    """Whether the function is ours."""
+    from open_webui.models.functions import FunctionForm, Functions
+
+    header = dict(_HEADER.findall(content.split('"""')[1]))
+    meta = {"description": header.get("description", ""), "manifest": header}
+    known = await settled(Functions.get_function_by_id(function_id))
+    if known is None:
+        form = FunctionForm(id=function_id, name=header["title"], content=content, meta=meta)
+        await settled(Functions.insert_new_function(owner, "filter", form))
+        await settled(Functions.update_function_by_id(function_id, {"is_active": True, "is_global": True}))
+        log.info("Added the function %s", function_id)
+        return True
+    if f"author: {AUTHOR}\n" not in known.content:
+        log.warning("There is a function %s already that is not ours; its name stays taken", function_id)
+        return False
+    changes = {"content": content, "meta": meta} if known.content != content else {}
+    if known.user_id == AUTHOR != owner:
+        changes["user_id"] = owner  # At the very first start there was nobody yet.
+    if changes:
+        await settled(Functions.update_function_by_id(function_id, changes))
+        log.info("Updated the function %s", function_id)
+    return True
+
+
+async def _owner() -> str:
+    """An admin's id: the page shows who a function belongs to."""
+    from open_webui.models.users import Users
+
+    find = getattr(Users, "get_super_admin_user", None)
+    admin = await settled(find()) if find is not None else None
+    return AUTHOR if admin is None else str(admin.id)
+
+
+def leave_out_of_pipeline(ours: frozenset[str]) -> Callable[[], None]:
     """Take our functions out of the list of filters that the host runs; returns the undoing.
 
     They have no handlers, yet a single active filter makes the host look into its database several times a call and
@@ -60,7 +86,7 @@ def leave_out_of_pipeline() -> Callable[[], None]:
         return lambda: None
 
     async def get_active_filter_ids(*args: Any, **kwargs: Any) -> list[tuple[str, bool]]:
-        return [entry for entry in await original(*args, **kwargs) if entry[0] not in OURS]
+        return [entry for entry in await original(*args, **kwargs) if entry[0] not in ours]
 
     Functions.get_active_filter_ids = get_active_filter_ids
 

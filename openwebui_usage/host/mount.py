@@ -139,8 +139,7 @@ class Plugin:
             log.exception("The ledger could not be opened; nothing is counted")
         try:
             self._publisher.start()
-            await install_functions()
-            self._undos.append(leave_out_of_pipeline())
+            self._undos.append(leave_out_of_pipeline(await install_functions()))
             self._seam.status = StatusLine(self._store, self._valves)
         except Exception:
             log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")

@@ -9,7 +9,6 @@ from openwebui_usage.host.models import Memo, settled
 
 EFFORT = "reasoning_effort"
 STATUS = "usage_status"
-OURS = frozenset((EFFORT, STATUS))
 
 
 class Valves:
