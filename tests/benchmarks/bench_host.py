@@ -24,8 +24,8 @@ from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Provider
 
 SHORT, LONG = "bench-short", "bench-long"
-ROUNDS = 3
-CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 60, 400, 8, 1000
+ROUNDS = 6
+CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 60, 400, 8, 10_000
 
 
 @dataclass
