@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from openwebui_usage.ledger.schema import metadata, usage_revision
 
@@ -30,53 +31,72 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-@contextmanager
-def recording(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes rows. Several may run at once; the definitions stay as they are until it ends.
+class Recorder:
+    """Transactions that write rows, each thread on one connection that it keeps.
 
-    It waits `PATIENCE` seconds for a lock, then fails: somebody's stream is waiting for it.
+    Keeping it saves a third of the calls into the driver. Each of them lets go of the interpreter's lock, and where the
+    event loop is busy it takes milliseconds to get that back.
     """
-    with _transaction(engine, "pg_advisory_xact_lock_shared", PATIENCE) as connection:
-        yield connection
 
+    def __init__(self, engine: Engine) -> None:
+        """Connects when the first row is written."""
+        self._engine = engine
+        self._mine = local()
 
-@contextmanager
-def _transaction(engine: Engine, lock: str, patience: float | None = None) -> Iterator[Connection]:
-    with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            with _durable(connection, patience):
-                # Python's driver would begin as a reader and fail with "database is locked", without waiting, where
-                # another process wrote in between.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-                connection.commit()
-        else:
-            limit = "" if patience is None else f"SET LOCAL lock_timeout = {round(patience * 1000)}; "
-            connection.exec_driver_sql(f"{limit}SELECT {lock}({_LOCK})")
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Several may run at once; the definitions stay as they are until all have ended.
+
+        Waits `PATIENCE` seconds for a lock, then fails: somebody's stream is waiting. After any error the connection is
+        given up: the next transaction makes a new one.
+        """
+        connection = self._connection()
+        try:
+            _begin(connection, "pg_advisory_xact_lock_shared", PATIENCE)
             yield connection
             connection.commit()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give up this thread's connection; what it had not committed is undone."""
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        self._mine.connection = None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.close()
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = self._engine.connect()
+            connection.detach()  # It does not go back to the host's pool, for it has settings of its own.
+            if connection.dialect.name == "sqlite":
+                database: Any = connection.connection.dbapi_connection
+                # Open WebUI's synchronous=NORMAL leaves the last commits to a power cut, in WAL mode.
+                database.execute("PRAGMA synchronous=FULL")
+                database.execute(f"PRAGMA busy_timeout={round(PATIENCE * 1000)}")
+            self._mine.connection = connection
+        return connection
 
 
 @contextmanager
-def _durable(connection: Connection, patience: float | None) -> Iterator[None]:
-    """Settings of one transaction. The connection is the host's own, so it gets back what it had.
+def _transaction(engine: Engine, lock: str) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        _begin(connection, lock)
+        yield connection
+        connection.commit()
 
-    Open WebUI commits with synchronous=NORMAL, which in WAL mode leaves the last commits to a power cut; 2 is FULL.
-    """
-    database: Any = connection.connection.dbapi_connection
-    wanted = {"synchronous": 2}
-    if patience is not None:
-        wanted["busy_timeout"] = round(patience * 1000)
-    before = {name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
-    changed = {name: value for name, value in wanted.items() if before[name] != value}
-    for name, value in changed.items():
-        database.execute(f"PRAGMA {name}={value}")
-    try:
-        yield
-    finally:
-        connection.rollback()  # After a commit there is nothing to roll back; inside a transaction nothing can be set.
-        for name in changed:
-            database.execute(f"PRAGMA {name}={before[name]}")
+
+def _begin(connection: Connection, lock: str, patience: float | None = None) -> None:
+    if connection.dialect.name == "sqlite":
+        # Python's driver would begin as a reader and fail with "database is locked", without waiting, where another
+        # process wrote in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        limit = "" if patience is None else f"SET LOCAL lock_timeout = {round(patience * 1000)}; "
+        connection.exec_driver_sql(f"{limit}SELECT {lock}({_LOCK})")
 
 
 def migrate(engine: Engine, schema: str | None = None) -> None:

@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage.groups import Counting, Group, GroupUsage, Sums
 from openwebui_usage.ledger.calls import CallRow
-from openwebui_usage.ledger.database import migrate, recording, writing
+from openwebui_usage.ledger.database import Recorder, migrate, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
     budget_from,
@@ -102,6 +102,11 @@ class Store:
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
         self._schema = schema
         self._definitions = Definitions()
+        self._recorder = Recorder(self._engine)
+
+    def close(self) -> None:
+        """Give up the connection that this thread writes rows on."""
+        self._recorder.close()
 
     def migrate(self) -> None:
         """Make or upgrade the tables."""
@@ -254,7 +259,7 @@ class Store:
         replayed before); those are left out.
         """
         given = tuple(rows)
-        with recording(self._engine) as connection:
+        with self._recorder.transaction() as connection:
             if maybe_written:
                 known = _known_ids(connection, [row.id for row in rows])
                 rows = list({row.id: row for row in rows if row.id not in known}.values())
@@ -285,7 +290,7 @@ class Store:
 
     def check(self) -> None:
         """Raise what the database says where it takes no calls at all. Leaves nothing behind."""
-        with recording(self._engine) as connection:
+        with self._recorder.transaction() as connection:
             connection.execute(insert(usage_call), _call_values(_EMPTY_CALL, None, ()))
             connection.rollback()
 

@@ -101,6 +101,7 @@ class Writer:
             if batch:
                 self._commit([row for row, _ in batch])
                 _release(batch)
+        self._store.close()
 
     def _gather(self) -> tuple[list[Entry], bool]:
         batch: list[Entry] = []
@@ -164,8 +165,9 @@ class Writer:
         while not self._stopped.is_set():
             self._away.wait()
             if self._stopped.wait(RETRY_SECONDS):
-                return
+                break
             self._replay_once()
+        self._store.close()
 
     def _replay_once(self) -> None:
         """Bring everything from the spool into the database; on success new rows go there directly again."""
