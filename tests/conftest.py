@@ -194,7 +194,7 @@ def postgres(new_log: Callable[[str], Path]) -> Iterator[Postgres]:
     """A private PostgreSQL; `postgres.new_database()` gives the URL of an empty database."""
     server = Postgres(new_log("postgres"))
     yield server
-    server.stop()
+    server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -17,38 +17,48 @@ from tests.support.process import Process, free_port, wait_until
 
 
 class Postgres:
-    """A cluster of its own in a directory of its own. PostgreSQL refuses to run as root, so root lends it a user."""
+    """A cluster of its own in a directory of its own. PostgreSQL refuses to run as root, so root lends it a user.
+
+    It can be taken away and brought back, with all its data, on the same port.
+    """
 
     def __init__(self, log: Path) -> None:
-        binaries = _postgres_binaries()
+        self._log = log
+        self._binaries = _postgres_binaries()
         # Not under pytest's own temporary directory: only its owner may enter that.
         self._directory = Path(tempfile.mkdtemp(prefix="openwebui-usage-postgres-"))
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user:
             shutil.chown(self._directory, self._user)
-        data = self._directory / "data"
+        self._data = self._directory / "data"
+        initdb = [self._binaries / "initdb", "-D", self._data, "-U", "tester"]
         subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "tester", "--auth=trust", "--encoding=UTF8", "--no-sync"],
+            [*initdb, "--auth=trust", "--encoding=UTF8", "--no-sync"],
             user=self._user,
             cwd="/",
             check=True,
             stdout=subprocess.DEVNULL,
         )
         self.port = free_port()
+        self._numbers = 0
+        self.start()
+
+    def start(self) -> None:
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self._directory),
             "max_connections": "300",
+            # The data outlives the processes, not the machine: without this, one shutdown takes most of a minute.
+            "fsync": "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = Process(
-            [binaries / "postgres", "-D", data, "-p", str(self.port), *options],
+            [self._binaries / "postgres", "-D", self._data, "-p", str(self.port), *options],
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
             cwd=Path("/"),
-            log=log,
+            log=self._log,
             user=self._user,
         )
-        self._numbers = 0
         wait_until(self._answers, timeout=30, what="PostgreSQL answers", details=self._process.log_tail)
 
     def url(self, database: str) -> str:
@@ -71,6 +81,10 @@ class Postgres:
 
     def stop(self) -> None:
         self._process.stop(signal.SIGINT)  # "fast": doesn't wait for clients
+
+    def remove(self) -> None:
+        """Stop it for good."""
+        self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _answers(self) -> bool:
