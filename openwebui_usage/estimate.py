@@ -1,26 +1,34 @@
 """Token counts where the provider never told: from text, without ever downloading or waiting.
 
 tiktoken is used where it is installed *and* its encoding already lies on the machine (Open WebUI's Docker image ships
-one); else four characters make a token, the rule of thumb of OpenAI's tokenizer page.
+one); else, and while it is being loaded, four characters make a token, the rule of thumb of OpenAI's tokenizer page.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 CHARACTERS_PER_TOKEN = 4
 IMAGE_TOKENS = 85
 """What OpenAI bills for one low-detail image; files and images are never looked into."""
 _MESSAGE_TOKENS = 4
 _DEEPEST = 20
-_ENCODING = "o200k_base", "cl100k_base"
+_ENCODINGS = {
+    "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+}
+"""The SHA-256 of each, as tiktoken has them: it fetches a file anew that has another."""
 _ENCODING_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _LONGEST_EXACT = 20_000
 
@@ -80,24 +88,44 @@ def _items(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-@cache
+_loaded: list[Callable[[str], int]] = []
+
+
 def _counter() -> Callable[[str], int] | None:
-    name = next((name for name in _ENCODING if _lies_on_disk(name)), None)
-    if name is None:
-        return None
+    _load_in_background()
+    return _loaded[0] if _loaded else None
+
+
+@cache
+def _load_in_background() -> threading.Thread:
+    """Loading takes up to a second, so no call waits for it."""
+    thread = threading.Thread(target=_load, name="usage-encoding", daemon=True)
+    thread.start()
+    return thread
+
+
+def _load() -> None:
     try:
         import tiktoken
 
-        encoding = tiktoken.get_encoding(name)
-    except Exception:  # noqa: BLE001 - an estimate is not worth a failure of any kind
-        return None
-    return lambda text: len(encoding.encode_ordinary(text))
+        name = next((name for name in _ENCODINGS if _lies_on_disk(name)), None)
+        if name is not None:
+            encoding = tiktoken.get_encoding(name)
+            _loaded.append(lambda text: len(encoding.encode_ordinary(text)))
+    except Exception as error:  # noqa: BLE001 - an estimate is not worth a failure of any kind
+        log.debug("Tokens are estimated by their characters: %s", error)
 
 
 def _lies_on_disk(encoding: str) -> bool:
-    """Whether tiktoken would find `encoding` in its own cache, by the rule of ``tiktoken.load.read_file_cached``."""
+    """Whether tiktoken will find `encoding` in its own cache, by the rule of ``tiktoken.load.read_file_cached``."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     if folder is None:
         folder = str(Path(tempfile.gettempdir()) / "data-gym-cache")
-    key = hashlib.sha1(_ENCODING_URL.format(encoding).encode(), usedforsecurity=False).hexdigest()
-    return bool(folder) and (Path(folder) / key).is_file()
+    path = Path(folder) / _cache_key(encoding)
+    if not folder or not path.is_file():
+        return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == _ENCODINGS[encoding]
+
+
+def _cache_key(encoding: str) -> str:
+    return hashlib.sha1(_ENCODING_URL.format(encoding).encode(), usedforsecurity=False).hexdigest()
