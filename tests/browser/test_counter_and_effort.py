@@ -117,6 +117,8 @@ def test_the_effort_menu_is_chosen_by_keyboard_and_sent(
     tab = open_tab(admin, "/?models=o3-mini", dark=dark)
     button = effort(tab)
     expect(button).to_have_text(re.compile("Medium"))
+    # The page puts the focus into the input once it is ready, which closes a menu that was opened before.
+    tab.page.wait_for_function("document.activeElement?.closest('#chat-input')")
     button.focus()
     tab.page.keyboard.press("Enter")
     expect(tab.page.get_by_role("option")).to_have_text([re.compile(word) for word in ("Low", "Medium", "High")])
