@@ -12,3 +12,12 @@ export function usageText({ usage, limit }: Group, language: string): string {
   const text = `${number(usage.in)} IN · ${number(usage.out)} OUT · ${number(usage.total)} TOTAL`;
   return limit === null ? text : `${text} / ${number(limit)}`;
 }
+
+/** How near a limit is: from 75 % of it `near`, from 90 % `full`. */
+export type Level = '' | 'near' | 'full';
+
+export function levelOf({ usage, limit }: Pick<Group, 'usage' | 'limit'>): Level {
+  if (limit === null) return '';
+  const percent = limit ? (100 * usage.total) / limit : 100;
+  return percent >= 90 ? 'full' : percent >= 75 ? 'near' : '';
+}

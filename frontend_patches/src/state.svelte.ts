@@ -1,11 +1,12 @@
 import { chooseEffort, EFFORTS_KEY, readEfforts } from './efforts';
-import { usageText } from './format';
+import { levelOf, usageText, type Level } from './format';
 import { groupsOf } from './matching';
 import type { Effort, Group, Groups, Models } from './model';
 
 export interface Line {
   group: string;
   text: string;
+  level: Level;
 }
 
 /** What the page knows: four facts, and what follows from them. */
@@ -22,6 +23,7 @@ export class UsageState {
     groupsOf(this.selected, this.groups, this.models).map(([group, value]) => ({
       group,
       text: usageText(value, this.language),
+      level: levelOf(value),
     })),
   );
   readonly reasoners: string[] = $derived(this.selected.filter((id) => this.models.get(id)?.effort));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { usageText } from '../src/format';
+import { levelOf, usageText } from '../src/format';
 
 const usage = { in: 1234, out: 5678, total: 6912 };
 
@@ -20,4 +20,16 @@ test.each([
   ['not a language', `${(1234).toLocaleString()} IN`],
 ])('writes digits as the page does: %s', (language, start) => {
   expect(usageText({ models: [], limit: null, usage }, language)).toContain(start);
+});
+
+test.each([
+  [null, 1000, ''],
+  [100, 74, ''],
+  [100, 75, 'near'],
+  [100, 89, 'near'],
+  [100, 90, 'full'],
+  [100, 500, 'full'],
+  [0, 0, 'full'],
+])('of a limit of %s, %s are %s', (limit, total, level) => {
+  expect(levelOf({ limit, usage: { in: 0, out: total, total } })).toBe(level);
 });
