@@ -40,7 +40,7 @@ def serve(
     ] = None,
 ) -> None:
     """Start Open WebUI, with a demo provider where none is configured."""
-    from openwebui_usage import launch
+    from openwebui_usage.host import launch
 
     try:
         launch.serve(host, port, demo)
