@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -73,10 +73,14 @@ class Turn:
 
 
 class UI:
-    """A user's page. `usage` collects what the server sends as "usage", oldest first."""
+    """A user's page. `usage` collects what the server sends as "usage", oldest first.
+
+    `direct` answers for models that the browser calls itself: it is given the request and returns the chunks.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.direct: Callable[[dict[str, Any]], Iterable[dict[str, Any]]] | None = None
         self.usage: list[dict[str, Any]] = []
         self.other_events: list[dict[str, Any]] = []
         self._turns: list[Turn] = []
@@ -170,10 +174,19 @@ class UI:
     def _join(self) -> None:
         self._socket.emit("user-join", {"auth": {"token": self.client.token}})
 
-    def _on_event(self, event: dict[str, Any], *_: Any) -> None:
+    def _on_event(self, event: dict[str, Any], *_: Any) -> dict[str, Any] | None:
+        if event["data"]["type"] == "request:chat:completion" and self.direct:
+            return self._answer_directly(event["data"]["data"])
         with self._lock:
             for turn in reversed(self._turns):
                 if turn.chat_id == event.get("chat_id"):
                     turn.events.append(event["data"])
-                    return
+                    return None
             self.other_events.append(event)
+        return None
+
+    def _answer_directly(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert self.direct is not None
+        for chunk in [*self.direct(asked["form_data"]), {"done": True}]:
+            self._socket.emit(asked["channel"], chunk)
+        return {"status": True}
