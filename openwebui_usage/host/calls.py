@@ -147,10 +147,14 @@ class Seam:
                 return refusal_response(refused.refusal)
             except LedgerAway:
                 return away_response()
+            except Exception:
+                log.exception("A call could not be checked; it goes on without us")
+                return await original(*bound.args, **bound.kwargs)
             outer = _outer.get()
             if outer is not None:
                 outer.inner_calls += 1
-            token = _outer.set(call)
+            # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
+            token = _outer.set(call if point.kind == "pipe" else None)
             try:
                 result = await original(*bound.args, **bound.kwargs)
             except Exception as error:
