@@ -1,0 +1,148 @@
+"""What the ledger does by itself, on a SQLite file set up as Open WebUI sets up its own.
+
+    tests/run --bench ledger
+
+Prints a table in Markdown; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import insert
+
+from openwebui_usage.ledger import CallRow, Store, Writer
+from openwebui_usage.ledger.schema import usage_call
+from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.ledger.store import _call_values
+from openwebui_usage.tokens import TokenUsage
+from tests.support.recorder import engine_like_open_webui
+
+WRITERS, CALLS_EACH, SINGLE = 64, 400, 2000
+GROUPS, FEW, MANY = 1000, 1000, 1_000_000
+
+
+def a_row(number: int = 0) -> CallRow:
+    usage = TokenUsage(input=100, completion=50, reasoning=20, output=50)
+    return CallRow(started_at=time.time(), model=f"model-{number % GROUPS}", called_model="gpt-4o", usage=usage)
+
+
+def a_store(folder: Path) -> Store:
+    store = Store(engine_like_open_webui(f"sqlite:///{folder}/ledger.db"))
+    store.migrate()
+    store.create_group("bench", ["model-*"], 10**15, "documented")
+    return store
+
+
+def per_second(calls: int, work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return calls / (time.perf_counter() - started)
+
+
+def in_threads(work: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=work) for _ in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def one_commit_per_call(folder: Path) -> float:
+    store = a_store(folder)
+
+    def work() -> None:
+        for _ in range(SINGLE):
+            store.record([a_row()])
+
+    return per_second(SINGLE, work)
+
+
+def through_the_writer(folder: Path) -> tuple[float, float, float]:
+    """Calls per second from threads and from tasks, and megabytes that the process grew."""
+    writer = Writer(a_store(folder), Spool(folder / "spool"))
+    writer.start()
+
+    def work() -> None:
+        for _ in range(CALLS_EACH):
+            writer.submit(a_row()).result()
+
+    async def task() -> None:
+        for _ in range(CALLS_EACH):
+            await writer.write(a_row())
+
+    async def tasks() -> None:
+        await asyncio.gather(*(task() for _ in range(WRITERS)))
+
+    threads = per_second(WRITERS * CALLS_EACH, lambda: in_threads(work))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loop = per_second(WRITERS * CALLS_EACH, lambda: asyncio.run(tasks()))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    writer.stop()
+    return threads, loop, grown
+
+
+def alone(folder: Path) -> float:
+    """Milliseconds of a commit when nothing else happens, median."""
+    store = a_store(folder)
+    spans = []
+    for _ in range(SINGLE):
+        started = time.perf_counter()
+        store.record([a_row()])
+        spans.append(time.perf_counter() - started)
+    return statistics.median(spans) * 1000
+
+
+def reading_groups(folder: Path) -> tuple[float, float]:
+    """Milliseconds of `groups()` with few and with many rows in the ledger, medians."""
+    engine = engine_like_open_webui(f"sqlite:///{folder}/ledger.db")
+    store = Store(engine)
+    store.migrate()
+    for number in range(GROUPS):
+        store.create_group(f"group {number}", [f"model-{number}"], 10**9, "documented")
+    store.record([a_row(number) for number in range(FEW)])
+    few = _median_ms(store.groups)
+    with engine.begin() as connection:
+        for start in range(FEW, MANY, 10_000):
+            rows = [_call_values(a_row(number), None, ()) for number in range(start, start + 10_000)]
+            connection.execute(insert(usage_call), rows)
+    return few, _median_ms(store.groups)
+
+
+def _median_ms(work: Callable[[], object]) -> float:
+    spans = []
+    for _ in range(30):
+        started = time.perf_counter()
+        work()
+        spans.append(time.perf_counter() - started)
+    return statistics.median(spans) * 1000
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / str(number) for number in range(4)]
+        for folder in folders:
+            folder.mkdir()
+        single = one_commit_per_call(folders[0])
+        threads, loop, grown = through_the_writer(folders[1])
+        print("| what | figure |")
+        print("|---|---|")
+        print(f"| one commit per call | {single:,.0f} durable calls/s |")
+        print(f"| group commit, {WRITERS} threads | {threads:,.0f} durable calls/s (× {threads / single:.1f}) |")
+        print(f"| group commit, {WRITERS} tasks of one loop | {loop:,.0f} durable calls/s (× {loop / single:.1f}) |")
+        print(f"| memory grown in {WRITERS * CALLS_EACH:,} calls | {grown:+.1f} MB |")
+        print(f"| a commit alone, median | {alone(folders[2]):.2f} ms |")
+        few, many = reading_groups(folders[3])
+        print(f"| {GROUPS:,} groups read, {FEW:,} rows in the ledger | {few:.1f} ms |")
+        print(f"| {GROUPS:,} groups read, {MANY:,} rows in the ledger | {many:.1f} ms (× {many / few:.2f}) |")
+
+
+if __name__ == "__main__":
+    main()
