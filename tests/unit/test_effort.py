@@ -88,6 +88,8 @@ def test_a_workspace_model_reasons_as_its_base_does(model_ids: list[str], reason
         ("*", "gpt-4*", "anything", True),
         ("", "", "o3", False),
         (",", ",", "o3", False),
+        ("gpt-5*", "", "my.connection/gpt-5", True),
+        ("5-*, 1*", "", "gemini-2.5-pro", False),
     ],
 )
 def test_the_admins_patterns_count(wanted: str, unwanted: str, model_id: str, reasons: bool) -> None:

@@ -94,11 +94,13 @@ DONE = lines("[DONE]")
 
 @pytest.mark.parametrize("case", STREAMS, ids=lambda case: case.name)
 def test_a_stream_passes_untouched_and_is_settled_by_its_usage(case: Case) -> None:
-    ledger = Ledger()
-    chunks = case.lines().splitlines(keepends=True)
-    assert asyncio.run(collect(new_call(ledger, case.wire), chunks)) == chunks
-    assert ledger.only.usage == case.expected
-    assert ledger.only.outcome == "done"
+    data = case.lines()
+    lines, bytes_ = data.splitlines(keepends=True), [data[place : place + 1] for place in range(len(data))]
+    for chunks in (lines, bytes_, [piece for line in lines for piece in (line[:-1], line[-1:])]):
+        ledger = Ledger()
+        assert asyncio.run(collect(new_call(ledger, case.wire), chunks)) == chunks
+        assert ledger.only.usage == case.expected
+        assert ledger.only.outcome == "done"
 
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: case.name)

@@ -284,6 +284,16 @@ def test_a_finished_answer_that_is_reported_as_nothing_is_estimated() -> None:
     )
 
 
+def test_a_finished_answer_that_was_reported_first_is_not_estimated_on_top() -> None:
+    assert read("chat", [chat(chunk("", usage=REPORT), chunk(TEXT), "[DONE]")]).usage() == TokenUsage(12, 0, 0, 5, 0, 5)
+
+
+def test_a_report_covers_what_was_estimated_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_KEEP_BYTES", 10)
+    reader = read("chat", [chat(chunk(TEXT)), chat(chunk("", usage=REPORT)), chat(chunk(TEXT))])
+    assert reader.usage() == TokenUsage(12, completion=5 + TOKENS, output=5 + TOKENS, estimated=True)
+
+
 def test_what_is_reported_is_kept_as_the_provider_names_it() -> None:
     start = {"type": "message_start", "message": {"usage": {"input_tokens": 25, "service_tier": "priority"}}}
     end = {"type": "message_delta", "usage": {"output_tokens": 15}}

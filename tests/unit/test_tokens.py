@@ -169,6 +169,11 @@ def test_reports_of_one_call_are_never_added_up(one: TokenUsage, other: TokenUsa
     assert merged.cached_input + merged.cache_write <= merged.input
 
 
+def test_a_cache_that_is_read_and_then_written_makes_the_prompt_no_smaller_than_both() -> None:
+    read, written = TokenUsage(10, cached_input=8), TokenUsage(10, cache_write=7)
+    assert read.merged(written) == TokenUsage(15, cached_input=8, cache_write=7)
+
+
 @given(rows, st.integers(-5, 1000))
 def test_tokens_seen_after_the_last_report_are_added_and_flagged(usage: TokenUsage, seen: int) -> None:
     followed = usage.followed_by(seen)
