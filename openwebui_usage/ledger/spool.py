@@ -59,6 +59,13 @@ class Spool:
         """Set aside a row that the database will never take, for a person to look at."""
         self._set_aside(_line(row))
 
+    def close(self) -> None:
+        """Leave the file to others, as the end of the process does."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
     def _empty(self, file: FileIO, write: Callable[[list[CallRow]], None]) -> int:
         count = 0
         path = Path(str(file.name))

@@ -71,6 +71,7 @@ class Writer:
             self._keep([row for row, _ in self._in_hand])
         self._drain()
         self._keep(self._take_homeless())
+        self._spool.close()
 
     def submit(self, row: CallRow) -> concurrent.futures.Future[None]:
         """Queue a row, from any thread. The future is done once the row is durable; it never fails."""
