@@ -104,6 +104,23 @@ usage_price = Table(
 )
 """The admin's own prices: US dollars per million tokens, and per request, as decimal text: SQLite has no decimals."""
 
+usage_account = Table(
+    "usage_account",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("token_start", String(2), nullable=False),
+    Column("key_id", String(8), nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("last_used", Float),
+    Column("last_ip", String(45)),
+    Column("requests_reset_at", Float),
+    Column("requests_offset", BigInteger, nullable=False),
+)
+"""Users of the token client. `key_id` tells with which secret `token_hash` was made."""
+
 usage_revision = Table(
     "usage_revision",
     metadata,

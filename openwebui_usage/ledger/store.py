@@ -121,7 +121,7 @@ class Store:
         """The sums of some counters; of one that never counted anything, zeros."""
         wanted = list(keys)
         with self._engine.connect() as connection:
-            found = _read_totals(connection, wanted)
+            found = read_totals(connection, wanted)
         return {key: found.get(key, Sums()) for key in wanted}
 
     # -- groups ---------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class Store:
             if (group.period, group.timezone) != (before.period, before.timezone):
                 period = period_at(group.period, group.timezone, datetime.now(UTC))
                 counted = func.strpos if connection.dialect.name == "postgresql" else func.instr
-                sums = _sum_calls(connection, period, counted(usage_call.c.groups, f" {group.id} ") > 0)
+                sums = sum_calls(connection, period, counted(usage_call.c.groups, f" {group.id} ") > 0)
                 if period.key != EVER:
                     _put_totals(connection, {(group.id, period.key): sums})
             return _one_group(connection, name)
@@ -284,7 +284,7 @@ class Store:
             if not added:
                 return Recorded(given)
             _increment(connection, added, self._schema)
-            after = _read_totals(connection, counters)
+            after = read_totals(connection, counters)
         changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
         return Recorded(given, frozenset(names), tuple(changes))
 
@@ -479,7 +479,8 @@ def _put_totals(connection: Connection, totals: Mapping[Key, Sums]) -> None:
         connection.execute(insert(usage_total), {"subject": subject, "period": period, **values})
 
 
-def _read_totals(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sums]:
+def read_totals(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sums]:
+    """The sums of those counters that ever counted anything."""
     wanted = set(keys)
     subjects = sorted({subject for subject, _ in wanted})
     periods = sorted({period for _, period in wanted})
@@ -499,7 +500,8 @@ _TOTALS = select(usage_total.c.subject, usage_total.c.period, *(usage_total.c[na
 _INSERT_CALL = insert(usage_call)
 
 
-def _sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
+def sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
+    """The sums of the ledger's rows that fit `condition`, of a period."""
     row = connection.execute(_sum_query(period, condition)).first()
     return Sums() if row is None else _sums(row)
 
