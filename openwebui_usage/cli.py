@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from openwebui_usage.client import commands
+
 app = typer.Typer(
     name="openwebui-usage",
     help="Meters, limits and steers every model call of an Open WebUI.",
@@ -65,6 +67,11 @@ def demo(port: Port = 8082) -> None:
         raise typer.Exit(1) from None
     typer.echo(f"The demo provider answers on http://127.0.0.1:{port}/v1; Ctrl-C stops it.")
     uvicorn.Server(uvicorn.Config(create_app(), log_level="warning")).run([listening])
+
+
+app.command("client")(commands.serve)
+app.add_typer(commands.users, name="users")
+app.add_typer(commands.prices, name="prices")
 
 
 if __name__ == "__main__":

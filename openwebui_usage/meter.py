@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -79,6 +80,8 @@ class Call:
     inner_calls: int = 0
     """Provider calls made on behalf of this one (a pipe's): they have rows of their own, so this one gets none."""
     started_at: float = field(default_factory=time.time)
+    row: CallRow | None = None
+    """What it was settled with, without the cost, which the ledger adds."""
     _started: float = field(default_factory=time.monotonic)
     _settled: bool = False
 
@@ -98,7 +101,8 @@ class Call:
 
     def stopped(self) -> None:
         """Whoever asked went away before the provider answered: the prompt is billed, nobody waits."""
-        self._settle(self._estimated(0), "stopped", None, None)
+        if not self._settled:
+            self._settle(self._estimated(0), "stopped", None, None)
 
     def forget(self) -> None:
         """No provider was asked after all: no row."""
@@ -106,11 +110,17 @@ class Call:
             self._settled = True
             self.release(self.id)
 
-    async def forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    def forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         """Pass a stream through, byte for byte, and settle before its end is seen.
 
-        Stopped by the client (cancelled, closed): settled with what was streamed, without waiting.
+        Stopped by the client (cancelled, closed): settled with what was streamed, without waiting. So is a stream that
+        nobody ever begins to read: what never runs is never closed either, so it is settled when it is forgotten.
         """
+        stream = self._forward(chunks)
+        weakref.finalize(stream, self.stopped).atexit = False
+        return stream
+
+    async def _forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         reader = StreamReader(self.info.wire)
         feed = reader.feed
         hider = UsageHider() if self.info.hide_usage_chunk else None
@@ -204,7 +214,7 @@ class Call:
         thinking = None
         if reader and reader.thinking_at is not None:
             thinking = (reader.visible_at or now) - reader.thinking_at
-        return CallRow(
+        self.row = CallRow(
             id=self.id,
             started_at=self.started_at,
             model=info.model,
@@ -224,6 +234,7 @@ class Call:
             unverified=info.unverified,
             raw_usage=raw,
         )
+        return self.row
 
 
 class Refused(Exception):

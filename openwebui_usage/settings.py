@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from openwebui_usage.groups import Counting
@@ -28,9 +28,37 @@ class Settings(BaseSettings):
     """Signs what is posted (HMAC-SHA256, header `X-Usage-Signature`)."""
     spool_dir: Path | None = None
     """Where rows wait while the database is away; by default `usage-spool` in Open WebUI's data folder."""
+    client: bool = False
+    """True: the token client is mounted at /o1/."""
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The settings of this process."""
     return Settings()
+
+
+class ClientSettings(BaseSettings):
+    """The token client's, read from the environment and, where the client runs by itself, from `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OPENWEBUI_USAGE_CLIENT_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    model: str | None = None
+    """What answers; by default `o1`, and with the demo provider `demo-reasoner`."""
+    secret: SecretStr | None = None
+    """Hashes the tokens. By default WEBUI_SECRET_KEY inside Open WebUI, else a file beside the database."""
+    trusted_proxies: str = ""
+    """Addresses and networks, separated by commas, whose `X-Forwarded-For` is believed; `*` for all."""
+    rate: int = Field(default=120, ge=0)
+    """Requests of one user in a minute; 0 for any number."""
+    timeout: float = Field(default=900.0, gt=0)
+    """Seconds that the provider may be silent before a request is given up."""
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_api_base_url: str | None = Field(default=None, validation_alias="OPENAI_API_BASE_URL")
+    openai_api_keys: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEYS")
+    """Open WebUI's list of all connections, separated by semicolons: the first counts where no single one is set."""
+    openai_api_base_urls: str | None = Field(default=None, validation_alias="OPENAI_API_BASE_URLS")
+    webui_secret_key: SecretStr | None = Field(default=None, validation_alias="WEBUI_SECRET_KEY")
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")

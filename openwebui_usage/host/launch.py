@@ -101,15 +101,20 @@ def wants_demo(demo: bool | None, found: Host) -> bool:
     return not configured and saved is not Saved.ADMIN
 
 
-def _look() -> Host:
-    """Ask Open WebUI where it keeps what, and have a demo that an earlier start left behind forgotten."""
+def probe() -> Host:
+    """Ask Open WebUI where it keeps what. Without facts where it is one that we do not know."""
     child = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False)  # noqa: S603
     try:
         probed = json.loads(child.stdout.splitlines()[-1])
-        found = Host(probed["environment"], probed["facts"])
+        return Host(probed["environment"], probed["facts"])
     except (IndexError, KeyError, TypeError, ValueError):
-        return Host(os.environ)  # an Open WebUI that we do not know: it starts as it would without us
-    if found.environment.get("ENABLE_PERSISTENT_CONFIG", "true").lower() != "true":
+        return Host(os.environ)  # it starts as it would without us
+
+
+def _look() -> Host:
+    """Ask Open WebUI, and have a demo that an earlier start left behind forgotten."""
+    found = probe()
+    if not found.facts or found.environment.get("ENABLE_PERSISTENT_CONFIG", "true").lower() != "true":
         return found
     _forget(found, Saved.DEMO)
     return Host(found.environment, found.facts, _saved_connections(found))

@@ -1,0 +1,306 @@
+"""One question of one account to the provider: admitted, metered, and answered as a whole or as a stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from openwebui_usage.client.provider import Provider, ProviderFailed, reason_of_event
+from openwebui_usage.effort import Effort
+from openwebui_usage.gate import LedgerAway
+from openwebui_usage.ledger.accounts import Account, AccountMissing, Accounts, Standing
+from openwebui_usage.ledger.calls import CallRow
+from openwebui_usage.limits import Refusal, amount, retry_after, sentence
+from openwebui_usage.meter import Call, CallInfo, Meter, Refused
+from openwebui_usage.pricing import PriceBook, dollars
+from openwebui_usage.streams import parse_line
+from openwebui_usage.tokens import TokenUsage
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE = 15.0
+"""Seconds of silence after which a comment is sent: a model may think for minutes, and proxies give up sooner."""
+
+
+class Problem(Exception):
+    """Why there is no answer: an HTTP status and a sentence."""
+
+    def __init__(self, status: int, text: str, retry_after: int | str | None = None) -> None:
+        """`retry_after` becomes the header."""
+        super().__init__(text)
+        self.status = status
+        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the client shares with whatever it runs in. `meter` is None before the start and after the end."""
+
+    accounts: Accounts
+    meter: Callable[[], Meter | None]
+    prices: Callable[[], PriceBook]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an account asks, from where."""
+
+    account: Account
+    address: str
+    path: str
+    messages: Sequence[Mapping[str, Any]]
+    effort: Effort
+
+
+class Desk:
+    """Takes questions."""
+
+    def __init__(self, ledger: Ledger, provider: Provider) -> None:
+        """The provider is started by whoever made it."""
+        self._ledger = ledger
+        self._provider = provider
+
+    async def answer(self, question: Question) -> dict[str, Any]:
+        """The documented answer of `POST /chat`. Raises `Problem`."""
+        body = self._provider.body(question.messages, question.effort, stream=False)
+        call = await self._admitted(question, body)
+        started = time.monotonic()
+        try:
+            answer = await self._provider.ask(body)
+        except ProviderFailed as failure:
+            await call.failed()
+            raise _problem(failure) from failure
+        except BaseException:  # The server ends while the provider is at it, which bills the prompt.
+            call.stopped()
+            raise
+        thinking = time.monotonic() - started
+        await call.answered(answer)
+        return await self._report(question.account, call, _content(answer), thinking)
+
+    async def stream(self, question: Question) -> Stream:
+        """The same, as it comes. Raises `Problem` before the first event."""
+        body = self._provider.body(question.messages, question.effort, stream=True)
+        call = await self._admitted(question, body)
+        stack = AsyncExitStack()
+        try:
+            chunks = await stack.enter_async_context(self._provider.stream(body))
+        except ProviderFailed as failure:
+            await call.failed()
+            raise _problem(failure) from failure
+        except BaseException:
+            call.stopped()
+            raise
+        return Stream(call, stack, chunks, lambda *told: self._report(question.account, call, *told))
+
+    async def _admitted(self, question: Question, body: Mapping[str, Any]) -> Call:
+        meter = self._ledger.meter()
+        if meter is None:
+            raise Problem(503, "The usage ledger is not open. Try again in a moment.", 5)
+        account, model = question.account, self._provider.model
+        info = CallInfo(
+            model=model,
+            called_model=model,
+            body=body,
+            user_id=account.user_id,
+            user_name=account.name,
+            path=question.path,
+        )
+        try:
+            call = await meter.open(info)
+        except Refused as refused:
+            now = datetime.now(UTC)
+            text = refusal_text(refused.refusal, account, now)
+            raise Problem(429, text, retry_after(refused.refusal, now)) from None
+        except LedgerAway:
+            raise Problem(
+                503, "The usage ledger is away, and without it nobody may ask. Try again later.", 30
+            ) from None
+        try:
+            await asyncio.to_thread(self._ledger.accounts.used, account.id, question.address)
+        except SQLAlchemyError as error:
+            log.warning("It could not be noted who asked last: %s", str(error).partition("\n")[0])
+        except BaseException:
+            call.forget()
+            raise
+        return call
+
+    async def _report(self, account: Account, call: Call, content: str, thinking: float) -> dict[str, Any]:
+        """The fields of the documented answer, once the call is in the ledger."""
+        row, standing = call.row, None
+        try:
+            standing, written = await asyncio.to_thread(self._ledger.accounts.settled, account.id, call.id)
+            row = written or row
+        except (SQLAlchemyError, AccountMissing) as error:  # The answer counts, and waits in the spool.
+            log.warning("The totals of an account cannot be told: %s", str(error).partition("\n")[0])
+        usage = row.usage if row else TokenUsage()
+        reasoning = max(usage.reasoning, usage.output - usage.completion)
+        return {
+            "content": content,
+            "prompt_tokens": usage.input,
+            "reasoning_tokens": reasoning,
+            "completion_tokens": usage.output - reasoning,
+            "total_tokens": usage.input + usage.output,
+            "cost": dollars(self._cost(row)),
+            "user_total_cost": None if standing is None else dollars(standing.sums.cost_nano),
+            "request_count": None if standing is None else standing.requests,
+            "thinking_time": round(thinking, 2),
+        }
+
+    def _cost(self, row: CallRow | None) -> int | None:
+        if row is None:
+            return None
+        if row.cost_nano is not None:
+            return row.cost_nano
+        cost = self._ledger.prices().cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+        return None if cost is None else cost.nano
+
+
+Report = Callable[[str, float], Any]
+
+
+class Stream:
+    """An answer under way, as server-sent events: `thinking`, `content`, and at the end `done` or `error`.
+
+    `close` it in any case: a stream that nobody listens to any more is settled by what came so far.
+    """
+
+    def __init__(self, call: Call, stack: AsyncExitStack, chunks: AsyncIterator[bytes], report: Report) -> None:
+        """`stack` holds the provider's answer open; `report` tells the numbers when it is over."""
+        self._call = call
+        self._stack = stack
+        self._chunks = call.forward(chunks)
+        self._report = report
+        self._next: asyncio.Task[Any] | None = None
+        self._begun = time.monotonic()
+        self._visible_after: float | None = None
+        self._content: list[str] = []
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Each event's bytes. The last one comes only after the call is in the ledger."""
+        failure: str | None = None
+        rest = b""
+        try:
+            async for chunk in self._patiently():
+                if chunk is None:
+                    yield b": thinking\n\n"
+                    continue
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    event = parse_line(line)
+                    failure = failure or reason_of_event(event)
+                    for kind, text in self._read(event):
+                        yield _event({"type": kind, "text": text})
+            for kind, text in self._read(parse_line(rest)):
+                yield _event({"type": kind, "text": text})
+        except Exception as error:  # noqa: BLE001 - whatever broke the stream, its reader is told
+            log.warning("The provider broke off: %s", type(error).__name__)
+            failure = "The provider broke off in the middle of the answer."
+        thinking = time.monotonic() - self._begun if self._visible_after is None else self._visible_after
+        numbers = await self._report("".join(self._content), thinking)
+        yield _event({"type": "error", "error": failure, **numbers} if failure else {"type": "done", **numbers})
+
+    async def close(self) -> None:
+        """Give up the provider's answer, wherever it stands."""
+        if self._next is not None:
+            self._next.cancel()
+            with contextlib.suppress(BaseException):
+                await self._next
+        await self._chunks.aclose()  # type: ignore[attr-defined]
+        if self._call.row is None:  # It was never begun to be read.
+            self._call.stopped()
+        with contextlib.suppress(Exception):
+            await self._stack.aclose()
+
+    async def _patiently(self) -> AsyncIterator[bytes | None]:
+        """The chunks; None where none came for a while."""
+        while True:
+            self._next = asyncio.ensure_future(anext(self._chunks, None))
+            while not (await asyncio.wait({self._next}, timeout=KEEP_ALIVE))[0]:
+                yield None
+            chunk = self._next.result()
+            if chunk is None:
+                return
+            yield chunk if isinstance(chunk, bytes) else chunk.encode()
+
+    def _read(self, event: object) -> list[tuple[str, str]]:
+        """What the model says in an event of the provider's."""
+        delta = _first_choice(event).get("delta")
+        if not isinstance(delta, Mapping):
+            return []
+        found = []
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        if isinstance(thought, str):
+            found.append(("thinking", thought))
+        text = delta.get("content") or delta.get("refusal")
+        if isinstance(text, str) and text:
+            if self._visible_after is None:
+                self._visible_after = time.monotonic() - self._begun
+            self._content.append(text)
+            found.append(("content", text))
+        return found
+
+
+def refusal_text(refusal: Refusal, account: Account, now: datetime) -> str:
+    """Why a question was refused, to the person who asked it."""
+    budget = refusal.counter.budget
+    if budget.scope.id != account.user_id:
+        return sentence(refusal, now)
+    if refusal.used < (budget.limit or 0):
+        return "Your limit is taken up by answers that are still being written. Try again in a moment."
+    used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
+    return f"Usage limit reached: {used} of {limit} used."
+
+
+def is_priced(prices: PriceBook, model: str) -> bool:
+    """Whether the cost of a model's calls is known before they are made."""
+    return prices.cost([model], TokenUsage(input=1, completion=1, output=1)) is not None
+
+
+def stats(standing: Standing) -> dict[str, Any]:
+    """The documented answer of `GET /user/stats`. Costs are US dollars, the time is UTC."""
+    account = standing.account
+    last = account.last_used
+    return {
+        "name": account.name,
+        "total_tokens": standing.tokens,
+        "total_cost": dollars(standing.sums.cost_nano),
+        "request_count": standing.requests,
+        "usage_limit": dollars(standing.limit_nano),
+        "is_active": account.is_active,
+        "last_used": None if last is None else datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "last_ip": account.last_ip,
+    }
+
+
+def _problem(failure: ProviderFailed) -> Problem:
+    return Problem(502, str(failure), failure.retry_after)
+
+
+def _first_choice(body: object) -> Mapping[str, Any]:
+    choices = body.get("choices") if isinstance(body, Mapping) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return choice if isinstance(choice, Mapping) else {}
+
+
+def _content(answer: Mapping[str, Any]) -> str:
+    message = _first_choice(answer).get("message")
+    content = (message.get("content") or message.get("refusal")) if isinstance(message, Mapping) else None
+    if isinstance(content, list):
+        return "".join(
+            part["text"] for part in content if isinstance(part, Mapping) and isinstance(part.get("text"), str)
+        )
+    return content if isinstance(content, str) else ""
+
+
+def _event(data: Mapping[str, Any]) -> bytes:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode(errors="replace")

@@ -1,0 +1,250 @@
+"""The routes of the token client: `POST /chat`, `GET /user/stats/{token}`, and the page. Without Open WebUI."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.resources
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from openwebui_usage.client.answers import Desk, Ledger, Problem, Question, Stream, is_priced, stats
+from openwebui_usage.client.guard import Buckets, Guesses, Network, Rate, TooMany, client_address
+from openwebui_usage.client.provider import Provider
+from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
+from openwebui_usage.ledger.accounts import Account, AccountMissing, TokenHasher
+
+log = logging.getLogger(__name__)
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
+
+_PAGE = {
+    "index.html": "text/html; charset=utf-8",
+    "client.js": "text/javascript; charset=utf-8",
+    "client.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def create_app(
+    ledger: Ledger,
+    hasher: TokenHasher,
+    provider: Provider,
+    *,
+    rate: int,
+    trusted: Sequence[Network] = (),
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """The client as an ASGI app. `rate`: requests of one account in a minute (0: any number);
+    `trusted`: proxies whose `X-Forwarded-For` is believed.
+    """
+    app = FastAPI(title="O1 Pro Client", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(SecurityHeaders)
+    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(HTTPException, _as_error)
+    app.add_exception_handler(Problem, _as_problem)
+    app.add_exception_handler(SQLAlchemyError, _ledger_away)
+    door = Door(ledger, hasher, trusted)
+    _add_api(app, ledger, provider, door, Buckets(Rate(rate, 60 / rate)) if rate else None)
+    _add_page(app, ledger, provider)
+    return app
+
+
+class Door:
+    """Lets accounts in by their token."""
+
+    def __init__(self, ledger: Ledger, hasher: TokenHasher, trusted: Sequence[Network]) -> None:
+        """See `create_app`."""
+        self._accounts = ledger.accounts
+        self._hasher = hasher
+        self._trusted = trusted
+        self._guesses = Guesses()
+
+    def address(self, request: Request) -> str:
+        """Who asks."""
+        peer = request.client.host if request.client else None
+        return client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
+
+    async def account(self, request: Request, token: object) -> Account:
+        """The account of a token from path or body, else of the header `Authorization`. Raises `Problem`."""
+        if token is None or token == "":
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer":
+                token = ""
+        if not isinstance(token, str) or not token.strip():
+            raise Problem(401, "A token is needed, in the body or in the header Authorization: Bearer.")
+        token = token.strip()
+        try:
+            async with self._guesses.guess(self.address(request), self._hasher.hash(token), AccountMissing):
+                return await asyncio.to_thread(self._accounts.find, token)
+        except AccountMissing:
+            raise Problem(401, "This token is not valid.") from None
+        except TooMany as wait:
+            text = f"Too many wrong tokens. Try again in {wait.seconds} seconds."
+            raise Problem(429, text, wait.seconds) from None
+
+
+def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates: Buckets | None) -> None:
+    desk = Desk(ledger, provider)
+
+    def count(key: str) -> None:
+        try:
+            if rates is not None:
+                rates.take(key)
+        except TooMany as wait:
+            raise Problem(429, f"Too many requests. Try again in {wait.seconds} seconds.", wait.seconds) from None
+
+    @app.post("/chat")
+    async def chat(request: Request) -> Response:
+        body = await _json_object(request)
+        account = await door.account(request, body.get("token"))
+        if not account.is_active:
+            raise Problem(403, "This account is not active. Ask whoever gave you the token.")
+        count(account.id)
+        try:
+            asked = ChatRequest.model_validate(body)
+        except ValidationError as error:
+            raise Problem(422, complaint(error)) from None
+        messages = [message.model_dump() for message in asked.messages]
+        path = f"{request.scope.get('root_path', '')}/chat"
+        question = Question(account, door.address(request), path, messages, asked.reasoning_effort)
+        if asked.stream:
+            return EventStream(await desk.stream(question))
+        return JSONResponse(await desk.answer(question))
+
+    @app.get("/user/stats")
+    @app.get("/user/stats/{token}")
+    async def user_stats(request: Request, token: str | None = None) -> Response:
+        account = await door.account(request, token)
+        count(f"stats {account.id}")
+        return JSONResponse(stats(await asyncio.to_thread(ledger.accounts.standing, account.id)))
+
+
+def _add_page(app: FastAPI, ledger: Ledger, provider: Provider) -> None:
+    folder = importlib.resources.files("openwebui_usage") / "web" / "client"
+    files = {name: (folder / name).read_bytes() for name in _PAGE if (folder / name).is_file()}
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        ready = ledger.meter() is not None
+        return JSONResponse({"status": "ok" if ready else "starting"}, 200 if ready else 503)
+
+    @app.get("/about")
+    async def about() -> Response:
+        return JSONResponse(
+            {
+                "model": provider.model,
+                "demo": provider.upstream.is_demo,
+                "reasons": provider.takes_effort,
+                "priced": is_priced(ledger.prices(), provider.model),
+            }
+        )
+
+    @app.api_route("/", methods=["GET", "HEAD"])
+    @app.api_route("/{name}", methods=["GET", "HEAD"])
+    async def page(request: Request, name: str = "index.html") -> Response:
+        content = files.get(name)
+        if content is None:
+            raise HTTPException(404)
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        headers = {"Cache-Control": "no-cache", "ETag": etag}
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=_PAGE[name], headers=headers)
+
+
+class EventStream(StreamingResponse):
+    """Sends a `Stream`, and closes it however the sending ends."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Nothing is sent yet."""
+        super().__init__(stream.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The client may go away at any time."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._stream.close()
+
+
+class SecurityHeaders:
+    """Adds them to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wraps `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything but HTTP passes through."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY:
+            raise Problem(413, f"The request is larger than {MAX_BODY:,} bytes.")
+    try:
+        body = json.loads(b"".join(parts))
+    except (ValueError, RecursionError):
+        raise Problem(400, "The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise Problem(400, "The body must be a JSON object.")
+    return body
+
+
+async def _as_problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    headers = dict(problem.headers)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": str(problem)}, problem.status, headers)
+
+
+async def _as_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)
+
+
+async def _ledger_away(request: Request, error: Exception) -> Response:
+    log.warning("The ledger cannot be read: %s", str(error).partition("\n")[0])
+    text = "The usage ledger's database is not available. Try again in a moment."
+    return JSONResponse({"error": text}, 503, {"Retry-After": "5"})
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "Something went wrong on the server; its log says what."}, 500)

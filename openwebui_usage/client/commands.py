@@ -1,0 +1,433 @@
+"""`openwebui-usage client`, `users …` and `prices …`, with what several of them share."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+Database = Annotated[
+    str | None,
+    typer.Option(
+        help="A database URL, or the path of a SQLite file. Default: DATABASE_URL, else usage-client.db here.",
+        show_default=False,
+    ),
+]
+OfOpenWebUI = Annotated[
+    bool,
+    typer.Option(
+        "--open-webui",
+        help="The database of this environment's Open WebUI. So it is where OPENWEBUI_USAGE_CLIENT=true is set.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Token = Annotated[str | None, typer.Argument(help="The user's token.", show_default=False)]
+Name = Annotated[str | None, typer.Option(help="The user's name, instead of his token.", show_default=False)]
+
+users = typer.Typer(
+    help="The users of the token client.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # A negative amount is no option.
+    context_settings={"ignore_unknown_options": True},
+)
+prices = typer.Typer(help="What models cost, where you know better than the public price lists.", no_args_is_help=True)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8011,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+) -> None:
+    """Start the token client: a small chat for people with a token, with a limit in dollars for each."""
+    import socket
+
+    from openwebui_usage.client import standalone
+
+    with _saying_why():
+        settings, place = _where(database, open_webui)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listening = socket.create_server((host, port), family=family)
+        except OSError as error:
+            _fail(f"Cannot listen on {host}:{port} ({error.strerror}): choose another --port.")
+        client = standalone.Standalone(place, settings)
+        client.prepare_demo()
+        for line in standalone.greeting(client, host, port):
+            typer.echo(line)
+    sys.stdout.flush()
+    standalone.run(client, listening)
+
+
+@users.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Who will use the token.")],
+    limit: Annotated[str, typer.Option(help="US dollars that he may spend.")] = "1000.0",
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a user, and print his token. It is shown this once: only a hash of it is kept."""
+    from openwebui_usage.client.answers import is_priced
+    from openwebui_usage.client.provider import Upstream
+    from openwebui_usage.client.standalone import DEMO_PRICE, unpriced
+
+    nano = _nano(limit, "--limit")
+    if nano < 0:
+        _fail(f"--limit: must not be negative (got {limit})")
+    with _opened(database, open_webui) as opened:
+        standing, token = opened.accounts.create(_checked_name(name), nano)
+        if as_json:
+            _print_json({**_user(standing), "token": token})
+            return
+        typer.echo(f'Created user "{standing.account.name}" with a limit of {_money(nano)}.')
+        typer.echo(f"Token: {token}")
+        typer.echo("It is not shown again: hand it over like a password.")
+        upstream = Upstream.configured(opened.settings)
+        known = is_priced(opened.store.definitions().book, upstream.model)
+        if not known and upstream.model != DEMO_PRICE.pattern:
+            for line in unpriced(upstream.model):
+                typer.echo(line, err=True)
+
+
+@users.command("list")
+def list_users(database: Database = None, open_webui: OfOpenWebUI = False, as_json: AsJson = False) -> None:
+    """Show all users with what they used."""
+    with _opened(database, open_webui) as opened:
+        standings = opened.accounts.all()
+    if as_json:
+        _print_json([_user(standing) for standing in standings])
+        return
+    if not standings:
+        typer.echo('There are no users yet: openwebui-usage users create "Your Name" --limit 100.0')
+        return
+    rows = [
+        (
+            standing.account.name,
+            f"{standing.account.token_start}******",
+            _money(standing.sums.cost_nano),
+            _money(standing.limit_nano),
+            _money(standing.remaining_nano),
+            f"{standing.requests:,}",
+            "active" if standing.account.is_active else "inactive",
+            (_time(standing.account.last_used) or "never").replace("T", " "),
+            standing.account.last_ip or "",
+        )
+        for standing in standings
+    ]
+    heads = ("Name", "Token", "Cost", "Limit", "Remaining", "Requests", "Status", "Last used (UTC)", "Last IP")
+    for line in _table(heads, rows, right=frozenset((2, 3, 4, 5))):
+        typer.echo(line)
+
+
+@users.command("toggle")
+def toggle(
+    token: Token = None,
+    name: Name = None,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shut a user out, or let him in again."""
+    with _opened(database, open_webui) as opened:
+        standing = opened.accounts.toggle(_chosen(opened.accounts, token, name).id)
+    state = "active" if standing.account.is_active else "inactive"
+    _tell(standing, as_json, f'"{standing.account.name}" is {state} now.')
+
+
+@users.command("reset")
+def reset(
+    token: Token = None,
+    name: Name = None,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+    as_json: AsJson = False,
+) -> None:
+    """Count a user's requests from zero. What he spent, and the ledger's rows, stay."""
+    with _opened(database, open_webui) as opened:
+        standing = opened.accounts.reset_requests(_chosen(opened.accounts, token, name).id)
+    _tell(standing, as_json, f'The requests of "{standing.account.name}" are counted from zero.')
+
+
+@users.command("add_limit", hidden=True)
+@users.command("add-limit")
+def add_limit(
+    values: Annotated[list[str], typer.Argument(metavar="[TOKEN] AMOUNT", help="US dollars; negative to lower.")],
+    name: Name = None,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+    as_json: AsJson = False,
+) -> None:
+    """Raise a user's limit, or lower it by a negative amount."""
+    if len(values) != (1 if name else 2):
+        _fail("Give a token and an amount, or --name and an amount.", 2)
+    nano = _nano(values[-1], "AMOUNT")
+    with _opened(database, open_webui) as opened:
+        account = _chosen(opened.accounts, None if name else values[0], name)
+        standing = opened.accounts.add_limit(account.id, nano)
+    text = f'The limit of "{standing.account.name}" is {_money(standing.limit_nano)} now'
+    _tell(standing, as_json, f"{text}, {_money(standing.remaining_nano)} are left.")
+
+
+@users.command("rotate")
+def rotate(
+    token: Token = None,
+    name: Name = None,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user a new token. The old one is void at once."""
+    with _opened(database, open_webui) as opened:
+        standing, fresh = opened.accounts.rotate(_chosen(opened.accounts, token, name).id)
+    if as_json:
+        _print_json({**_user(standing), "token": fresh})
+        return
+    typer.echo(f'The old token of "{standing.account.name}" is void.')
+    typer.echo(f"Token: {fresh}")
+    typer.echo("It is not shown again: hand it over like a password.")
+
+
+@users.command("delete")
+def delete(
+    token: Token = None,
+    name: Name = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a user. The ledger keeps what he used."""
+    with _opened(database, open_webui) as opened:
+        account = _chosen(opened.accounts, token, name)
+        if not yes:
+            if not sys.stdin.isatty():
+                _fail("Nothing was deleted: add --yes.")
+            typer.confirm(f'Delete "{account.name}"?', abort=True)
+        standing = opened.accounts.delete(account.id)
+    _tell(standing, as_json, f'Deleted "{account.name}".')
+
+
+@prices.command("list")
+def list_prices(database: Database = None, open_webui: OfOpenWebUI = False, as_json: AsJson = False) -> None:
+    """Show the prices that you set, in US dollars per million tokens."""
+    with _opened(database, open_webui) as opened:
+        found = opened.store.prices()
+    if as_json:
+        from openwebui_usage.api.schemas import price_json
+
+        _print_json([price_json(price) for price in found])
+        return
+    if not found:
+        typer.echo("You set no prices: the public ones count.")
+        return
+    rows = [
+        tuple(
+            "" if value is None else f"{value:f}" if isinstance(value, Decimal) else value
+            for value in (
+                price.pattern,
+                price.input,
+                price.output,
+                price.cached_input,
+                price.cache_write,
+                price.request,
+            )
+        )
+        for price in found
+    ]
+    heads = ("Model", "Input", "Output", "Cached input", "Cache write", "Per request")
+    for line in _table(heads, rows, right=frozenset(range(1, 6))):
+        typer.echo(line)
+
+
+@prices.command("set")
+def set_price(
+    model: Annotated[str, typer.Argument(help="A model's id, or a pattern such as gpt-4o*.")],
+    input_: Annotated[str, typer.Option("--input", help="US dollars per million prompt tokens.")],
+    output: Annotated[str, typer.Option(help="US dollars per million tokens of answer and reasoning.")],
+    cached_input: Annotated[str | None, typer.Option(help="For prompt tokens from the provider's cache.")] = None,
+    cache_write: Annotated[str | None, typer.Option(help="For prompt tokens written to it.")] = None,
+    request: Annotated[str, typer.Option(help="US dollars per request.")] = "0",
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+) -> None:
+    """Set the price of a model. What was counted before keeps its cost."""
+    from pydantic import ValidationError
+
+    from openwebui_usage.api.schemas import NewPrice
+
+    given = {"model": model, "input": input_, "output": output, "request": request}
+    given |= {} if cached_input is None else {"cached_input": cached_input}
+    given |= {} if cache_write is None else {"cache_write": cache_write}
+    try:
+        price = NewPrice.model_validate(given).price()
+    except ValidationError as error:
+        first = error.errors()[0]
+        _fail(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    with _opened(database, open_webui) as opened:
+        opened.store.put_price(price)
+    typer.echo(f"{model}: ${price.input:f} for a million tokens in, ${price.output:f} out.")
+
+
+@prices.command("delete")
+def delete_price(
+    model: Annotated[str, typer.Argument(help="As it was set.")],
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+) -> None:
+    """Remove a price that you set."""
+    from openwebui_usage.ledger import PriceMissing
+
+    with _opened(database, open_webui) as opened:
+        try:
+            opened.store.delete_price(model)
+        except PriceMissing:
+            _fail(f'You set no price for "{model}".')
+    typer.echo(f"{model} costs what the public price lists say.")
+
+
+@contextmanager
+def _opened(database: str | None, open_webui: bool) -> Iterator[Any]:
+    from openwebui_usage.client.place import open_place
+
+    with _saying_why():
+        settings, place = _where(database, open_webui)
+        opened = open_place(place, settings)
+        try:
+            yield opened
+        finally:
+            opened.engine.dispose()
+
+
+def _where(database: str | None, open_webui: bool) -> tuple[Any, Any]:
+    from openwebui_usage.client.place import NoPlace, Place, place_of, read_settings
+
+    settings = read_settings()
+    mounted = os.environ.get("OPENWEBUI_USAGE_CLIENT", "").strip().lower() in ("true", "1", "yes", "on")
+    if database is not None or not (open_webui or mounted):
+        return settings, place_of(database, settings)
+    from openwebui_usage.host.launch import probe
+
+    facts: Mapping[str, str] = probe().facts
+    if "DATABASE_URL" not in facts:
+        raise NoPlace("This environment's Open WebUI does not say where its database is: name it with --database.")
+    return settings, Place(facts["DATABASE_URL"], facts.get("DATABASE_SCHEMA"), of_open_webui=True)
+
+
+@contextmanager
+def _saying_why() -> Iterator[None]:
+    """One sentence, instead of a traceback."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from openwebui_usage.client.place import NoPlace
+    from openwebui_usage.ledger.accounts import AccountExists, AccountMissing, OtherSecret
+
+    try:
+        yield
+    except NoPlace as reason:
+        _fail(str(reason))
+    except AccountExists as name:
+        _fail(f'A user "{name}" exists already.')
+    except AccountMissing:
+        _fail("There is no such user: openwebui-usage users list shows all.")
+    except OtherSecret:
+        _fail(
+            "The users in this database have tokens that were made with another secret, so their server would not know "
+            "a token from here. Set OPENWEBUI_USAGE_CLIENT_SECRET or WEBUI_SECRET_KEY as that server has it, or rotate "
+            "all tokens here."
+        )
+    except SQLAlchemyError as error:
+        _fail(f"The database does not answer: {str(error).partition(chr(10))[0]}")
+
+
+def _chosen(accounts: Any, token: str | None, name: str | None) -> Any:
+    if (token is None) == (name is None):
+        _fail("Give a token, or --name.", 2)
+    return accounts.find(token.strip()) if token is not None else accounts.named(name)
+
+
+def _checked_name(name: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from openwebui_usage.api.fields import Name as Checked
+    from openwebui_usage.ledger.accounts import LONGEST_NAME
+
+    try:
+        checked: str = TypeAdapter(Checked).validate_python(name)
+    except ValidationError as error:
+        _fail(f"name: {error.errors()[0]['msg']}")
+    if len(checked) > LONGEST_NAME:
+        _fail(f"name: must have 1 to {LONGEST_NAME} characters (got {len(checked)})")
+    return checked
+
+
+def _nano(text: str, field: str) -> int:
+    from openwebui_usage.pricing import nano_dollars
+
+    try:
+        amount = Decimal(text.removeprefix("$").replace("_", ""))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or abs(amount) > 10**9:
+        _fail(f"{field}: must be an amount in US dollars, such as 100 or 12.50 (got {text!r})")
+    return nano_dollars(amount)
+
+
+def _money(nano: int | None) -> str:
+    from openwebui_usage.limits import amount
+
+    return "none" if nano is None else amount(nano, "usd")
+
+
+def _time(seconds: float | None) -> str | None:
+    from datetime import UTC, datetime
+
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _user(standing: Any) -> dict[str, Any]:
+    from openwebui_usage.client.answers import stats
+    from openwebui_usage.pricing import dollars
+
+    account = standing.account
+    return {
+        **stats(standing),
+        "remaining": dollars(standing.remaining_nano),
+        "token_start": account.token_start,
+        "created_at": _time(account.created_at),
+        "requests_reset_at": _time(account.requests_reset_at),
+    }
+
+
+def _tell(standing: Any, as_json: bool, text: str) -> None:
+    if as_json:
+        _print_json(_user(standing))
+    else:
+        typer.echo(text)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, ["-" * width for width in widths], *rows):
+        cells = (
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def _fail(text: str, code: int = 1) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(code)

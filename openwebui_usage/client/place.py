@@ -1,0 +1,169 @@
+"""Where the accounts are: a database, and the secret that their tokens are hashed with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from openwebui_usage.ledger.accounts import Accounts, TokenHasher
+from openwebui_usage.ledger.store import Store
+from openwebui_usage.settings import ClientSettings
+
+DEFAULT_FILE = "usage-client.db"
+SECRET_FILE = "usage-client.secret"  # noqa: S105 - a name
+_OPEN_WEBUI_KEY_FILE = ".webui_secret_key"
+
+
+class NoPlace(Exception):
+    """Why there is no database to work on: one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A database, and who it belongs to."""
+
+    url: str
+    schema: str | None = None
+    of_open_webui: bool = False
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file, where it is one."""
+        url = make_url(self.url)
+        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the secret and the spool are kept: beside the file, else in the working directory."""
+        return self.file.parent if self.file is not None else Path()
+
+    def engine(self) -> Engine:
+        """A new engine. A SQLite file is made for its owner alone."""
+        file = self.file
+        try:
+            if file is None:
+                return create_engine(self.url, pool_pre_ping=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+            engine = create_engine(self.url, connect_args={"check_same_thread": False})
+        except OSError as error:
+            raise NoPlace(f"{file}: {error.strerror}.") from None
+        except (ArgumentError, ImportError) as error:
+            raise NoPlace(f"--database: {error}") from None
+        event.listen(engine, "connect", _set_pragmas)
+        return engine
+
+    def hasher(self, settings: ClientSettings) -> TokenHasher:
+        """What hashes tokens here, by the first that there is: OPENWEBUI_USAGE_CLIENT_SECRET; in Open WebUI's database
+        its WEBUI_SECRET_KEY; the file beside the database, which is made, for its owner alone.
+        """
+        if settings.secret is not None:
+            return TokenHasher(settings.secret.get_secret_value().encode())
+        if self.of_open_webui:
+            return hasher_of_open_webui(settings)
+        return TokenHasher(_secret_file(self.folder / SECRET_FILE))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A place in use."""
+
+    engine: Engine
+    store: Store
+    accounts: Accounts
+    hasher: TokenHasher
+    settings: ClientSettings
+
+
+def open_place(place: Place, settings: ClientSettings) -> Opened:
+    """Connect, and make or upgrade the tables. Raises `NoPlace`."""
+    engine = place.engine()
+    hasher = place.hasher(settings)
+    store = Store(engine, place.schema)
+    try:
+        store.migrate()
+    except Exception as error:  # noqa: BLE001 - drivers have errors of their own
+        raise NoPlace(f"The database cannot be opened: {str(error).partition(chr(10))[0]}") from None
+    return Opened(engine, store, Accounts(engine, hasher, place.schema), hasher, settings)
+
+
+def place_of(database: str | None, settings: ClientSettings) -> Place:
+    """`database` (a URL, or the path of a SQLite file), else DATABASE_URL, else `usage-client.db` in the working
+    directory. Raises `NoPlace`.
+    """
+    given = database or settings.database_url
+    if given is None:
+        return Place(f"sqlite:///{DEFAULT_FILE}")
+    url = given if "://" in given else f"sqlite:///{given}"
+    url = url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
+    try:
+        make_url(url)
+    except ArgumentError:
+        raise NoPlace(f"--database: {given!r} is neither a database URL nor a path.") from None
+    # Where Open WebUI's key is in the same environment, this is its database: they must agree about tokens.
+    return Place(url, os.environ.get("DATABASE_SCHEMA") or None, of_open_webui=settings.webui_secret_key is not None)
+
+
+def read_settings() -> ClientSettings:
+    """From the environment, and `.env` in the working directory. Raises `NoPlace` that names the variable."""
+    try:
+        return ClientSettings(_env_file=".env")  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise NoPlace(settings_complaint(error)) from None
+
+
+def settings_complaint(error: ValidationError, prefix: str = "OPENWEBUI_USAGE_CLIENT_") -> str:
+    """`OPENWEBUI_USAGE_CLIENT_RATE: …`."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    name = name if name.isupper() else f"{prefix}{name.upper()}"
+    return f"{name}: {first['msg']} (got {first['input']!r})"
+
+
+def hasher_of_open_webui(settings: ClientSettings) -> TokenHasher:
+    """Inside Open WebUI, and for whoever makes accounts for it. Raises `NoPlace`."""
+    if settings.secret is not None:
+        return TokenHasher(settings.secret.get_secret_value().encode())
+    key = settings.webui_secret_key.get_secret_value() if settings.webui_secret_key is not None else None
+    if not key:
+        with suppress(OSError):  # `open-webui serve` keeps it there.
+            key = Path(_OPEN_WEBUI_KEY_FILE).read_text(encoding="utf-8").strip()
+    if not key:
+        raise NoPlace(
+            "Open WebUI's secret key is not known here: set WEBUI_SECRET_KEY (or OPENWEBUI_USAGE_CLIENT_SECRET) as its "
+            f"server has it, or run this where its {_OPEN_WEBUI_KEY_FILE} is."
+        )
+    return TokenHasher(key.encode())
+
+
+def _secret_file(path: Path) -> bytes:
+    try:
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            secret = path.read_bytes().strip()
+            if len(secret) < 32:
+                raise NoPlace(f"{path} holds no secret: delete it, and rotate all tokens.") from None
+            return secret
+        secret = secrets.token_hex(32).encode()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret + b"\n")
+    except OSError as error:
+        raise NoPlace(f"{path}: {error.strerror}.") from None
+    return secret
+
+
+def _set_pragmas(connection: object, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

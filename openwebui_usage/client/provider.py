@@ -1,0 +1,197 @@
+"""Who answers: the configured OpenAI-compatible endpoint, or the demo provider, on a port of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from openwebui_usage.demo.answers import REASONER
+from openwebui_usage.demo.connection import KEY as DEMO_KEY
+from openwebui_usage.effort import Effort, EffortRules, set_for_chat
+from openwebui_usage.settings import ClientSettings
+from openwebui_usage.tokens import find_usage
+
+OPENAI = "https://api.openai.com/v1"
+DEFAULT_MODEL = "o1"
+_LONGEST_REASON = 300
+
+
+class ProviderFailed(Exception):
+    """It did not answer, or said no. The text is for the person who asked."""
+
+    def __init__(self, text: str, retry_after: str | None = None) -> None:
+        """`retry_after` is the provider's own header."""
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where questions go. `url` is None for the demo provider, which starts with the client."""
+
+    model: str
+    url: str | None = None
+    key: str | None = None
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether no real model answers."""
+        return self.url is None
+
+    @classmethod
+    def configured(cls, settings: ClientSettings) -> Upstream:
+        """What the environment says. Open WebUI's lists of connections count where the single variables are not set."""
+        keys = _first(settings.openai_api_keys.get_secret_value() if settings.openai_api_keys else None)
+        urls = _first(settings.openai_api_base_urls)
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        url = settings.openai_api_base_url
+        if not key and not url:
+            key, url = keys, urls
+        if not key and not url:
+            return cls(settings.model or REASONER)
+        model = settings.model or (REASONER if key == DEMO_KEY else DEFAULT_MODEL)
+        return cls(model, (url or OPENAI).rstrip("/"), key)
+
+
+class Provider:
+    """Asks the upstream. `start` and `stop` it on the event loop."""
+
+    def __init__(self, upstream: Upstream, timeout: float) -> None:
+        """`timeout`: seconds of silence before a call is given up."""
+        self.upstream = upstream
+        self.model = upstream.model
+        self.takes_effort = EffortRules().reasons([upstream.model])
+        self._timeout = httpx.Timeout(timeout, connect=10.0)
+        self._http: httpx.AsyncClient | None = None
+        self._demo: _Demo | None = None
+
+    async def start(self) -> None:
+        """Open connections; the demo begins to listen."""
+        url = self.upstream.url
+        if url is None:
+            self._demo = _Demo()
+            url = self._demo.start()
+        headers = {"Authorization": f"Bearer {self.upstream.key}"} if self.upstream.key else {}
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        # A proxy from the environment is for the world outside, not for a demo on loopback.
+        self._http = httpx.AsyncClient(
+            base_url=f"{url}/",
+            headers=headers,
+            timeout=self._timeout,
+            limits=limits,
+            trust_env=not self.upstream.is_demo,
+        )
+
+    async def stop(self) -> None:
+        """Close what is open."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+        if self._demo is not None:
+            self._demo.stop()
+            self._demo = None
+
+    def body(self, messages: Sequence[Mapping[str, Any]], effort: Effort, *, stream: bool) -> dict[str, Any]:
+        """The request as it goes out; without an effort where the model takes none."""
+        body: dict[str, Any] = {"model": self.model, "messages": list(messages)}
+        if self.takes_effort:
+            set_for_chat(body, effort)
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return body
+
+    async def ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole answer. Raises `ProviderFailed`."""
+        async with self._post(body) as response:
+            try:
+                answer = json.loads(await response.aread())
+            except (ValueError, RecursionError):
+                raise ProviderFailed("The provider answered with something that is no JSON.") from None
+        if not isinstance(answer, dict) or (not answer.get("choices") and find_usage(answer) is None):
+            raise ProviderFailed(_reason(answer) or "The provider answered with nothing.")
+        return answer
+
+    @asynccontextmanager
+    async def stream(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The answer's bytes as they come. Raises `ProviderFailed` before the first of them."""
+        async with self._post(body) as response:
+            yield response.aiter_raw() if "content-encoding" not in response.headers else response.aiter_bytes()
+
+    @asynccontextmanager
+    async def _post(self, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
+        if self._http is None:
+            raise ProviderFailed("The client is not started yet.")
+        try:
+            async with self._http.stream("POST", "chat/completions", json=body) as response:
+                if response.is_error or response.is_redirect:
+                    raise await _refused(response)
+                yield response
+        except httpx.TimeoutException:
+            raise ProviderFailed("The provider did not answer in time.") from None
+        except (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise ProviderFailed(f"The provider was not reached ({type(error).__name__}).") from error
+        except httpx.HTTPError as error:
+            raise ProviderFailed(f"The provider broke off ({type(error).__name__}).") from error
+
+
+async def _refused(response: httpx.Response) -> ProviderFailed:
+    with contextlib.suppress(httpx.HTTPError):
+        await response.aread()
+    status = response.status_code
+    if status in (401, 403):  # What it says then is about our key.
+        return ProviderFailed(f"The provider did not accept the server's API key ({status}). Tell whoever runs it.")
+    if status == 429:
+        text = "The provider has too much to do, or its own quota is used up (429). Try again later."
+        return ProviderFailed(text, response.headers.get("retry-after"))
+    reason = None
+    with contextlib.suppress(ValueError, RecursionError, httpx.ResponseNotRead):
+        reason = _reason(response.json())
+    return ProviderFailed(f"The provider answered with an error ({status}){f': {reason}' if reason else '.'}")
+
+
+def _reason(answer: object) -> str | None:
+    error = answer.get("error") if isinstance(answer, Mapping) else None
+    reason = error.get("message") if isinstance(error, Mapping) else error
+    return reason[:_LONGEST_REASON] if isinstance(reason, str) and reason else None
+
+
+def reason_of_event(event: object) -> str | None:
+    """What went wrong, where an event of a stream says so."""
+    if isinstance(event, Mapping) and event.get("error"):
+        return _reason(event) or "The provider broke off with an error."
+    return None
+
+
+def _first(values: str | None) -> str | None:
+    return (values or "").split(";")[0].strip() or None
+
+
+class _Demo:
+    """The demo provider on loopback, in a thread: it answers beside whatever loop this runs in."""
+
+    def __init__(self) -> None:
+        import uvicorn
+
+        from openwebui_usage.demo.server import create_app
+
+        self._server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False))
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> str:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._server.run, args=([listening],), name="usage-demo", daemon=True)
+        self._thread.start()
+        return f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(5)

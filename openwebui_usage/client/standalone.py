@@ -1,0 +1,145 @@
+"""The token client as a server of its own: its database, its writer, its gate, one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterable
+from decimal import Decimal
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from openwebui_usage.client.answers import Ledger, is_priced
+from openwebui_usage.client.app import create_app
+from openwebui_usage.client.guard import parse_networks
+from openwebui_usage.client.place import NoPlace, Place, open_place, settings_complaint
+from openwebui_usage.client.provider import Provider, Upstream
+from openwebui_usage.gate import Gate
+from openwebui_usage.groups import Sums
+from openwebui_usage.ledger import Recorded, Writer
+from openwebui_usage.ledger.live import MemoryCounters
+from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.ledger.store import Key
+from openwebui_usage.meter import Meter
+from openwebui_usage.notices import Notifier
+from openwebui_usage.pricing import Price
+from openwebui_usage.settings import ClientSettings, Settings
+
+log = logging.getLogger("openwebui_usage")
+
+DEMO_PRICE = Price("demo-reasoner", Decimal(15), Decimal(60), Decimal("7.5"))
+"""That of o1: play money, so that costs and limits can be seen at work."""
+_GRACE = 10
+"""Seconds that answers under way get to end when the server is stopped."""
+
+
+class Standalone:
+    """Everything that one client process has. `open` it, then serve `app`."""
+
+    def __init__(self, place: Place, settings: ClientSettings) -> None:
+        """Makes or upgrades the tables. Raises `NoPlace`."""
+        self.place = place
+        self.upstream = Upstream.configured(settings)
+        try:
+            trusted = parse_networks(settings.trusted_proxies)
+            # Webhook and spool are the same variables as inside Open WebUI.
+            self._settings = Settings(_env_file=".env")  # type: ignore[call-arg]
+        except ValidationError as error:
+            raise NoPlace(settings_complaint(error, "OPENWEBUI_USAGE_")) from None
+        except ValueError as error:
+            raise NoPlace(f"OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: {error}.") from None
+        self.opened = opened = open_place(place, settings)
+        spool = self._settings.spool_dir or place.folder / "usage-spool"
+        secret = self._settings.webhook_secret
+        self._notifier = Notifier(self._settings.webhook_url, secret.get_secret_value() if secret else None)
+        self._writer = Writer(opened.store, Spool(spool), self._recorded)
+        self._gate = Gate(opened.store, MemoryCounters(self._totals), fail_closed=self._settings.fail_closed)
+        self._meter: Meter | None = None
+        self._provider = Provider(self.upstream, settings.timeout)
+        ledger = Ledger(opened.accounts, lambda: self._meter, lambda: self._gate.definitions.book)
+        self.app: FastAPI = create_app(
+            ledger, opened.hasher, self._provider, rate=settings.rate, trusted=trusted, lifespan=self._lifespan
+        )
+
+    def prepare_demo(self) -> None:
+        """The demo costs play money, where nobody says otherwise, in a database that is the client's alone."""
+        prices = self.opened.store.definitions().book
+        if self.upstream.is_demo and not self.place.of_open_webui and not is_priced(prices, self.upstream.model):
+            self.opened.store.put_price(DEMO_PRICE)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        await asyncio.to_thread(self._writer.start)
+        self._notifier.start()
+        await self._provider.start()
+        await self._gate.refresh()
+        watching = asyncio.create_task(self._gate.run(), name="usage-gate")
+        self._meter = Meter(self._writer, self._gate)
+        try:
+            yield
+        finally:
+            self._meter = None
+            watching.cancel()
+            await self._provider.stop()
+            await asyncio.to_thread(self._writer.stop)
+            await asyncio.to_thread(self._notifier.stop)
+            self.opened.engine.dispose()
+
+    def _recorded(self, done: Recorded) -> None:
+        self._gate.settled(done)
+        self._notifier.changed(done.changes)
+
+    async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
+        return await asyncio.to_thread(self.opened.store.totals, list(keys))
+
+
+def greeting(client: Standalone, host: str, port: int) -> list[str]:
+    """What to say at the start."""
+    name = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host  # noqa: S104
+    upstream, opened = client.upstream, client.opened
+    lines = [f"The O1 Pro client is ready on http://{name}:{port}; Ctrl-C stops it."]
+    if upstream.is_demo:
+        lines.append(
+            "The built-in demo provider answers. Set OPENAI_API_KEY, or OPENAI_API_BASE_URL, for a real model."
+        )
+    else:
+        lines.append(f"{upstream.model} answers, at {upstream.url}.")
+    if not is_priced(opened.store.definitions().book, upstream.model):
+        lines += unpriced(upstream.model)
+    if not opened.accounts.all():
+        lines.append('Nobody may use it yet: openwebui-usage users create "Your Name" --limit 100.0')
+    elsewhere = opened.accounts.made_elsewhere()
+    if elsewhere:
+        lines.append(
+            f"{elsewhere} user{'s have' if elsewhere > 1 else ' has'} a token that was made with another secret: start "
+            "with that secret, or give out new tokens (openwebui-usage users rotate --name …)."
+        )
+    return lines
+
+
+def unpriced(model: str) -> list[str]:
+    """What to say of a model whose calls cannot be charged."""
+    return [
+        f"No price is known for {model}: its calls cost nothing here, and no limit in dollars will ever stop them.",
+        f"Set one, in US dollars per million tokens: openwebui-usage prices set {model} --input 15 --output 60",
+    ]
+
+
+def run(client: Standalone, listening: socket.socket) -> None:
+    """Serve until a signal says otherwise. No access log: a token stands in the path of `/user/stats/{token}`."""
+    config = uvicorn.Config(
+        client.app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # Whom to believe is for OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES to say.
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        ws="none",
+        limit_concurrency=1000,
+    )
+    uvicorn.Server(config).run([listening])
