@@ -21,6 +21,7 @@ from openwebui_usage.groups import Sums
 from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
+from openwebui_usage.host.client import MountedClient
 from openwebui_usage.host.database import host_engine, redis_prefix, spool_folder
 from openwebui_usage.host.effort import Steering
 from openwebui_usage.host.functions import install_functions, leave_out_of_pipeline
@@ -111,10 +112,13 @@ class Plugin:
         self._notifier = Notifier(self._settings.webhook_url, secret.get_secret_value() if secret else None)
         self._gate: Gate | None = None
         self._gate_task: asyncio.Task[None] | None = None
+        self._client: MountedClient | None = None
 
     def attach(self) -> None:
         """Add the routes and the lifespan."""
         self._step("the API", self._add_routes)
+        if self._settings.client:
+            self._step("the token client", self._add_client)
         self._step("the start", self._wrap_lifespan)
 
     def detach(self) -> None:
@@ -143,12 +147,19 @@ class Plugin:
             self._seam.status = StatusLine(self._store, self._valves)
         except Exception:
             log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")
+        try:
+            if self._client is not None:
+                await self._client.start()
+        except Exception:
+            log.exception("The token client could not be started")
 
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""
         self._seam.meter = None
         if self._gate_task is not None:
             self._gate_task.cancel()
+        if self._client is not None:
+            await self._client.stop()
         await self._publisher.stop()
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._notifier.stop)
@@ -192,6 +203,11 @@ class Plugin:
         for router in routers:
             self._splice(router)
 
+    def _add_client(self) -> None:
+        engine, schema = host_engine()
+        self._client = MountedClient(engine, schema, lambda: self._seam.meter, lambda: self._gate)
+        self._put_in(self._client.routes)
+
     def _splice(self, router: APIRouter) -> None:
         """Put routes before the host's static files and page: whatever comes after those is never reached."""
         routes = self._app.router.routes
@@ -199,6 +215,10 @@ class Plugin:
         self._app.include_router(router)
         added = routes[before:]
         del routes[before:]
+        self._put_in(added)
+
+    def _put_in(self, added: list[BaseRoute]) -> None:
+        routes = self._app.router.routes
         place = next((i for i, route in enumerate(routes) if _is_catch_all(route)), len(routes))
         routes[place:place] = added
 

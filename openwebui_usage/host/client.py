@@ -1,0 +1,86 @@
+"""The token client inside Open WebUI, at /o1/: on its database, behind the same gate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from openwebui_usage.client.answers import Ledger
+from openwebui_usage.client.app import create_app
+from openwebui_usage.client.guard import TokensHidden, parse_networks
+from openwebui_usage.client.place import hasher_of_open_webui
+from openwebui_usage.client.provider import Provider, Upstream
+from openwebui_usage.gate import Gate
+from openwebui_usage.ledger.accounts import Accounts
+from openwebui_usage.meter import Meter
+from openwebui_usage.pricing import PriceBook
+from openwebui_usage.settings import ClientSettings
+
+log = logging.getLogger("openwebui_usage")
+
+PATH = "/o1"
+_ACCESS_LOG = "uvicorn.access"
+
+
+class MountedClient:
+    """`routes` are what to splice in; `start` and `stop` it with the ledger."""
+
+    def __init__(
+        self, engine: Engine, schema: str | None, meter: Callable[[], Meter | None], gate: Callable[[], Gate | None]
+    ) -> None:
+        """Raises where a setting is wrong, or Open WebUI has no secret key."""
+        settings = _settings_of_host()
+        hasher = hasher_of_open_webui(settings)
+        self._accounts = Accounts(engine, hasher, schema)
+        self._provider = Provider(Upstream.configured(settings), settings.timeout)
+
+        def prices() -> PriceBook:
+            now = gate()
+            return PriceBook() if now is None else now.definitions.book
+
+        app = create_app(
+            Ledger(self._accounts, meter, prices),
+            hasher,
+            self._provider,
+            rate=settings.rate,
+            trusted=parse_networks(settings.trusted_proxies),
+        )
+        self.routes: list[BaseRoute] = [
+            Route(PATH, _with_slash, methods=["GET", "HEAD"], include_in_schema=False),
+            Mount(PATH, app),
+        ]
+        self._filter = TokensHidden()
+
+    async def start(self) -> None:
+        """Begin to ask the provider."""
+        logging.getLogger(_ACCESS_LOG).addFilter(self._filter)
+        await self._provider.start()
+        upstream = self._provider.upstream
+        who = "the demo provider" if upstream.is_demo else f"{upstream.model} at {upstream.url}"
+        log.info("The token client is at %s/; %s answers", PATH, who)
+
+    async def stop(self) -> None:
+        """Give up what is under way."""
+        logging.getLogger(_ACCESS_LOG).removeFilter(self._filter)
+        await self._provider.stop()
+
+
+async def _with_slash(request: Request) -> Response:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{PATH}/{query}", 307)
+
+
+def _settings_of_host() -> ClientSettings:
+    """Open WebUI's own key counts: in a Docker image it comes from a file, and is in no variable."""
+    from open_webui.env import WEBUI_SECRET_KEY
+
+    settings = ClientSettings()
+    if WEBUI_SECRET_KEY:
+        settings = settings.model_copy(update={"webui_secret_key": SecretStr(WEBUI_SECRET_KEY)})
+    return settings
