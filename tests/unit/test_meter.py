@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -465,3 +466,11 @@ def test_no_word_of_an_answer_gets_into_the_row() -> None:
     asyncio.run(collect(new_call(ledger, "ollama"), lines(last, wire="ollama")))
     asyncio.run(new_call(ledger, "ollama").answered({**last, "message": {"content": "secret"}}))
     assert [row.raw_usage for row in ledger.rows] == [{"eval_count": 5}] * 2
+
+
+def test_a_stream_that_nobody_begins_to_read_is_settled_all_the_same() -> None:
+    ledger = Ledger()
+    new_call(ledger).forward(source(lines(text("never seen"))))
+    gc.collect()
+    row = ledger.only
+    assert (row.outcome, row.usage.estimated) == ("stopped", True)
