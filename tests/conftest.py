@@ -240,6 +240,12 @@ def open_tab(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) 
                 tab.screenshot(f"failed-{request.node.name}-{number}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first, and the browser's last: Playwright keeps an event loop running in this thread until the end."""
+    order = ["unit", "integration", "browser"]
+    items.sort(key=lambda item: next((order.index(part) for part in item.path.parts if part in order), 0))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

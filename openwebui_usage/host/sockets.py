@@ -24,7 +24,7 @@ EVENT = "usage"
 SHORTEST_INTERVAL = 0.25
 """Seconds between two events of one group: at most four a second."""
 GLANCE_INTERVAL = 1.0
-"""Seconds between two looks at the totals, for what other workers counted, where Redis does not connect them."""
+"""Seconds between two looks at the totals, for what other workers counted or their admins changed."""
 
 
 _Shown = dict[str, tuple[Group, dict[str, Any]]]
@@ -75,11 +75,11 @@ class Publisher:
         while True:
             try:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), None if shared else GLANCE_INTERVAL)
+                    await asyncio.wait_for(self._wake.wait(), GLANCE_INTERVAL)
                 self._wake.clear()
                 dirty, self._dirty = self._dirty, set()
                 users = _connected_users(host_socket)
-                if users:
+                if users or dirty:  # What nobody saw is remembered too: it may be gone by the time somebody looks.
                     await self._publish(host_socket.sio, users, only=dirty if shared else None)
                 await asyncio.sleep(SHORTEST_INTERVAL)
             except asyncio.CancelledError:

@@ -99,11 +99,22 @@ class OpenWebUI:
         if redis_url:
             self.env |= {"REDIS_URL": redis_url, "WEBSOCKET_REDIS_URL": redis_url, "WEBSOCKET_MANAGER": "redis"}
         self.env |= env or {}
+        self._seeded = False
         self._process: Process | None = None
         self._admin: Client | None = None
 
     def start(self, *, timeout: float = 180) -> OpenWebUI:
-        """Start it and return once all workers answer."""
+        """Start it and return once all workers answer.
+
+        On an empty database several workers of Open WebUI race each other, and the loser ends all: one goes ahead.
+        """
+        if self.workers > 1 and not self._seeded:
+            workers, self.workers = self.workers, 1
+            self.env["UVICORN_WORKERS"] = "1"
+            self.start(timeout=timeout).stop()
+            self.workers = workers
+            self.env["UVICORN_WORKERS"] = str(workers)
+        self._seeded = True
         ready_before = self._workers_ready()
         self._process = Process(
             [self.host.command, "serve", "--host", "127.0.0.1", "--port", str(self.port)],
