@@ -31,7 +31,7 @@ class Postgres:
         if self._user:
             shutil.chown(self._directory, self._user)
         self._data = self._directory / "data"
-        initdb = [self._binaries / "initdb", "-D", self._data, "-U", "tester"]
+        initdb: list[str | Path] = [self._binaries / "initdb", "-D", self._data, "-U", "tester"]
         subprocess.run(
             [*initdb, "--auth=trust", "--encoding=UTF8", "--no-sync"],
             user=self._user,
