@@ -68,7 +68,18 @@ class Catalog:
 
     async def base_of(self, model_id: str) -> str | None:
         """The base model of a workspace model; None for all others."""
-        base: str | None = await self._memo.get(("base", model_id), lambda: _base(self._all().get(model_id)))
+
+        async def ask() -> str | None:
+            model = self._all().get(model_id)
+            if model is not None:
+                return _base(model)
+            # After a start the host knows its models only once somebody has asked for them.
+            from open_webui.models.models import Models
+
+            row = await settled(Models.get_model_by_id(model_id))
+            return getattr(row, "base_model_id", None) or None
+
+        base: str | None = await self._memo.get(("base", model_id), ask)
         return base
 
     async def has_own_effort(self, model_id: str) -> bool:
