@@ -35,8 +35,6 @@ users = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # A negative amount is no option.
-    context_settings={"ignore_unknown_options": True},
 )
 prices = typer.Typer(help="What models cost, where you know better than the public price lists.", no_args_is_help=True)
 
@@ -157,8 +155,11 @@ def reset(
     _tell(standing, as_json, f'The requests of "{standing.account.name}" are counted from zero.')
 
 
-@users.command("add_limit", hidden=True)
-@users.command("add-limit")
+_A_NEGATIVE_AMOUNT_IS_NO_OPTION = {"ignore_unknown_options": True}
+
+
+@users.command("add_limit", hidden=True, context_settings=_A_NEGATIVE_AMOUNT_IS_NO_OPTION)
+@users.command("add-limit", context_settings=_A_NEGATIVE_AMOUNT_IS_NO_OPTION)
 def add_limit(
     values: Annotated[list[str], typer.Argument(metavar="[TOKEN] AMOUNT", help="US dollars; negative to lower.")],
     name: Name = None,
