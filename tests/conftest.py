@@ -241,7 +241,7 @@ def open_tab(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, and the browser's last: Playwright keeps an event loop running in this thread until the end."""
+    """Quick tests first, and the browser's last: Playwright keeps an event loop in this thread until the end."""
     order = ["unit", "integration", "browser"]
     items.sort(key=lambda item: next((order.index(part) for part in item.path.parts if part in order), 0))
 
