@@ -17,7 +17,6 @@ from openwebui_usage.ledger.spool import Spool
 from tests.support.recorder import engine_like_open_webui, start_recorder
 from tests.support.services import Postgres
 
-MARK = "call-number"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
