@@ -18,7 +18,6 @@ from tests.support.recorder import engine_like_open_webui, start_recorder
 from tests.support.services import Postgres
 
 
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
