@@ -7,7 +7,7 @@ import hashlib
 import importlib.resources
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -143,7 +143,6 @@ def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates
 
 def _add_page(app: FastAPI, ledger: Ledger, provider: Provider) -> None:
     folder = importlib.resources.files("openwebui_usage") / "web" / "client"
-    files = {name: (folder / name).read_bytes() for name in _PAGE if (folder / name).is_file()}
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -161,17 +160,23 @@ def _add_page(app: FastAPI, ledger: Ledger, provider: Provider) -> None:
             }
         )
 
-    @app.api_route("/", methods=["GET", "HEAD"])
-    @app.api_route("/{name}", methods=["GET", "HEAD"])
-    async def page(request: Request, name: str = "index.html") -> Response:
-        content = files.get(name)
-        if content is None:
-            raise HTTPException(404)
-        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        headers = {"Cache-Control": "no-cache", "ETag": etag}
+    for name, media_type in _PAGE.items():
+        if (folder / name).is_file():
+            path = "/" if name == "index.html" else f"/{name}"
+            app.add_route(path, _asset((folder / name).read_bytes(), media_type), methods=["GET", "HEAD"])
+
+
+def _asset(content: bytes, media_type: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Asked for again each time, and mostly told that nothing changed."""
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "no-cache", "ETag": etag}
+
+    async def asset(request: Request) -> Response:
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(content, media_type=_PAGE[name], headers=headers)
+        return Response(content, media_type=media_type, headers=headers)
+
+    return asset
 
 
 class EventStream(StreamingResponse):

@@ -232,7 +232,7 @@ def list_prices(database: Database = None, open_webui: OfOpenWebUI = False, as_j
         return
     rows = [
         tuple(
-            "" if value is None else f"{value:f}" if isinstance(value, Decimal) else value
+            "" if value is None else _plain(value) if isinstance(value, Decimal) else value
             for value in (
                 price.pattern,
                 price.input,
@@ -275,7 +275,7 @@ def set_price(
         _fail(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     with _opened(database, open_webui) as opened:
         opened.store.put_price(price)
-    typer.echo(f"{model}: ${price.input:f} for a million tokens in, ${price.output:f} out.")
+    typer.echo(f"{model}: ${_plain(price.input)} for a million tokens in, ${_plain(price.output)} out.")
 
 
 @prices.command("delete")
@@ -386,6 +386,10 @@ def _money(nano: int | None) -> str:
     from openwebui_usage.limits import amount
 
     return "none" if nano is None else amount(nano, "usd")
+
+
+def _plain(rate: Decimal) -> str:
+    return f"{rate.normalize():f}"
 
 
 def _time(seconds: float | None) -> str | None:

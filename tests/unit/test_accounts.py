@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,10 +75,11 @@ class TestAccounts:
         assert accounts.create("one")[0].limit_nano == 1000 * NANO
         assert accounts.create("other", 5 * NANO)[0].limit_nano == 5 * NANO
 
-    def test_the_database_knows_no_token(self, accounts: Accounts, tmp_path: Path) -> None:
+    def test_the_database_knows_no_token(self, accounts: Accounts, engine: Engine) -> None:
         _, token = accounts.create("Ann")
-        with sqlite3.connect(tmp_path / "client.db") as database:
-            stored = "\n".join(database.iterdump())
+        with engine.connect() as connection:
+            tables = ("usage_account", "usage_budget", "usage_total", "usage_call")
+            stored = str([list(connection.exec_driver_sql(f"SELECT * FROM {table}")) for table in tables])
         assert "Ann" in stored
         assert token not in stored
 

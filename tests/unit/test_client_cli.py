@@ -160,7 +160,7 @@ class TestPrices:
         assert "You set no prices" in place.run("prices", "list").stdout
         place.run("prices", "set", "gpt-4o*", "--input", "2.50", "--output", "10", "--cached-input", "1.25")
         assert re.split(r"\s{2,}", place.run("prices", "list").stdout.splitlines()[2])[:4] == [
-            "gpt-4o*", "2.50", "10", "1.25",
+            "gpt-4o*", "2.5", "10", "1.25",
         ]  # fmt: skip
         listed = json.loads(place.run("prices", "list", "--json").stdout)
         assert (listed[0]["model"], listed[0]["input"], listed[0]["cached_input"]) == ("gpt-4o*", 2.5, 1.25)

@@ -1,0 +1,41 @@
+"""Accounts on PostgreSQL, and in a schema of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, inspect, text
+
+from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.accounts import Accounts, TokenHasher
+from openwebui_usage.limits import NANO
+from tests.support.recorder import engine_like_open_webui
+from tests.support.services import Postgres
+from tests.unit.test_accounts import SECRET, TestAccounts, accounts, spend, store  # noqa: F401 - collected here
+
+
+@pytest.fixture
+def engine(postgres: Postgres) -> Iterator[Engine]:
+    engine = engine_like_open_webui(postgres.new_database())
+    yield engine
+    engine.dispose()
+
+
+def test_a_schema_of_its_own(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA elsewhere"))
+    ledger, people = Store(engine, "elsewhere"), Accounts(engine, TokenHasher(SECRET), "elsewhere")
+    ledger.migrate()
+    standing, token = people.create("Ann", NANO)
+    spend(ledger, standing.account.user_id)
+    ledger.close()
+    assert people.find(token) == standing.account
+    people.used(standing.account.id, "192.0.2.1")
+    people.add_limit(standing.account.id, NANO)
+    people.reset_requests(standing.account.id)
+    (now,) = people.all()
+    assert (now.limit_nano, now.requests, now.tokens) == (2 * NANO, 0, 110)
+    people.delete(standing.account.id)
+    assert people.all() == []
+    assert inspect(engine).get_table_names("public") == []
