@@ -12,7 +12,9 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import exc
 
@@ -24,12 +26,27 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
 RETRY_SECONDS = 0.5
+HANGS_SECONDS = 1.5
+"""A commit that takes longer is not waited for. Waiting for a lock ends sooner by itself."""
+_GLANCE_SECONDS = 0.25
 
 _NEVER_THE_ROWS_FAULT = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """Locked, full, read-only, away, no connection free: another row would fare no better."""
 
 Waiter = concurrent.futures.Future[None] | asyncio.Future[None]
 Entry = tuple[CallRow, Waiter | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hand:
+    """What the writer's thread commits at the moment."""
+
+    batch: list[Entry]
+    since: float
+
+    @property
+    def rows(self) -> list[CallRow]:
+        return [row for row, _ in self.batch]
 
 
 class Writer:
@@ -43,32 +60,38 @@ class Writer:
         self._spool = spool
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._in_hand: list[Entry] = []
+        self._in_hand: _Hand | None = None
+        self._hand_lock = threading.Lock()
+        self._hanging = False
         self._homeless: list[CallRow] = []
         self._homeless_lock = threading.Lock()
         self._away = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
         self._replayer = threading.Thread(target=self._replay, name="usage-replay", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="usage-watch", daemon=True)
 
     def start(self) -> None:
         """Start writing; rows that an earlier process left in the spool come first."""
         self._away.set()
         self._replay_once()
+        self._store.close()
         self._thread.start()
         self._replayer.start()
+        self._watcher.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Write what is queued, then end. What cannot be written in time, and rows that come later, go to the spool."""
         if self._stopped.is_set() or not self._thread.is_alive():
             return
+        deadline = time.monotonic() + timeout
         self._queue.put(None)
         self._thread.join(timeout)
         self._stopped.set()
         self._away.set()  # Wakes the replayer, which ends.
-        self._replayer.join(timeout)
-        if self._thread.is_alive():  # A commit hangs. Should it succeed after all, the ids keep it from counting twice.
-            self._keep([row for row, _ in self._in_hand])
+        self._replayer.join(max(0.0, deadline - time.monotonic()))
+        self._watcher.join(timeout)
+        self._rescue(self._in_hand)
         self._drain()
         self._keep(self._take_homeless())
         self._spool.close()
@@ -98,11 +121,41 @@ class Writer:
         running = True
         while running:
             batch, running = self._gather()
-            self._in_hand = batch
             if batch:
-                self._commit([row for row, _ in batch])
-                _release(batch)
+                hand = self._in_hand = _Hand(batch, time.monotonic())
+                written = self._commit(hand.rows)
+                if self._take(hand):
+                    if not written:
+                        self._keep(hand.rows)
+                        self._away.set()
+                    _release(batch)
+                self._hanging = False
         self._store.close()
+
+    def _watch(self) -> None:
+        """Lets go the calls that wait for a commit that hangs, as it does on a connection that died silently."""
+        while not self._stopped.wait(_GLANCE_SECONDS):
+            hand = self._in_hand
+            if hand is not None and time.monotonic() - hand.since > HANGS_SECONDS:
+                log.warning("The ledger does not answer, calls go to the spool file")
+                self._rescue(hand)
+            if self._hanging:
+                self._drain()
+
+    def _rescue(self, hand: _Hand | None) -> None:
+        """Spool what a commit hangs on. Should that succeed after all, the ids keep it from counting twice."""
+        if hand is not None and self._take(hand, hanging=True):
+            self._keep(hand.rows)
+            self._away.set()
+            _release(hand.batch)
+
+    def _take(self, hand: _Hand, *, hanging: bool = False) -> bool:
+        """Whether it is the caller who lets these calls go: the writer and the watcher may both want to."""
+        with self._hand_lock:
+            mine = self._in_hand is hand
+            if mine:
+                self._in_hand, self._hanging = None, hanging
+            return mine
 
     def _gather(self) -> tuple[list[Entry], bool]:
         batch: list[Entry] = []
@@ -117,17 +170,17 @@ class Writer:
                 return batch, True
         return batch, False
 
-    def _commit(self, rows: Sequence[CallRow]) -> None:
-        if not self._away.is_set():
-            try:
-                recorded = self._store.record(rows)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the rows must not be lost
-                log.warning("The ledger cannot be written, calls go to the spool file: %s", _first_line(error))
-            else:
-                self._tell(recorded)
-                return
-        self._keep(rows)
-        self._away.set()
+    def _commit(self, rows: Sequence[CallRow]) -> bool:
+        """Whether the rows are in the database now."""
+        if self._away.is_set():
+            return False
+        try:
+            recorded = self._store.record(rows)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rows must not be lost
+            log.warning("The ledger cannot be written, calls go to the spool file: %s", _first_line(error))
+            return False
+        self._tell(recorded)
+        return True
 
     def _tell(self, recorded: Recorded) -> None:
         try:
@@ -152,13 +205,18 @@ class Writer:
         return homeless
 
     def _drain(self) -> None:
-        """Spool what nobody will commit any more."""
+        """Spool what is queued: the writer's thread cannot take it."""
         batch: list[Entry] = []
+        end = False
         with contextlib.suppress(queue.Empty):
             while True:
                 entry = self._queue.get_nowait()
-                if entry is not None:
+                if entry is None:
+                    end = True
+                else:
                     batch.append(entry)
+        if end:  # Meant for the writer's thread.
+            self._queue.put(None)
         self._keep([row for row, _ in batch])
         _release(batch)
 

@@ -139,6 +139,14 @@ def stopped(ledger: Ledger) -> Iterator[None]:
     ledger.postgres.start()
 
 
+@contextmanager
+def frozen(ledger: Ledger) -> Iterator[None]:
+    """A network that swallows everything: connections neither answer nor fail."""
+    assert ledger.postgres is not None
+    with ledger.postgres.frozen():
+        yield
+
+
 def _hang_up(ledger: Ledger) -> None:
     """End every connection from the server's side."""
     assert ledger.postgres is not None
@@ -185,8 +193,12 @@ def ledger(request: pytest.FixtureRequest, fault: Fault) -> Ledger:
     return found
 
 
-@pytest.mark.parametrize("fault", [*SQLITE_FAULTS, *POSTGRES_FAULTS], ids=lambda fault: fault.__name__)
+def faults(*chosen: Fault) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("fault", chosen, ids=lambda fault: fault.__name__)
+
+
 class TestTheLedger:
+    @faults(*SQLITE_FAULTS, *POSTGRES_FAULTS, frozen)
     def test_lets_calls_go_on_and_catches_up_later(self, ledger: Ledger, fault: Fault) -> None:
         rows = ledger.record(3)
         with fault(ledger):
@@ -199,6 +211,7 @@ class TestTheLedger:
         wait_until(lambda: ledger.has_exactly(rows), timeout=20, what="every call is counted once")
         wait_until(lambda: ledger.spooled() == 0, timeout=5, what="the spool is empty")
 
+    @faults(*SQLITE_FAULTS, *POSTGRES_FAULTS)
     def test_catches_up_in_the_next_process(self, ledger: Ledger, fault: Fault) -> None:
         rows = ledger.record(3)
         with fault(ledger):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import create_engine, select
 from sqlalchemy.pool import NullPool
@@ -14,8 +18,13 @@ from sqlalchemy.pool import NullPool
 from openwebui_usage.ledger import Store, Writer
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
+from tests.support.openwebui import OpenWebUI
+from tests.support.process import wait_until
+from tests.support.provider import Provider
 from tests.support.recorder import engine_like_open_webui, start_recorder
 from tests.support.services import Postgres
+
+MARK = "call-number"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -70,3 +79,71 @@ def test_twenty_times_a_worker_is_killed(url: str, tmp_path: Path) -> None:
     assert store.group("G").sums.input == 100 * len(ids)
     store.close()
     engine.dispose()
+
+
+def test_open_webui_is_killed_under_load(start_openwebui: Callable[..., OpenWebUI], provider: Provider) -> None:
+    server = start_openwebui()
+    server.admin.add_group("G", ["gpt-4o-mini", "gpt-4o"])
+    moments, seen = random.Random(3), set[str]()
+    numbers = itertools.count(1)
+    for _ in range(3):
+        seen |= _load_until_killed(server, numbers, moments.uniform(1.0, 2.5))
+        server.start()
+    provider.ended_calls(1)
+    assert len(seen) >= 30
+
+    engine = create_engine(f"sqlite:///{server.data}/webui.db", poolclass=NullPool)
+    with engine.connect() as connection:
+        rows = list(connection.execute(select(usage_call).where(usage_call.c.user_id.is_not(None))))
+    by_prompt = {str(row.input): row for row in rows}
+    billed = {
+        number: call.billed
+        for call in provider.calls()
+        for number in [str(call.request["messages"][-1]["content"]).split()[0]]
+        if call.billed and number.startswith(MARK)
+    }
+    # Each call has a prompt of its own length, so that its row is known by its tokens.
+    for number in seen:
+        assert str(billed[number]["prompt"]) in by_prompt, number
+    assert len(by_prompt) == len(rows), "a call was counted twice"
+    usage = server.admin.usage_groups()["G"]["usage"]
+    assert usage["calls"] == len(rows)
+    assert usage["in"] == sum(row.input for row in rows)
+
+
+def _load_until_killed(server: OpenWebUI, numbers: Iterator[int], seconds: float) -> set[str]:
+    """Calls from 16 clients; which of them saw the end of their answer before all went dark."""
+    seen: set[str] = set()
+    killed = threading.Event()
+    admin = server.admin
+    headers = {"Authorization": f"Bearer {admin.token}"}
+
+    def chat(_: int) -> None:
+        with httpx.Client(base_url=server.url, headers=headers, timeout=30, trust_env=False) as client:
+            for number in numbers:
+                name = f"{MARK}-{number}"
+                # Four characters are a token to the stand-in.
+                prompt = f"{name} ".ljust(4 * (10 + number), "x")
+                body = {
+                    "model": "gpt-4o-mini",
+                    "messages": [{"role": "user", "content": prompt}],
+                    "stream": number % 2 == 0,
+                }
+                try:
+                    answer = client.post("/api/chat/completions", json=body)
+                except httpx.TransportError:
+                    return
+                if answer.status_code == httpx.codes.OK and (not body["stream"] or "[DONE]" in answer.text):
+                    seen.add(name)
+                if killed.is_set():
+                    return
+
+    with ThreadPoolExecutor(16) as pool:
+        done = [pool.submit(chat, client) for client in range(16)]
+        wait_until(lambda: seen, timeout=30, what="the first call has ended")
+        time.sleep(seconds)
+        killed.set()
+        server.kill9()
+        for future in done:
+            future.result()
+    return seen

@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -81,6 +83,22 @@ class Postgres:
 
     def stop(self) -> None:
         self._process.stop(signal.SIGINT)  # "fast": doesn't wait for clients
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes stand still for the time of a `with`; the connections stay open."""
+        connection = psycopg2.connect(self.url("postgres"))
+        cursor = connection.cursor()
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        processes = [self._process.pid, *(pid for (pid,) in cursor.fetchall())]
+        try:
+            for pid in processes:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+            connection.close()
 
     def remove(self) -> None:
         """Stop it for good."""
