@@ -15,6 +15,7 @@ from openwebui_usage.host.valves import EFFORT, Valves
 log = logging.getLogger(__name__)
 
 _REQUESTED = "openwebui_usage_reasoning"
+_EXPLICIT = "openwebui_usage_explicit_effort"
 
 
 def take_from_chat(request: Request, form_data: dict[str, Any]) -> None:
@@ -23,6 +24,7 @@ def take_from_chat(request: Request, form_data: dict[str, Any]) -> None:
     Left in the body it would shadow an admin's own `reasoning` parameter, and go to the provider untouched.
     """
     setattr(request.state, _REQUESTED, form_data.pop("reasoning", None))
+    setattr(request.state, _EXPLICIT, form_data.get("reasoning_effort"))
 
 
 class Steering:
@@ -56,6 +58,8 @@ class Steering:
         if is_task:
             return
         model_id = str(body.get("model"))
+        if ollama:
+            _keep_explicit(request, body, model_ids)
         if _says_itself(body, ollama=ollama):
             return
         rules = await self._valves.effort_rules()
@@ -76,3 +80,14 @@ def _says_itself(body: Mapping[str, Any], *, ollama: bool) -> bool:
     if ollama and body.get("think") is not None:
         return True
     return effort.is_explicit(body)
+
+
+def _keep_explicit(request: Request, body: dict[str, Any], model_ids: frozenset[str]) -> None:
+    """Open WebUI drops `reasoning_effort` on its way to Ollama, or puts it among the options, which Ollama ignores."""
+    options = body.get("options")
+    options = dict(options) if isinstance(options, Mapping) else {}
+    said = effort.parse_effort(options.pop("reasoning_effort", None))
+    said = said or effort.parse_effort(getattr(request.state, _EXPLICIT, None))
+    if said is not None and body.get("think") is None:
+        body["options"] = options
+        effort.set_for_ollama(body, said, model_ids)

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.clients import Client
+from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
 from tests.support.ui import TASKS
 
 HIGH = {"reasoning": {"effort": "high"}}
 VALVES = "/api/v1/functions/id/reasoning_effort/valves"
-ASKED = ("reasoning_effort", "reasoning", "think")
+ASKED = {"reasoning_effort", "reasoning", "think"}
+
+
+CONTROL = {
+    "label": "Thinking",
+    "options": {"short": {"label": "Short", "params": {"reasoning_effort": "low"}}},
+    "default": "short",
+}
+ROUTED = {"reasoning": {"effort": "low", "exclude": True}}
+WORKSPACE: dict[str, tuple[str, dict[str, Any], str | None]] = {
+    "thinker": ("o3-mini", {}, "medium"),
+    "own-params": ("o3-mini", {"reasoning_effort": "low"}, None),
+    "own-custom-params": ("o3-mini", {"custom_params": {"reasoning_effort": "low"}}, None),
+    "own-controls": ("o3-mini", {"model_controls": {"thinking": CONTROL}}, None),
+    "own-reasoning": ("o3-routed", {"custom_params": ROUTED}, None),
+}
+"""Workspace models: base, parameters, and the effort that the menu shows first."""
+
+
+@pytest.fixture(scope="module")
+def workspace(openwebui_process: OpenWebUI, provider_process: Provider) -> None:
+    provider_process.behave("o3-routed", dialect="openrouter", reasons=True)
+    admin = openwebui_process.admin
+    admin.models(refresh=True)
+    for name, (base, params, _) in WORKSPACE.items():
+        admin.add_model(name, base=base, params=params)
+    expected = {name: shown for name, (_, _, shown) in WORKSPACE.items()}
+    wait_until(
+        lambda: {name: effort_shown(admin, name) for name in WORKSPACE} == expected, timeout=15, what="menus are right"
+    )
 
 
 @pytest.fixture
@@ -66,6 +96,8 @@ def test_each_provider_hears_it_in_its_own_words(
         ("/openai/chat/completions", "gpt-4o-mini", {}),
         ("/ollama/v1/chat/completions", "gpt-oss:20b", {"reasoning_effort": "high"}),
         ("/ollama/v1/chat/completions", "llama3.2:latest", {}),
+        ("/ollama/api/chat", "gpt-oss:20b", {"think": "high"}),
+        ("/ollama/api/chat", "llama3.2:latest", {}),
     ],
 )
 def test_a_pass_through_endpoint_is_steered_too(
@@ -74,6 +106,28 @@ def test_a_pass_through_endpoint_is_steered_too(
     body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": False, **HIGH}
     admin.request("POST", path, body)
     assert heard(provider, model) == expected
+
+
+def test_the_responses_endpoint_takes_the_object_itself(admin: Client, provider: Provider) -> None:
+    admin.request("POST", "/openai/responses", {"model": "gpt-5-mini", "input": "Hello", **HIGH})
+    assert heard(provider, "gpt-5-mini") == HIGH
+
+
+def test_every_round_of_a_tool_loop_thinks_as_hard(admin: Client, provider: Provider) -> None:
+    for model in ("o3-mini", "gpt-5-mini", "gpt-oss:20b"):
+        provider.behave(model, tool="get_current_timestamp")
+    with admin.ui() as ui:
+        for model in ("o3-mini", "gpt-5-mini", "gpt-oss:20b"):
+            ui.ask(model, **HIGH).wait()
+    assert [call.request["reasoning_effort"] for call in provider.calls("o3-mini")] == ["high", "high"]
+    assert [call.request["reasoning"] for call in provider.calls("gpt-5-mini")] == 2 * [{"effort": "high"}]
+    assert [call.request["think"] for call in provider.calls("gpt-oss:20b")] == ["high", "high"]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_workspace_model_reasons_as_its_base_does(admin: Client, provider: Provider) -> None:
+    admin.chat("thinker", **HIGH)
+    assert heard(provider, "o3-mini") == {"reasoning_effort": "high"}
 
 
 NONSENSE = [
@@ -93,9 +147,10 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=repr)
-def test_nonsense_is_ignored(admin: Client, provider: Provider, nonsense: Any) -> None:
-    admin.chat("o3-mini", reasoning=nonsense)
-    assert heard(provider, "o3-mini") == {}
+@pytest.mark.parametrize("model", ["o3-mini", "gpt-5-mini", "gpt-oss:20b"])
+def test_nonsense_is_ignored(admin: Client, provider: Provider, model: str, nonsense: Any) -> None:
+    admin.chat(model, reasoning=nonsense)
+    assert heard(provider, model) == {}
 
 
 def test_several_models_in_one_chat_think_each_as_hard_as_was_chosen_for_it(admin: Client, provider: Provider) -> None:
@@ -110,8 +165,12 @@ def test_several_models_in_one_chat_think_each_as_hard_as_was_chosen_for_it(admi
 def test_titles_and_tags_never_think(admin: Client, provider: Provider) -> None:
     with admin.ui() as ui:
         ui.ask("o3-mini", tasks=TASKS, **HIGH).wait()
-    calls = provider.ended_calls(4, model="o3-mini")
-    assert {call.task: call.request.get("reasoning_effort") for call in calls} == {False: "high", True: None}
+        ui.ask("gpt-5-mini", tasks=TASKS, **HIGH).wait()
+        ui.ask("gpt-oss:20b", tasks=TASKS, **HIGH).wait()
+    calls = provider.ended_calls(12)
+    assert [call.task for call in calls].count(True) == 9
+    for call in calls:
+        assert bool(ASKED & call.request.keys()) is not call.task
 
 
 class TestWhatIsSaidExplicitlyWins:
@@ -123,34 +182,35 @@ class TestWhatIsSaidExplicitlyWins:
         admin.chat("o3-mini", params={"reasoning_effort": "low"}, **HIGH)
         assert heard(provider, "o3-mini") == {"reasoning_effort": "low"}
 
-    @pytest.mark.parametrize(
-        ("params", "expected"),
-        [
-            ({"reasoning_effort": "low"}, {"reasoning_effort": "low"}),
-            ({"custom_params": {"reasoning_effort": "low"}}, {"reasoning_effort": "low"}),
-        ],
-        ids=["params", "custom_params"],
-    )
-    @pytest.mark.parametrize("path", ["/api/chat/completions", "/openai/chat/completions"])
-    def test_in_the_models_own_parameters(
-        self, admin: Client, provider: Provider, path: str, params: dict[str, Any], expected: dict[str, Any]
-    ) -> None:
-        if path.startswith("/openai") and "custom_params" in params:
-            pytest.skip("Open WebUI itself does not apply custom parameters there")
-        name = f"careful-{path.count('openai')}-{len(params.get('custom_params', {}))}"
-        admin.add_model(name, base="o3-mini", params=params)
-        wait_until(lambda: effort_shown(admin, name) is None, timeout=10, what="the menu is gone")
-        body = {"model": name, "messages": [{"role": "user", "content": "Hello"}], "stream": False, **HIGH}
-        admin.request("POST", path, body)
-        assert heard(provider, "o3-mini") == expected
+    @pytest.mark.parametrize("said", [{"reasoning_effort": "low"}, {"params": {"reasoning_effort": "low"}}], ids=str)
+    def test_to_ollama_too(self, admin: Client, provider: Provider, said: dict[str, Any]) -> None:
+        admin.chat("gpt-oss:20b", **said)
+        assert heard(provider, "gpt-oss:20b") == {"think": "low"}
+        admin.chat("gpt-oss:20b", **said, **HIGH)
+        assert heard(provider, "gpt-oss:20b") == {"think": "low"}
+        assert "reasoning_effort" not in provider.calls()[-1].request.get("options", {})
 
-    def test_in_the_models_own_controls(self, admin: Client, provider: Provider) -> None:
-        option = {"label": "Short", "params": {"reasoning_effort": "low"}}
-        control = {"label": "Thinking", "options": {"short": option}, "default": "short"}
-        admin.add_model("controlled", base="o3-mini", params={"model_controls": {"thinking": control}})
-        wait_until(lambda: effort_shown(admin, "controlled") is None, timeout=10, what="the menu is gone")
-        admin.chat("controlled", **HIGH)
+    @pytest.mark.parametrize(
+        ("path", "model"),
+        [
+            ("/api/chat/completions", "own-params"),
+            ("/api/chat/completions", "own-custom-params"),
+            ("/api/chat/completions", "own-controls"),
+            # There Open WebUI itself applies neither custom parameters nor controls.
+            ("/openai/chat/completions", "own-params"),
+        ],
+    )
+    @pytest.mark.usefixtures("workspace")
+    def test_in_the_models_own_parameters(self, admin: Client, provider: Provider, path: str, model: str) -> None:
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": False, **HIGH}
+        admin.request("POST", path, body)
         assert heard(provider, "o3-mini") == {"reasoning_effort": "low"}
+
+    @pytest.mark.usefixtures("workspace")
+    def test_in_an_admins_own_reasoning_object(self, admin: Client, provider: Provider) -> None:
+        provider.behave("o3-routed", dialect="openrouter", reasons=True)
+        admin.chat("own-reasoning", **HIGH)
+        assert heard(provider, "o3-routed") == ROUTED
 
 
 class TestTheValves:
@@ -185,3 +245,19 @@ class TestTheValves:
 def _heard_by(client: Client, provider: Provider) -> dict[str, Any]:
     client.chat("o3-mini")
     return heard(provider, "o3-mini")
+
+
+def test_the_function_survives_a_restart_as_the_admin_left_it(start_openwebui: Callable[..., OpenWebUI]) -> None:
+    server = start_openwebui()
+    assert server.admin.function("reasoning_effort")["is_active"]
+    server.admin.request("POST", f"{VALVES}/update", {"default_effort": "low", "reasoning_models": "o3*"})
+    server.admin.request("POST", "/api/v1/functions/id/reasoning_effort/toggle")
+    before = server.admin.function("reasoning_effort")
+    server.restart()
+    after = server.admin.function("reasoning_effort")
+    assert (after["is_active"], after["is_global"], after["content"]) == (False, True, before["content"])
+    server.admin.request("POST", "/api/v1/functions/id/reasoning_effort/toggle")
+    assert {name: effort_shown(server.admin, name) for name in ("o3-mini", "gpt-oss:20b")} == {
+        "o3-mini": "low",
+        "gpt-oss:20b": None,
+    }
