@@ -24,7 +24,7 @@ _OFF = frozenset({"0", "false", "no", "off"})
 
 def activate() -> None:
     """Put the hook in place, once, unless OPENWEBUI_USAGE_ENABLED or Open WebUI's own SAFE_MODE says no."""
-    if is_switched_off() or any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if is_switched_off() or is_active():
         return
     sys.meta_path.insert(0, _Finder())
 
@@ -32,6 +32,11 @@ def activate() -> None:
 def deactivate() -> None:
     """Take the hook away."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+
+
+def is_active() -> bool:
+    """Whether the hook is in place."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
 def is_switched_off() -> bool:
@@ -69,14 +74,19 @@ class _Loader:
 
     def exec_module(self, module):  # type: ignore[no-untyped-def]
         self._inner.exec_module(module)
+        if not is_active():
+            return
         try:
             from openwebui_usage.host.mount import on_import
 
             on_import(module)
-        except Exception:  # Open WebUI must start, whatever is wrong with us.
+        except Exception as error:  # Open WebUI must start, whatever is wrong with us.
             import logging
 
-            logging.getLogger("openwebui_usage").exception("openwebui-usage could not be mounted; Open WebUI runs on")
+            deactivate()  # The other modules would only say the same again.
+            log = logging.getLogger("openwebui_usage")
+            log.error("openwebui-usage keeps out, Open WebUI runs on without it: %s: %s", type(error).__name__, error)
+            log.debug("This is where it failed", exc_info=True)
 
     def __getattr__(self, name):  # type: ignore[no-untyped-def]
         return getattr(self._inner, name)

@@ -78,6 +78,7 @@ def unmount(app: FastAPI) -> None:
         _undos.pop()()
     _wrapped.clear()
     _seam.hooked.clear()
+    _seam.missing.clear()
 
 
 def _wrap(module: ModuleType) -> None:
@@ -139,6 +140,8 @@ class Plugin:
             self._seam.gate = gate
             self._seam.meter = Meter(self._writer, gate)
             log.info("openwebui-usage %s counts the calls of: %s", __version__, ", ".join(self._seam.hooked))
+            if self._seam.missing:
+                log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(self._seam.missing))
         except Exception:
             log.exception("The ledger could not be opened; nothing is counted")
         try:
@@ -212,7 +215,10 @@ class Plugin:
         """Put routes before the host's static files and page: whatever comes after those is never reached."""
         routes = self._app.router.routes
         before = len(routes)
+        lifespan = self._app.router.lifespan_context
         self._app.include_router(router)
+        # FastAPI wraps it anew for each router; ours have none, and there would be no way back.
+        self._app.router.lifespan_context = lifespan
         added = routes[before:]
         del routes[before:]
         self._put_in(added)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.clients import Client, text
 from tests.support.host import HostEnvironment
+from tests.support.ledger import Ledger
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 
@@ -47,86 +50,248 @@ def test_it_keeps_out_when_asked_to(start_openwebui: Callable[..., OpenWebUI], s
     assert_absent(server)
 
 
-def test_tables_that_somebody_drops_cost_no_chat(start_openwebui: Callable[..., OpenWebUI]) -> None:
-    server = start_openwebui()
-    server.admin.add_group("all", ["*"])
-    server.admin.chat("gpt-4o-mini")
-    with sqlite3.connect(server.data / "webui.db", timeout=30) as database:
-        for (table,) in database.execute(OUR_TABLES).fetchall():
-            database.execute(f'DROP TABLE "{table}"')
-    assert_usable(server.admin)
-    # The tables come back, empty, and with them the calls that were made meanwhile.
-    with sqlite3.connect(f"file:{server.data / 'webui.db'}?mode=ro", uri=True) as database:
-        wait_until(
-            lambda: (
-                bool(database.execute(OUR_TABLES).fetchall())
-                and database.execute("SELECT count(*) FROM usage_call").fetchone()[0] >= 3
-            ),
-            timeout=15,
-            what="calls are counted again",
-        )
-    assert server.admin.usage_groups() == {}
+# --- faults of ours
 
 
-def break_package(host: HostEnvironment, file: str, pattern: str, replacement: str) -> None:
-    """Put a fault into one file of the installed plugin."""
+def change(host: HostEnvironment, file: str, pattern: str, replacement: str) -> None:
+    """Change one place in the installed plugin."""
     path = host.site_packages / "openwebui_usage" / file
-    source = path.read_text()
-    broken, count = re.subn(pattern, replacement, source, count=1, flags=re.MULTILINE)
+    changed, count = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE | re.DOTALL)
     assert count == 1, f"{file} has no {pattern}"
-    path.write_text(broken)
+    path.write_text(changed)
 
 
-FAULTS = {
-    "on import": ("host/mount.py", r"^def on_import.*$", "raise RuntimeError('fault')\n\n\\g<0>"),
-    "syntax": ("host/calls.py", r"^class Seam:", "class Seam(:"),
-    "while mounting": ("host/mount.py", r"^    def attach\(self\).*$", "\\g<0>\n        raise RuntimeError('fault')"),
-    "while starting": ("ledger/writer.py", r"^    def start\(self\).*$", "\\g<0>\n        raise RuntimeError('fault')"),
-    "before a call": ("host/calls.py", r"^    async def _enter\(", "    async def _gone("),
-    "in the gate": ("gate.py", r"^        definitions = self._definitions$", "        raise RuntimeError('fault')"),
-    "after a call": ("meter.py", r"^    def _row\($", "    def _gone("),
-    "while recording": ("ledger/store.py", r"^    def record\(", "    def _gone("),
-    "while publishing": ("host/sockets.py", r"^    async def _publish\(", "    async def _gone("),
-    "in the status line": ("host/status.py", r"^    async def _line\(", "    async def _gone("),
+# What is wrong from the start, and the one line that the log has to say about it.
+FAULTS_AT_START = {
+    "in the package": ("host/calls.py", r"^class Seam:", "class Seam(:", "Open WebUI runs on without it: SyntaxError"),
+    "while mounting": (
+        "host/mount.py",
+        r"^(    def attach\(self\)[^\n]*)",
+        r"\1\n        raise RuntimeError('fault')",
+        "Open WebUI runs on without it: RuntimeError: fault",
+    ),
+    "while starting": (
+        "ledger/writer.py",
+        r"^(    def start\(self\)[^\n]*)",
+        r"\1\n        raise RuntimeError('fault')",
+        "The ledger could not be opened; nothing is counted",
+    ),
 }
 
 
-@pytest.mark.parametrize(("file", "pattern", "replacement"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_of_ours_costs_no_chat(
+@pytest.mark.parametrize(("file", "pattern", "replacement", "said"), FAULTS_AT_START.values(), ids=FAULTS_AT_START)
+def test_a_fault_at_the_start_costs_no_chat(
     new_host: Callable[..., HostEnvironment],
     start_openwebui: Callable[..., OpenWebUI],
     file: str,
     pattern: str,
     replacement: str,
+    said: str,
 ) -> None:
     host = new_host(plugin=True)
-    break_package(host, file, pattern, replacement)
+    change(host, file, pattern, replacement)
     server = start_openwebui(host=host)
-    answer = server.admin.post("/api/usage/groups", json={"name": "all", "models": ["*"], "limit": 10**9})
-    assert answer.status_code in (200, 405, 503, 500)
     assert_usable(server.admin)
+    assert server.log_text().count(said) == 1
 
 
-def test_an_unknown_host_version_runs_on_as_if_we_were_not_there(
+# Functions of ours that fail while a file of the fault's name exists.
+FAULTS = {
+    "before a call": [("host/calls.py", "_enter")],
+    "in the gate": [("gate.py", "admit")],
+    "in the check ahead": [("gate.py", "check")],
+    "in the effort": [("host/effort.py", "apply")],
+    "after a call": [("meter.py", "_row")],
+    "while recording": [("ledger/store.py", "record")],
+    "while recording and spooling": [("ledger/store.py", "record"), ("ledger/spool.py", "append")],
+    "while publishing": [("host/sockets.py", "_publish")],
+    "in the status line": [("host/status.py", "_line")],
+}
+FAILING = """
+
+def _fail_if_told(fault):
+    import os
+    if os.path.exists(os.path.join(os.environ["HOME"], fault)):
+        raise RuntimeError(fault)
+"""
+
+
+@pytest.fixture(scope="module")
+def brittle(new_host: Callable[..., HostEnvironment], new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
+    """An Open WebUI whose plugin fails when and where it is told to."""
+    host = new_host(plugin=True)
+    for fault, places in FAULTS.items():
+        for file, function in places:
+            pattern = rf"^(    (?:async )?def {function}\(.*?\) -> [^\n]*:\n)"
+            change(host, file, pattern, rf"\1        _fail_if_told({fault!r})\n")
+    for file in {file for places in FAULTS.values() for file, _ in places}:
+        change(host, file, r"\Z", FAILING)
+    server = new_openwebui(host=host)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.usefixtures("provider")
+def test_a_fault_while_running_costs_no_chat_and_is_overcome(brittle: OpenWebUI, fault: str) -> None:
+    ledger = Ledger(brittle)
+    flag = brittle.data.parent / fault
+    flag.touch()
+    try:
+        assert_usable(brittle.admin)
+    finally:
+        flag.unlink()
+    assert "RuntimeError" in brittle.log_text() or fault in brittle.log_text()
+    wait_until(lambda: counts_again(brittle.admin, ledger), timeout=15, what="calls are counted again", every=0.3)
+    if "recording" in fault:
+        assert len(ledger.wait(3, model="gpt-4o-mini")) == 3, "calls made meanwhile are not lost"
+
+
+def counts_again(client: Client, ledger: Ledger) -> bool:
+    client.chat("gpt-4o")
+    return len(ledger.rows(model="gpt-4o")) > 0
+
+
+@pytest.mark.usefixtures("provider")
+def test_tables_that_somebody_drops_cost_no_chat(brittle: OpenWebUI) -> None:
+    brittle.admin.add_group("all", ["*"])
+    with closing(sqlite3.connect(brittle.data / "webui.db", timeout=30)) as database:
+        for (table,) in database.execute(OUR_TABLES).fetchall():
+            database.execute(f'DROP TABLE "{table}"')
+    assert_usable(brittle.admin)
+    # The tables come back, empty, and with them the calls that were made meanwhile.
+    path = f"file:{brittle.data / 'webui.db'}?mode=ro"
+    with closing(sqlite3.connect(path, uri=True)) as database:
+        wait_until(
+            lambda: (
+                ("usage_call",) in database.execute(OUR_TABLES).fetchall()
+                and database.execute("SELECT count(*) FROM usage_call").fetchone()[0] >= 3
+            ),
+            timeout=15,
+            what="calls are counted again",
+        )
+    assert brittle.admin.usage_groups() == {}
+
+
+# --- hosts that we do not know
+
+RENAMED = (
+    "generate_chat_completion",
+    "generate_function_chat_completion",
+    "generate_direct_chat_completion",
+    "passthrough_anthropic_messages",
+    "convert_to_responses_payload",
+    "outlet_filter_handler",
+    "chat_completion",
+)
+
+
+def rename_in_host(host: HostEnvironment, names: Iterable[str]) -> None:
+    """Put an Open WebUI into the environment, in front of the real one, in which functions have other names."""
+    real, copy = HostEnvironment.cached().site_packages / "open_webui", host.site_packages / "open_webui"
+    pattern = re.compile(rf"\b({'|'.join(names)})\b")
+    for folder, folders, files in os.walk(real):
+        here = copy / Path(folder).relative_to(real)
+        here.mkdir()
+        for name in [each for each in folders if each in ("frontend", "static", "data", "__pycache__")]:
+            folders.remove(name)
+            if name != "__pycache__":
+                (here / name).symlink_to(Path(folder) / name)
+        for name in files:
+            source = Path(folder) / name
+            text = source.read_text(errors="replace") if name.endswith(".py") else ""
+            if pattern.search(text):
+                (here / name).write_text(pattern.sub(r"\1_as_of_late", text))
+            else:
+                (here / name).symlink_to(source)
+
+
+def test_an_open_webui_with_other_names_is_left_alone_name_by_name(
     new_host: Callable[..., HostEnvironment], start_openwebui: Callable[..., OpenWebUI]
 ) -> None:
     host = new_host(plugin=True)
-    # To us this looks like a host in which every name that we hold on to is gone.
-    break_package(
-        host, "host/calls.py", r"^        original = getattr\(module, name, None\)$", "        original = None"
-    )
-    break_package(
-        host,
-        "host/mount.py",
-        r"^    routes?: .*$|^        routes = self\._app\.router\.routes$",
-        "        routes = self._app.router.gone",
-    )
-    break_package(host, "host/mount.py", r"^        router = self\._app\.router$", "        router = self._app.gone")
+    rename_in_host(host, RENAMED)
+    server = start_openwebui(host=host)
+    assert_usable(server.admin)
+    said = server.log_text()
+    [line] = [line for line in said.splitlines() if "This Open WebUI has no " in line]
+    for name in RENAMED:
+        assert f".{name}" in line
+    assert "Traceback" not in said
+    # What still has its name is still counted.
+    ledger = Ledger(server)
+    server.admin.request("POST", "/openai/responses", {"model": "gpt-4.1", "input": "Hello"})
+    assert [row.model for row in ledger.rows()] == ["gpt-4.1"]
+
+
+def test_an_application_of_another_shape_runs_on_as_if_we_were_not_there(
+    new_host: Callable[..., HostEnvironment], start_openwebui: Callable[..., OpenWebUI]
+) -> None:
+    host = new_host(plugin=True)
+    # To us it looks like a host that has none of what we hold on to.
+    change(host, "host/calls.py", r"^        original = getattr\(module, name, None\)$", "        original = None")
+    change(host, "host/mount.py", r"^        routes = self\._app\.router\.routes$", "        routes = self._app.gone")
+    change(host, "host/mount.py", r"^        router = self\._app\.router$", "        router = self._app.gone")
     server = start_openwebui(host=host)
     assert_usable(server.admin)
     said = server.log_text()
     assert said.count("This Open WebUI is not as expected: the API is left out") == 1
     assert said.count("This Open WebUI is not as expected: the start is left out") == 1
+
+
+# --- mounting
+
+LATE_MOUNT = """
+import open_webui.main as main
+from open_webui.routers import openai, ollama
+from open_webui.utils import chat, middleware
+from openwebui_usage import mount, unmount
+
+app = main.app
+
+def endpoints(routes):
+    return [(getattr(route, "path", ""), getattr(route, "endpoint", None)) for route in routes]
+
+def held():
+    return {
+        "openai": openai.generate_chat_completion,
+        "as dispatched": chat.generate_openai_chat_completion,
+        "ollama": chat.generate_ollama_chat_completion,
+        "chat": main.chat_completion,
+        "handler": app.state.CHAT_COMPLETION_HANDLER,
+        "lifespan": app.router.lifespan_context,
+        "routes": endpoints(app.router.routes),
+        "of openai": endpoints(openai.router.routes),
+        "of ollama": endpoints(ollama.router.routes),
+    }
+
+before = held()
+assert not any(path.startswith("/api/usage/") for path, _ in before["routes"])
+mount(app)
+mounted = held()
+mount(app)
+assert held() == mounted, "a second time nothing happens"
+assert [name for name in before if before[name] == mounted[name]] == []
+assert mounted["as dispatched"] is mounted["openai"], "those who took hold of it early have it as well"
+assert mounted["handler"] is mounted["chat"]
+for path in ("/api/chat/completions", "/api/v1/chat/completions"):
+    assert dict(mounted["routes"])[path] is mounted["chat"]
+paths = [path for path, _ in mounted["routes"]]
+assert paths.count("/api/usage/groups") == 2 and paths.index("/api/usage/groups") < paths.index("/static")
+unmount(app)
+unmount(app)
+print([name for name, value in held().items() if value != before[name]])
+"""
+
+
+def test_mounting_late_reaches_whoever_came_early_and_unmounting_leaves_nothing(
+    host: HostEnvironment, new_openwebui: Callable[..., OpenWebUI]
+) -> None:
+    env = new_openwebui().env | {"OPENWEBUI_USAGE_ENABLED": "false", "FROM_INIT_PY": "true"}
+    done = subprocess.run([host.python, "-c", LATE_MOUNT], env=env, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], "what was not put back" + done.stderr[-2000:]
 
 
 def modules_loaded_by(python: Path) -> set[str]:
