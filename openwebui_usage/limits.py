@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -38,21 +39,32 @@ def period_at(kind: PeriodKind, timezone: str, moment: datetime) -> Period:
     if kind == "total":
         return FOREVER
     zone = _zone(timezone)
-    today = moment.astimezone(zone).date()
-    first: date = today
+    first = _first_day(kind, moment.astimezone(zone).date())
+    # Where clocks are set back or forth across midnight, a day's name and its place in time differ for a while.
+    while moment < _midnight(first, zone):
+        first = _first_day(kind, first - timedelta(days=1))
+    while moment >= _midnight(following := _following(kind, first), zone):
+        first = following
+    return Period(f"{_name(kind, first)} {timezone}", _midnight(first, zone), _midnight(following, zone))
+
+
+def _first_day(kind: PeriodKind, day: date) -> date:
     if kind == "week":
-        first = today - timedelta(days=today.weekday())
-        following = first + timedelta(days=7)
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if kind == "month" else day
+
+
+def _following(kind: PeriodKind, first: date) -> date:
+    if kind == "month":
+        return (first + timedelta(days=32)).replace(day=1)
+    return first + timedelta(days=7 if kind == "week" else 1)
+
+
+def _name(kind: PeriodKind, first: date) -> str:
+    if kind == "week":
         year, week, _ = first.isocalendar()
-        key = f"{year}-W{week:02}"
-    elif kind == "month":
-        first = today.replace(day=1)
-        following = (first + timedelta(days=32)).replace(day=1)
-        key = f"{first:%Y-%m}"
-    else:
-        following = first + timedelta(days=1)
-        key = first.isoformat()
-    return Period(f"{key} {timezone}", _midnight(first, zone), _midnight(following, zone))
+        return f"{year}-W{week:02}"
+    return f"{first:%Y-%m}" if kind == "month" else first.isoformat()
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -200,17 +212,6 @@ def crossed(budget: Budget, before: int, after: int) -> list[int]:
     return [mark for mark in sorted({*budget.soft_limits, 100}) if before * 100 < mark * limit <= after * 100]
 
 
-def counters_for(
-    budgets: Sequence[Budget], groups: Sequence[Group], caller: Subject, model_ids: frozenset[str], moment: datetime
-) -> list[Counter]:
-    """Every counter that a call adds to, and must be admitted by: all that match, whatever their limits."""
-    return [
-        Counter(budget, subject_of(budget, caller), period_at(budget.period, budget.timezone, moment))
-        for budget in budgets
-        if budget.scope.binds(caller) and budget.covers(model_ids, groups)
-    ]
-
-
 def subject_of(budget: Budget, caller: Subject) -> str:
     """Whose sum: the budget's own where it is shared, else one for each user."""
     return budget.id if budget.scope.is_shared else f"{budget.id}:{caller.user_id}"
@@ -238,8 +239,21 @@ def amount(value: int, unit: Unit) -> str:
     """A number of a unit for people: `1,000,123`, `$12.34`."""
     if unit != "usd":
         return f"{value:,}"
-    dollars = value / NANO
-    return f"${dollars:,.2f}" if dollars >= 0.01 or value == 0 else f"${dollars:.6f}"
+    if value == 0:
+        return "$0.00"
+    dollars = Decimal(value) / NANO
+    places = next((places for places, least in ((2, "0.01"), (6, "0.000001")) if dollars >= Decimal(least)), 9)
+    return f"${dollars.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
+
+
+def shown(value: int, unit: Unit) -> int | float:
+    """A number of a unit for JSON: money in US dollars."""
+    return value / NANO if unit == "usd" else value
+
+
+def instant(moment: datetime | None) -> str | None:
+    """A moment for JSON, in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _when(moment: datetime, timezone: str, now: datetime) -> str:

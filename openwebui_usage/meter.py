@@ -254,17 +254,18 @@ class Meter:
         self._writer = writer
         self._gate = gate
 
-    async def open(self, info: CallInfo) -> Call:
+    async def open(self, info: CallInfo, outer: str | None = None) -> Call:
         """Admit a call that is about to be made, and begin to meter it.
 
-        Raises `Refused`, or `gate.LedgerAway` where that counts as no.
+        `outer` is the id of the pipe's call that makes this one, which uses what that had reserved. Raises `Refused`,
+        or `gate.LedgerAway` where that counts as no.
         """
         gate = self._gate
         if gate is None:
             return Call(info, self._writer)
         call = Call(info, self._writer, gate.release)
         if not info.is_admitted:
-            refusal = await gate.admit(call.id, info.model_ids, info.subject, info.body)
+            refusal = await gate.admit(call.id, info.model_ids, info.subject, info.body, outer)
             if refusal is not None:
                 raise Refused(refusal)
         return call

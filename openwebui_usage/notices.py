@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from openwebui_usage.ledger.store import Change
-from openwebui_usage.limits import NANO, crossed
+from openwebui_usage.limits import crossed, instant, shown
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Notifier:
             try:
                 client.post(str(self._url), content=body, headers=headers).raise_for_status()
                 return
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next notice is tried as well
                 if wait is None or self._stopping.wait(wait):
                     # The address may hold a secret: it is not written down.
                     log.error("The webhook was not reached, a notice is lost: %s", type(error).__name__)
@@ -92,19 +92,15 @@ def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:
             "scope": {"kind": budget.scope.kind, "id": budget.scope.id},
             "user_id": user_id or None,
             "unit": budget.unit,
-            "limit": _shown(budget.limit or 0, budget.unit),
-            "used": _shown(after, budget.unit),
+            "limit": shown(budget.limit or 0, budget.unit),
+            "used": shown(after, budget.unit),
             "period": budget.period,
-            "resets_at": None if period.ends_at is None else period.ends_at.isoformat(),
+            "resets_at": instant(period.ends_at),
             "action": budget.action,
-            "at": now.isoformat(),
+            "at": instant(now),
         }
 
 
 def signature(body: bytes, secret: str) -> str:
     """`sha256=` and the hex HMAC of the body."""
     return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
-
-
-def _shown(value: int, unit: str) -> int | float:
-    return value / NANO if unit == "usd" else value

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Source = Literal["admin", "provider", "genai-prices"]
 MILLION = 1_000_000
+_MOST_REMEMBERED = 10_000
 _SMALL_PROMPT = 30_000
 """Tokens up to which no provider takes more for a token of a longer prompt."""
 
@@ -40,6 +41,13 @@ class Price:
     cached_input: Decimal | None = None
     cache_write: Decimal | None = None
     request: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a price below zero."""
+        for name in ("input", "output", "cached_input", "cache_write", "request"):
+            price = getattr(self, name)
+            if price is not None and not (price.is_finite() and price >= 0):
+                raise ValueError(f"{name}: must be a number, 0 or more (got {price})")
 
     def cost(self, usage: TokenUsage) -> Decimal:
         """The cost of one call in US dollars."""
@@ -66,6 +74,7 @@ class PriceBook:
     def __init__(self, prices: Iterable[Price] = ()) -> None:
         """Looks nothing up yet; genai-prices is imported when a public price is first needed."""
         self.prices = tuple(prices)
+        self._free: dict[tuple[str, ...], bool] = {}
 
     def cost(
         self, model_ids: Sequence[str], usage: TokenUsage, raw: Mapping[str, Any] | None = None, at: float | None = None
@@ -97,8 +106,13 @@ class PriceBook:
 
     def is_free(self, model_ids: Sequence[str]) -> bool:
         """Whether a model is known to cost nothing. An unpriced one is not."""
-        cost = self.cost(model_ids, TokenUsage(input=MILLION, completion=MILLION, output=MILLION))
-        return cost is not None and cost.nano == 0
+        known = self._free.get(tuple(model_ids))
+        if known is None:
+            cost = self.cost(model_ids, TokenUsage(input=MILLION, completion=MILLION, output=MILLION))
+            known = cost is not None and cost.nano == 0
+            if len(self._free) < _MOST_REMEMBERED:
+                self._free[tuple(model_ids)] = known
+        return known
 
 
 def in_order(prices: Iterable[Price]) -> list[Price]:
@@ -124,24 +138,24 @@ def _public_cost(model_id: str, usage: TokenUsage, moment: datetime | None) -> D
     try:
         if usage.input > _SMALL_PROMPT:
             return _calculate(*found, usage, moment)
-        return _rate(*found, moment.replace(minute=0, second=0, microsecond=0)).cost(usage)
+        return _rate(*found, _quarter(moment)).cost(usage)
     except (LookupError, ValueError) as error:
         log.debug("No public price for %s: %s", model_id, error)
         return None
 
 
 @lru_cache(maxsize=10_000)
-def _rate(name: str, provider: str | None, hour: datetime) -> Price:
+def _rate(name: str, provider: str | None, quarter: datetime) -> Price:
     """A model's public price as rates: calculating a call by these is fifty times faster than asking the package.
 
-    True for small prompts only, for large ones are dearer with some providers; and for one hour, for a few providers
-    have night rates.
+    True for small prompts only, for large ones are dearer with some providers; and for a quarter of an hour, for a few
+    providers have night rates.
     """
     unit = 1000
-    base = _calculate(name, provider, TokenUsage(), hour)
+    base = _calculate(name, provider, TokenUsage(), quarter)
 
     def per_million(usage: TokenUsage) -> Decimal:
-        return (_calculate(name, provider, usage, hour) - base) * MILLION / unit
+        return (_calculate(name, provider, usage, quarter) - base) * MILLION / unit
 
     return Price(
         name,
@@ -151,6 +165,10 @@ def _rate(name: str, provider: str | None, hour: datetime) -> Price:
         cache_write=per_million(TokenUsage(input=unit, cache_write=unit)),
         request=base,
     )
+
+
+def _quarter(moment: datetime) -> datetime:
+    return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
 
 
 def _calculate(name: str, provider: str | None, usage: TokenUsage, moment: datetime) -> Decimal:

@@ -16,6 +16,9 @@ MAX_MODELS = 1000
 MAX_MODEL_ID = 256
 MAX_LIMIT = 10**15
 MAX_DOLLARS = 10**9
+MAX_PRICE = 10**6
+MAX_DECIMALS = 12
+"""Of US dollars: what a sum of floats has beyond is noise."""
 MAX_SOFT_LIMITS = 10
 
 
@@ -50,6 +53,12 @@ def _models(value: object) -> list[str]:
 
 def _is_model(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value.strip()) <= MAX_MODEL_ID and value.isprintable()
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or not value.isprintable():
+        _wrong("id", f"must be the id of a user or of a user group, 1 to {MAX_NAME} characters", value)
+    return value
 
 
 def _pattern(value: object) -> str:
@@ -94,16 +103,17 @@ def _amount(field: str, most: int) -> Callable[[object], Decimal | None]:
             _wrong(field, text, value)
         if not number.is_finite() or not 0 <= number <= most:
             _wrong(field, text, value)
-        return number
+        return round(number, MAX_DECIMALS)
 
     return check
 
 
 Name = Annotated[str, BeforeValidator(_name)]
 Models = Annotated[list[str], BeforeValidator(_models)]
+Id = Annotated[str, BeforeValidator(_id)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Limit = Annotated[int | None, BeforeValidator(_limit)]
 Timezone = Annotated[str, BeforeValidator(_timezone)]
 SoftLimits = Annotated[list[int], BeforeValidator(_soft_limits)]
 Amount = Annotated[Decimal | None, BeforeValidator(_amount("limit", MAX_LIMIT))]
-Rate = Annotated[Any, BeforeValidator(_amount("price", MAX_DOLLARS))]
+Rate = Annotated[Any, BeforeValidator(_amount("price", MAX_PRICE))]

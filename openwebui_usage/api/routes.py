@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -27,7 +27,7 @@ from openwebui_usage.api.schemas import (
 from openwebui_usage.groups import Counting, Group, GroupUsage
 from openwebui_usage.ledger import BudgetExists, BudgetMissing, GroupExists, GroupMissing, PriceMissing, Store
 from openwebui_usage.limits import Budget, Subject
-from openwebui_usage.standings import standings
+from openwebui_usage.standings import Standing, standings
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class _LedgerRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
+            if any("\0" in str(value) for value in request.path_params.values()):
+                raise HTTPException(404, "There is no such name.")  # PostgreSQL would not even look for it.
             try:
                 return await handler(request)
             except RequestValidationError as error:
@@ -170,17 +172,13 @@ def _add_own(router: APIRouter, store: Store, access: Access) -> None:
 
     @router.get("/me", summary="What you used, what is left, and when it begins anew")
     async def get_me(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
-        return {
-            "budgets": await _own_budgets(store, access, caller),
-            "groups": await _visible_groups(store, access, request, caller),
-        }
+        return await _own_view(store, access, request, caller)
 
     @router.get("/page", summary="What the page's script needs, in one request")
     async def get_page(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
         models = await access.page_models(request, caller)
         return {
-            "groups": await _visible_groups(store, access, request, caller),
-            "budgets": await _own_budgets(store, access, caller),
+            **await _own_view(store, access, request, caller),
             "models": {model.id: {"name": model.name, "base": model.base, "effort": model.effort} for model in models},
         }
 
@@ -191,10 +189,32 @@ async def _visible_groups(store: Store, access: Access, request: Request, caller
     return {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)}
 
 
-async def _own_budgets(store: Store, access: Access, caller: Caller) -> list[dict[str, Any]]:
+async def _own_view(store: Store, access: Access, request: Request, caller: Caller) -> dict[str, Any]:
+    sees = await access.sees(request, caller)
     subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
+    entries = await asyncio.to_thread(store.groups)
     found = await asyncio.to_thread(standings, store, [subject], datetime.now(UTC))
-    return [standing_json(counter, sums) for counter, sums in found[subject]]
+    return {
+        "budgets": visible_standings(found[subject], [entry.group for entry in entries], sees),
+        "groups": {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)},
+    }
+
+
+def visible_standings(
+    found: Iterable[Standing], groups: Sequence[Group], sees: Callable[[Group], bool]
+) -> list[dict[str, Any]]:
+    """The budgets of which somebody may know, who `sees` some groups: those that count a model he can use."""
+    return [
+        standing_json(counter, sums)
+        for counter, sums in found
+        if any(sees(group) for group in _counted(counter.budget, groups))
+    ]
+
+
+def _counted(budget: Budget, groups: Sequence[Group]) -> Sequence[Group]:
+    if budget.group is None:
+        return [Group(budget.id, budget.name, budget.models)]
+    return [group for group in groups if group.name == budget.group]
 
 
 def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from openwebui_usage.api.fields import Amount, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
+from openwebui_usage.api.fields import MAX_DOLLARS, Amount, Id, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
 from openwebui_usage.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
-from openwebui_usage.limits import NANO, Budget, Counter, Period, Scope, ScopeKind, Unit, period_at
-from openwebui_usage.pricing import Price, dollars
+from openwebui_usage.limits import Budget, Counter, Scope, ScopeKind, Unit, instant, period_at, shown
+from openwebui_usage.pricing import Price, dollars, nano_dollars
 
 
 class _Body(BaseModel):
@@ -48,7 +48,7 @@ class ScopeBody(_Body):
     """Who a budget binds. `id` is a user's or a user group's, where the kind needs one."""
 
     kind: ScopeKind
-    id: str | None = Field(default=None, max_length=200)
+    id: Id | None = None
 
     @model_validator(mode="after")
     def _has_id(self) -> ScopeBody:
@@ -74,10 +74,14 @@ class BudgetChanges(_Body):
     free_models_exempt: bool = True
 
     def changes(self, before: Budget) -> dict[str, Any]:
-        """The fields that were given, as `Budget` has them. Raises ValueError for a limit that is no whole number."""
+        """The fields that were given, as `Budget` has them. Raises ValueError for those that do not go together."""
         given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set if name != "name"}
         if "scope" in given:
             given["scope"] = Scope(self.scope.kind, self.scope.id)
+        if given.get("group") is not None and "models" in given:
+            raise ValueError("group: give either a usage group or models, not both")
+        if "models" in given:
+            given["group"] = None
         for name in ("models", "soft_limits"):
             if name in given:
                 given[name] = tuple(given[name])
@@ -122,7 +126,9 @@ def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
     if limit is None:
         return None
     if unit == "usd":
-        return int(limit * NANO)
+        if limit > MAX_DOLLARS:
+            raise ValueError(f"limit: must be at most {MAX_DOLLARS} US dollars (got {limit})")
+        return nano_dollars(limit)
     if limit != limit.to_integral_value():
         raise ValueError(f"limit: must be a whole number of {unit} (got {limit})")
     return int(limit)
@@ -157,7 +163,7 @@ def group_json(entry: GroupUsage) -> dict[str, Any]:
         "timezone": group.timezone,
         "action": group.action,
         "soft_limits": list(group.soft_limits),
-        "resets_at": _instant(period),
+        "resets_at": instant(period.ends_at),
         "remaining": None if group.limit is None else max(0, group.limit - total),
     }
 
@@ -193,7 +199,7 @@ def standing_json(counter: Counter, sums: Sums) -> dict[str, Any]:
         "used": _shown(used, budget.unit),
         "remaining": _shown(remaining, budget.unit),
         "period": budget.period,
-        "resets_at": _instant(counter.period),
+        "resets_at": instant(counter.period.ends_at),
         "models": list(budget.models) if budget.group is None else None,
         "group": budget.group,
         "action": budget.action,
@@ -216,9 +222,5 @@ def _counts(sums: Sums, counting: Counting) -> dict[str, int]:
     return {"in": sums.input, "out": sums.out(counting), "total": sums.total(counting)}
 
 
-def _shown(value: int | None, unit: Literal["tokens", "usd", "requests"]) -> int | float | None:
-    return dollars(value) if unit == "usd" else value
-
-
-def _instant(period: Period) -> str | None:
-    return None if period.ends_at is None else period.ends_at.isoformat().replace("+00:00", "Z")
+def _shown(value: int | None, unit: Unit) -> int | float | None:
+    return None if value is None else shown(value, unit)

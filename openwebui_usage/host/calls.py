@@ -11,12 +11,14 @@ import functools
 import inspect
 import json
 import logging
+import posixpath
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from openwebui_usage.effort import chat_to_responses
 from openwebui_usage.gate import Gate, LedgerAway
@@ -76,7 +78,7 @@ _PROXIED: dict[str, tuple[Wire, Kind]] = {
     "embeddings": ("chat", "embeddings"),
 }
 
-_REFUSED = "openwebui_usage_refused"
+_ADMITTED = "openwebui_usage_admitted"
 
 _outer: ContextVar[Call | None] = ContextVar("openwebui_usage_outer_call", default=None)
 
@@ -93,6 +95,8 @@ class Seam:
         self.status: StatusLine | None = None
         self.hooked: list[str] = []
         """What was found on this host and wrapped, for the log and the status."""
+        self.missing: list[str] = []
+        """What this host does not have. At import nobody would read of it: its log is not set up yet."""
 
     def wrap_module(self, module: ModuleType) -> list[Undo]:
         """Wrap every point of `module`, and whatever of it the rest of the host holds already."""
@@ -114,7 +118,7 @@ class Seam:
         original = getattr(module, name, None)
         label = f"{module.__name__.removeprefix('open_webui.')}.{name}"
         if not callable(original):
-            log.info("This Open WebUI has no %s; left out", label)
+            self.missing.append(label)
             return []
         wrapper = make(original)
         functools.update_wrapper(wrapper, original)
@@ -141,16 +145,16 @@ class Seam:
                 return await original(*args, **kwargs)
             if info is None:
                 return await original(*args, **kwargs)
+            outer = _outer.get()
             try:
-                call = await meter.open(info)
+                call = await meter.open(info, None if outer is None else outer.id)
             except Refused as refused:
-                return refusal_response(refused.refusal)
+                return await self._refusal_response(refused.refusal, info.model, bound.arguments.get("user"))
             except LedgerAway:
                 return away_response()
             except Exception:
                 log.exception("A call could not be checked; it goes on without us")
                 return await original(*bound.args, **bound.kwargs)
-            outer = _outer.get()
             if outer is not None:
                 outer.inner_calls += 1
             # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
@@ -177,7 +181,9 @@ class Seam:
         request, user, form = arguments.get("request"), arguments.get("user"), arguments.get("form_data")
         wire, kind = point.wire, point.kind
         if kind == "proxy":
-            found = _PROXIED.get(str(arguments.get("path", "")).strip("/"))
+            # The host's HTTP client resolves what a path goes round about.
+            below = posixpath.normpath("/" + unquote(str(arguments.get("path", ""))))
+            found = _PROXIED.get(below.strip("/"))
             if found is None or request is None or request.method != "POST":
                 return None
             wire, kind = found
@@ -187,6 +193,9 @@ class Seam:
             return None
         model = body["model"]
         base = await self.catalog.base_of(model)
+        called_model = base or model
+        if point.module == _OLLAMA and ":" not in called_model:
+            called_model += ":latest"  # As Ollama understands a name without a tag.
         metadata = body.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         user_id = _attribute(user, "id")
@@ -205,7 +214,7 @@ class Seam:
         task = _text(metadata.get("task"))
         return CallInfo(
             model=model,
-            called_model=base or model,
+            called_model=called_model,
             body=body,
             wire=wire,
             user_id=user_id,
@@ -215,7 +224,8 @@ class Seam:
             message_id=_text(metadata.get("message_id")),
             task=task,
             path=path,
-            is_admitted=self._is_admitted(request, task, path),
+            # Whoever brings a provider of his own uses nothing that a budget counts.
+            is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
             unverified=kind == "direct",
             generates=kind != "embeddings",
             hide_usage_chunk=hide,
@@ -229,14 +239,15 @@ class Seam:
             return ()
         return await self.catalog.user_groups(user_id)
 
-    def _is_admitted(self, request: Any, task: str | None, path: str | None) -> bool:
-        """A task of a chat that was admitted is never refused. Called by itself, through its own route, it is.
-
-        Nor is it admitted where its chat was refused: the title of a new chat is asked for before the answer is.
-        """
-        if task is None or (path or "").startswith("/api/v1/tasks/"):
-            return False
-        return getattr(getattr(request, "state", None), _REFUSED, None) is None
+    async def _refusal_response(self, refusal: Refusal, model: str, user: Any) -> Any:
+        """HTTP 429, which tells names and numbers only to those who may use the model: the host looks at that later."""
+        known = _attribute(user, "role") == "admin"
+        try:
+            if not known and self.catalog is not None and user is not None:
+                known = any(model == visible.id for visible in await self.catalog.visible_to(user))
+        except Exception:
+            log.exception("Nobody knows whether a user may see a limit; it is not shown to him")
+        return refusal_response(refusal, is_named=known)
 
     async def _leave(self, point: Point, call: Call, result: Any) -> Any:
         """Settle a call by what the host's function returned: at once, or when the stream has passed."""
@@ -265,12 +276,15 @@ class Seam:
             if request is None or not isinstance(form, dict):
                 return await original(*bound.args, **bound.kwargs)
             take_from_chat(request, form)
-            refusal = await self._refusal(form, bound.arguments.get("user"))
-            if refusal is not None:
-                if not form.get("session_id"):
-                    return refusal_response(refusal)
-                # In the page the refusal shows as the error of the message, which the provider's seam answers with.
-                setattr(request.state, _REFUSED, refusal)
+            user = bound.arguments.get("user")
+            try:
+                refusal = await self._refusal(form, user)
+                setattr(request.state, _ADMITTED, refusal is None)
+            except LedgerAway:  # The provider's seam says it.
+                refusal = None
+            # In the page a refusal shows as the error of the message, which the provider's seam answers with.
+            if refusal is not None and not form.get("session_id"):
+                return await self._refusal_response(refusal, form["model"], user)
             return await original(*bound.args, **bound.kwargs)
 
         return chat_completion
@@ -288,8 +302,10 @@ class Seam:
 
     async def _refusal(self, form: Mapping[str, Any], user: Any) -> Refusal | None:
         """Whether the chat would be refused: found out early, API callers get a true 429 from every host version."""
-        model = form.get("model")
+        model, item = form.get("model"), form.get("model_item")
         if self.gate is None or self.catalog is None or not isinstance(model, str):
+            return None
+        if isinstance(item, Mapping) and item.get("direct"):
             return None
         try:
             base = await self.catalog.base_of(model)
@@ -297,10 +313,18 @@ class Seam:
             caller = Subject(user_id, frozenset(await self.user_groups(user_id)))
             return await self.gate.check((model, base) if base else (model,), caller)
         except LedgerAway:
-            return None  # The provider's seam says it.
+            raise
         except Exception:
             log.exception("A chat could not be checked; it goes on")
             return None
+
+
+def _was_admitted(request: Any) -> bool:
+    """Whether this is the request of a chat that was admitted: the tasks that it brings with it are never refused.
+
+    Only there is it the host who says what is a task; other routes take the caller's word for it.
+    """
+    return getattr(getattr(request, "state", None), _ADMITTED, False) is True
 
 
 def _translated(original: Callable[..., Any]) -> Any:

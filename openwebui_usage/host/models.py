@@ -101,7 +101,10 @@ class Catalog:
         from open_webui.models.groups import Groups
 
         async def ask() -> tuple[str, ...]:
-            return tuple(group.id for group in await settled(Groups.get_groups_by_member_id(user_id)))
+            find = Groups.get_groups_by_member_id
+            # Groups within groups came with 0.12; Open WebUI lets their members into the outer one's models, too.
+            nested = {"include_inherited": True} if "include_inherited" in inspect.signature(find).parameters else {}
+            return tuple(group.id for group in await settled(find(user_id, **nested)))
 
         groups: tuple[str, ...] = await self._memo.get(("groups", user_id), ask)
         return groups

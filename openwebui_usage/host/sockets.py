@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from openwebui_usage.api.routes import seeing
-from openwebui_usage.api.schemas import group_json, standing_json
+from openwebui_usage.api.routes import seeing, visible_standings
+from openwebui_usage.api.schemas import group_json
 from openwebui_usage.groups import Group
 from openwebui_usage.host.models import Catalog, ids_of, settled
 from openwebui_usage.ledger import Store
@@ -98,11 +98,11 @@ class Publisher:
             for name in now.keys() | before.keys()
             if before.get(name) != now.get(name) and (only is None or name in only)
         }
-        budgets = await self._budgets(users)
+        budgets = await self._budgets(users, [entry.group for entry in entries])
         for user_id, role in users.items():
             event: dict[str, Any] = {"groups": await self._groups(user_id, role, changed, before, now)}
-            if self._shown_budgets.get(user_id) != budgets[user_id]:
-                event["budgets"] = budgets[user_id]
+            if self._shown_budgets.get(user_id, []) != budgets.get(user_id, []):
+                event["budgets"] = budgets.get(user_id, [])
             if event["groups"] or "budgets" in event:
                 await sio.emit(EVENT, event, room=f"user:{user_id}")
         self._shown_budgets = budgets
@@ -120,13 +120,14 @@ class Publisher:
             if any(name in known and sees(known[name][0]) for known in (now, before))
         }
 
-    async def _budgets(self, users: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-        """How the budgets of each user stand."""
+    async def _budgets(self, users: dict[str, str], groups: list[Group]) -> dict[str, list[dict[str, Any]]]:
+        """How the budgets that each user may see stand."""
         callers = {user_id: Subject(user_id, frozenset(await self._catalog.user_groups(user_id))) for user_id in users}
         found = await asyncio.to_thread(standings, self._store, list(callers.values()), datetime.now(UTC))
         return {
-            user_id: [standing_json(counter, sums) for counter, sums in found[caller]]
+            user_id: visible_standings(found[caller], groups, await self._sees(user_id, users[user_id]))
             for user_id, caller in callers.items()
+            if found[caller]
         }
 
     async def _sees(self, user_id: str, role: str) -> Callable[[Group], bool]:

@@ -71,8 +71,9 @@ def _times(rows: Sequence[CallRow]) -> list[str]:
 
 
 def _cost(rows: Sequence[CallRow]) -> list[str]:
-    known = [row.cost_nano for row in rows if row.cost_nano is not None]
-    if len(known) < len(rows):
+    used = [row for row in rows if row.usage.input or row.usage.output]  # A try that failed cost nothing.
+    known = [row.cost_nano for row in used if row.cost_nano is not None]
+    if len(known) < len(used):
         return ["unpriced"] if not known else [f"{amount(sum(known), 'usd')} and unpriced calls"]
     return [amount(sum(known), "usd")]
 

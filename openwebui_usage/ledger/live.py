@@ -34,14 +34,20 @@ class Demand:
 class LiveCounters(Protocol):
     """One contract, two backends: memory for one worker, Redis for many."""
 
-    async def reserve(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
-        """Hold what a call wants of every counter, or of none and say which one refuses."""
+    async def reserve(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
+        """Hold what a call wants of every counter, or of none and say which one refuses.
+
+        `replaced` is a lease that ends by this: what it held of the same counters is free for the new one.
+        """
+
+    async def ask(self, demands: Sequence[Demand]) -> Refusal | None:
+        """Which counter would refuse at this moment. Holds nothing."""
 
     def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """Calls ended: give back what they held, and know what the ledger says since. From any thread."""
 
-    def forget(self) -> None:
-        """Somebody reset a counter or changed a budget: look at the ledger anew. From any thread."""
+    async def forget(self) -> None:
+        """Somebody reset a counter or changed a budget: whoever asks after this sees the ledger as it is now."""
 
     async def refresh(self) -> None:
         """Look at the ledger for what other workers counted. Once a second."""
@@ -74,21 +80,26 @@ class MemoryCounters:
         self._entries: dict[Key, _Entry] = {}
         self._leases: dict[str, tuple[Key, ...]] = {}
         self._version = 0
+        self._forgotten = 0
 
-    async def reserve(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+    async def reserve(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
         """See `LiveCounters`."""
-        await self._know(demand.counter for demand in demands)
+        await self._know([demand.counter for demand in demands])
         with self._lock:
-            entries = [self._entries[demand.counter.key] for demand in demands]
-            for demand, entry in zip(demands, entries, strict=True):
-                entry.counter = demand.counter
-                used, held = entry.used, entry.held
-                if not decide(demand.limit, used, held):
-                    return Refusal(demand.counter, used, held)
-            for demand, entry in zip(demands, entries, strict=True):
-                entry.holds[lease] = demand.wanted
-            self._leases[lease] = tuple(demand.counter.key for demand in demands)
-        return None
+            if replaced is not None:
+                self._drop(replaced)
+            refusal = self._refusal(demands)
+            if refusal is None:
+                for demand in demands:
+                    self._entries[demand.counter.key].holds[lease] = demand.wanted
+                self._leases[lease] = tuple(demand.counter.key for demand in demands)
+            return refusal
+
+    async def ask(self, demands: Sequence[Demand]) -> Refusal | None:
+        """See `LiveCounters`."""
+        await self._know([demand.counter for demand in demands])
+        with self._lock:
+            return self._refusal(demands)
 
     def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """See `LiveCounters`."""
@@ -99,13 +110,13 @@ class MemoryCounters:
                 if entry is not None:
                     entry.sums, entry.version = change.after, self._version
             for lease in leases:
-                for key in self._leases.pop(lease, ()):
-                    self._entries[key].holds.pop(lease, None)
+                self._drop(lease)
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """See `LiveCounters`."""
         with self._lock:
             self._version += 1
+            self._forgotten += 1
             for entry in self._entries.values():
                 entry.version = -1
 
@@ -120,34 +131,52 @@ class MemoryCounters:
         if keys:
             await self._reload(keys)
 
-    async def _know(self, counters: Iterable[Counter]) -> None:
-        """Make sure that every counter has an entry that was read from the ledger."""
-        now = time.monotonic()
-        with self._lock:
-            missing = {}
-            for counter in counters:
-                entry = self._entries.get(counter.key)
-                if entry is not None:
-                    entry.asked_at = now  # Or the next refresh might forget it while we wait for the others.
-                if entry is None or entry.version < 0:
-                    missing[counter.key] = counter
-            version = self._version
-        if not missing:
-            return
-        sums = await self._load(missing)
-        with self._lock:
-            for key, counter in missing.items():
-                entry = self._entries.get(key)
-                if entry is None:
-                    self._entries[key] = _Entry(counter, sums[key], version, now)
-                elif entry.version < 0:
-                    entry.sums, entry.version = sums[key], version
+    def _refusal(self, demands: Sequence[Demand]) -> Refusal | None:
+        for demand in demands:
+            entry = self._entries[demand.counter.key]
+            entry.counter = demand.counter
+            used, held = entry.used, entry.held
+            if not decide(demand.limit, used, held):
+                return Refusal(demand.counter, used, held)
+        return None
+
+    def _drop(self, lease: str) -> None:
+        for key in self._leases.pop(lease, ()):
+            self._entries[key].holds.pop(lease, None)
+
+    async def _know(self, counters: Sequence[Counter]) -> None:
+        """Make sure that every counter has an entry that was read from the ledger since the last `forget`."""
+        while True:
+            now = time.monotonic()
+            with self._lock:
+                missing = {}
+                for counter in counters:
+                    entry = self._entries.get(counter.key)
+                    if entry is not None:
+                        entry.asked_at = now  # Or the next refresh might forget it while we wait for the others.
+                    if entry is None or entry.version < 0:
+                        missing[counter.key] = counter
+                version, forgotten = self._version, self._forgotten
+            if not missing:
+                return
+            sums = await self._load(missing)
+            with self._lock:
+                if forgotten != self._forgotten:
+                    continue  # What we read may be from before a reset.
+                for key, counter in missing.items():
+                    entry = self._entries.get(key)
+                    if entry is None:
+                        self._entries[key] = _Entry(counter, sums[key], version, now)
+                    elif entry.version < 0:
+                        entry.sums, entry.version = sums[key], version
 
     async def _reload(self, keys: Sequence[Key]) -> None:
         with self._lock:
-            version = self._version
+            version, forgotten = self._version, self._forgotten
         sums = await self._load(keys)
         with self._lock:
+            if forgotten != self._forgotten:
+                return  # What we read may be from before a reset; whoever asks next reads again.
             for key in keys:
                 entry = self._entries.get(key)
                 # A commit that ended while we were reading knows better than what we read.

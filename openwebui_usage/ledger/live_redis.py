@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 BELIEVED_MS = 1000
 LEASE_MS = 60_000
 """How long a reservation outlives the worker that made it."""
-PATIENCE_SECONDS = 0.5
-"""How long a call waits for Redis before this worker goes on by itself, and for how long it then does."""
+PATIENCE_SECONDS = 2.0
+"""How long Redis may take to answer. Long enough for an event loop that is busy with hundreds of calls."""
 
 
 class RedisCounters:
@@ -35,28 +35,40 @@ class RedisCounters:
         self._prefix = f"{prefix}:{{usage}}"
         self._load = load
         self._alone = MemoryCounters(load)
-        self._alone_until = 0.0
+        self._is_away = False
         self._loop = asyncio.get_running_loop()
         self._leases: dict[str, tuple[tuple[Counter, ...], float]] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._reserve = _script("reserve")
         self._settle = _script("settle")
+        self._prolong = _script("prolong")
 
-    async def reserve(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+    async def reserve(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
         """See `LiveCounters`."""
-        if time.monotonic() < self._alone_until:
-            return await self._alone.reserve(lease, demands)
-        try:
-            refusal = await asyncio.wait_for(self._ask(lease, demands), PATIENCE_SECONDS)
-        except _RedisAway as error:
-            self._go_alone(error)
-            return await self._alone.reserve(lease, demands)
-        except TimeoutError as error:
-            self._go_alone(error)
-            return await self._alone.reserve(lease, demands)
-        if refusal is None:
+        if not self._is_away:
+            # Noted before it is asked for: where the answer is lost, the hold may stand all the same.
             self._leases[lease] = (tuple(demand.counter for demand in demands), time.monotonic())
-        return refusal
+            try:
+                refusal = await self._ask(lease, demands, replaced)
+            except _RedisAway as error:
+                self._go_alone(error)
+            except BaseException:  # Cancelled, or the ledger cannot be read: nobody will release it.
+                self.release([lease])
+                raise
+            else:
+                if refusal is not None:
+                    self._leases.pop(lease, None)
+                return refusal
+        return await self._alone.reserve(lease, demands, replaced)
+
+    async def ask(self, demands: Sequence[Demand]) -> Refusal | None:
+        """See `LiveCounters`."""
+        if not self._is_away:
+            try:
+                return await self._ask("", demands)
+            except _RedisAway as error:
+                self._go_alone(error)
+        return await self._alone.ask(demands)
 
     def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """See `LiveCounters`. Redis is told soon after: until then the holds stand, which errs to the safe side."""
@@ -64,34 +76,43 @@ class RedisCounters:
         self._alone.release(leases, changes)
         self._loop.call_soon_threadsafe(self._send, leases, changes)
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """See `LiveCounters`."""
-        self._alone.forget()
-        self._loop.call_soon_threadsafe(self._spawn, self._forget_all())
+        await self._alone.forget()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                async for key in self._redis.scan_iter(match=f"{self._prefix}:used:*", count=1000):
+                    await self._redis.delete(key)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises
+            self._go_alone(error)
 
     async def refresh(self) -> None:
         """See `LiveCounters`: sums look after themselves, leases of long calls are prolonged here."""
+        try:
+            if self._is_away:
+                await asyncio.wait_for(self._redis.ping(), PATIENCE_SECONDS)
+                self._is_away = False
+                log.info("Redis is back, all workers count together again")
+            await self._prolong_leases()
+        except Exception as error:  # noqa: BLE001 - whatever the client raises
+            self._go_alone(error)
         await self._alone.refresh()
+
+    async def _prolong_leases(self) -> None:
         now = time.monotonic()
         old = [lease for lease, (_, since) in self._leases.items() if (now - since) * 1000 > LEASE_MS / 2]
         for lease in old:
-            counters, _ = self._leases[lease]
-            try:
-                for counter in counters:
-                    _, holds, ends = self._keys(counter)
-                    await self._redis.zadd(ends, {lease: time.time() * 1000 + LEASE_MS}, xx=True)
-                    await self._redis.pexpire(holds, LEASE_MS * 2)
-                    await self._redis.pexpire(ends, LEASE_MS * 2)
-            except Exception as error:  # noqa: BLE001 - whatever the client raises
-                self._go_alone(error)
-                return
-            self._leases[lease] = (counters, now)
+            if lease in self._leases:  # Else it ended while we were waiting.
+                counters, _ = self._leases[lease]
+                self._leases[lease] = (counters, now)
+                keys = [key for counter in counters for key in self._keys(counter)[1:]]
+                await self._run(self._prolong, keys, [lease, LEASE_MS])
 
-    async def _ask(self, lease: str, demands: Sequence[Demand]) -> Refusal | None:
+    async def _ask(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
         keys = [key for demand in demands for key in self._keys(demand.counter)]
         arguments = [number for demand in demands for number in (demand.limit, demand.wanted)]
         while True:
-            answer = await self._run(self._reserve, keys, [lease, LEASE_MS, *arguments])
+            answer = await self._run(self._reserve, keys, [lease, LEASE_MS, replaced or "", *arguments])
             if int(answer[0]) == 1:
                 return None
             if int(answer[0]) == 0:
@@ -124,20 +145,11 @@ class RedisCounters:
         used = "" if sums is None else counter.budget.used(sums)
         await self._run(self._settle, list(self._keys(counter)), [used, BELIEVED_MS, *leases])
 
-    async def _forget_all(self) -> None:
-        try:
-            async for key in self._redis.scan_iter(match=f"{self._prefix}:used:*", count=1000):
-                await self._redis.delete(key)
-        except Exception as error:  # noqa: BLE001 - whatever the client raises
-            self._go_alone(error)
-
     async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         try:
-            return await self._redis.eval(script, len(keys), *keys, *arguments)
-        except asyncio.CancelledError:
-            raise
+            return await asyncio.wait_for(self._redis.eval(script, len(keys), *keys, *arguments), PATIENCE_SECONDS)
         except Exception as error:
-            raise _RedisAway(str(error)) from error
+            raise _RedisAway(str(error) or type(error).__name__) from error
 
     def _keys(self, counter: Counter) -> tuple[str, str, str]:
         # A budget whose unit or counting was changed is another number.
@@ -146,9 +158,9 @@ class RedisCounters:
         return f"{self._prefix}:used:{name}", f"{self._prefix}:holds:{name}", f"{self._prefix}:ends:{name}"
 
     def _go_alone(self, error: BaseException) -> None:
-        if time.monotonic() >= self._alone_until + PATIENCE_SECONDS:
-            log.warning("Redis is away, this worker counts by itself: %s", error or type(error).__name__)
-        self._alone_until = time.monotonic() + PATIENCE_SECONDS
+        if not self._is_away:
+            self._is_away = True
+            log.warning("Redis is away, this worker counts by itself: %s", str(error) or type(error).__name__)
 
     def _spawn(self, work: Any) -> None:
         task = self._loop.create_task(work)

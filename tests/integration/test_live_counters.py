@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from redis.asyncio import Redis as AsyncRedis
+from redis.crc import key_slot
 
 from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import live_redis
@@ -15,6 +16,7 @@ from openwebui_usage.ledger.live import Demand, LiveCounters, MemoryCounters
 from openwebui_usage.ledger.live_redis import RedisCounters
 from openwebui_usage.ledger.store import Change, Key
 from openwebui_usage.limits import FOREVER, Budget, Counter
+from tests.support.services import Redis
 
 
 @dataclass
@@ -22,10 +24,12 @@ class Ledger:
     """What SQL says was used."""
 
     totals: dict[Key, Sums] = field(default_factory=dict)
+    delay: float = 0
 
     async def load(self, keys: Iterable[Key]) -> dict[Key, Sums]:
-        await asyncio.sleep(0)
-        return {key: self.totals.get(key, Sums()) for key in keys}
+        found = {key: self.totals.get(key, Sums()) for key in keys}
+        await asyncio.sleep(self.delay)
+        return found
 
     def commit(self, counter: Counter, tokens: int) -> Change:
         before = self.totals.get(counter.key, Sums())
@@ -131,41 +135,193 @@ def test_a_reset_is_seen_at_once(play: Callable[[Scenario], None]) -> None:
         ledger.commit(ONE, 100)
         assert await live.reserve("a", [demand(ONE, 1)]) is not None
         ledger.totals.clear()
-        live.forget()
-        await soon()
+        await live.forget()
         assert await live.reserve("a", [demand(ONE, 1)]) is None
 
     play(scenario)
 
 
-def test_the_reservation_of_a_worker_that_died_ends_by_itself(redis: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_redis, "LEASE_MS", 300)
+def test_a_reset_is_not_undone_by_a_look_that_began_before_it(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        ledger.commit(ONE, 100)
+        assert await live.reserve("a", [demand(ONE, 1)]) is not None
+        ledger.delay = 0.1
+        look = asyncio.create_task(live.refresh())
+        await asyncio.sleep(0.05)
+        ledger.totals.clear()
+        await live.forget()
+        await look
+        assert await live.reserve("a", [demand(ONE, 1)]) is None
 
-    async def scenario() -> None:
-        ledger, url = Ledger(), redis.url  # type: ignore[attr-defined]
-        async with AsyncRedis.from_url(url) as one, AsyncRedis.from_url(url) as other:
-            assert await RedisCounters(one, "test", ledger.load).reserve("a", [demand(ONE, 100)]) is None
-            survivor = RedisCounters(other, "test", ledger.load)
-            assert await survivor.reserve("b", [demand(ONE, 1)]) is not None
-            await asyncio.sleep(0.4)
-            assert await survivor.reserve("b", [demand(ONE, 1)]) is None
-
-    asyncio.run(scenario())
-
-
-def test_without_redis_a_worker_counts_by_itself(free_port: int) -> None:
-    async def scenario() -> None:
-        async with AsyncRedis.from_url(f"redis://127.0.0.1:{free_port}") as nobody:
-            live = RedisCounters(nobody, "test", Ledger().load)
-            assert await live.reserve("a", [demand(TWO, 10)]) is None
-            assert await live.reserve("b", [demand(TWO, 10)]) is not None
-
-    asyncio.run(scenario())
+    play(scenario)
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody listens on."""
-    from tests.support.process import free_port as find
+def test_a_question_holds_nothing(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        for _ in range(3):
+            assert await live.ask([demand(ONE, 100)]) is None
+        assert await live.reserve("a", [demand(ONE, 100)]) is None
+        assert await live.ask([demand(ONE, 1)]) is not None
 
-    return find()
+    play(scenario)
+
+
+def test_a_call_takes_over_what_the_one_around_it_held(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        assert await live.reserve("pipe", [demand(TWO, 10)]) is None
+        assert await live.reserve("stranger", [demand(TWO, 10)]) is not None
+        assert await live.reserve("inner", [demand(ONE, 10), demand(TWO, 10)], "pipe") is None
+        live.release(["pipe"])
+        await soon()
+        refused = await live.reserve("stranger", [demand(TWO, 1)])
+        assert refused is not None
+        assert refused.held == 10
+
+    play(scenario)
+
+
+def test_the_newest_sum_stands_in_whatever_order_commits_are_told(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        assert await live.reserve("a", [demand(ONE, 1)]) is None
+        changes = [ledger.commit(ONE, 30) for _ in range(3)]
+        for change in changes:
+            live.release([], [change])
+        live.release(["a"])
+        await soon()
+        assert await live.ask([demand(ONE, 1)]) is None
+        live.release([], [ledger.commit(ONE, 10)])
+        await soon()
+        refused = await live.ask([demand(ONE, 1)])
+        assert refused is not None
+        assert refused.used == 100
+
+    play(scenario)
+
+
+def test_a_budget_in_another_unit_is_another_number(play: Callable[[Scenario], None]) -> None:
+    requests = Counter(replace(ONE.budget, unit="requests", limit=2), "one", FOREVER)
+
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        ledger.commit(ONE, 100)
+        assert await live.reserve("a", [demand(ONE, 1)]) is not None
+        assert await live.reserve("a", [demand(requests, 1)]) is None
+        assert await live.reserve("b", [demand(requests, 1)]) is not None
+
+    play(scenario)
+
+
+def test_a_raised_limit_holds_at_once(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        assert await live.reserve("a", [demand(ONE, 100)]) is None
+        assert await live.reserve("b", [demand(ONE, 1)]) is not None
+        raised = Counter(replace(ONE.budget, limit=200), "one", FOREVER)
+        assert await live.reserve("b", [demand(raised, 1)]) is None
+
+    play(scenario)
+
+
+def test_numbers_of_any_size_are_held(play: Callable[[Scenario], None]) -> None:
+    large = Counter(replace(ONE.budget, limit=10**15), "one", FOREVER)
+
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        assert await live.reserve("a", [demand(large, 10**15 - 1)]) is None
+        assert await live.reserve("b", [demand(large, 1)]) is None
+        refused = await live.reserve("c", [demand(large, 1)])
+        assert refused is not None
+        assert (refused.used, refused.held) == (0, 10**15)
+
+    play(scenario)
+
+
+class TestRedis:
+    def test_the_reservation_of_a_worker_that_died_ends_by_itself(
+        self, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_redis, "LEASE_MS", 300)
+
+        async def scenario() -> None:
+            ledger = Ledger()
+            async with AsyncRedis.from_url(redis.url) as one, AsyncRedis.from_url(redis.url) as other:
+                assert await RedisCounters(one, "test", ledger.load).reserve("a", [demand(ONE, 100)]) is None
+                survivor = RedisCounters(other, "test", ledger.load)
+                assert await survivor.reserve("b", [demand(ONE, 1)]) is not None
+                await asyncio.sleep(0.4)
+                assert await survivor.reserve("b", [demand(ONE, 1)]) is None
+
+        asyncio.run(scenario())
+
+    def test_the_reservation_of_a_long_call_lasts_by_redis_own_clock(
+        self, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_redis, "LEASE_MS", 400)
+        monkeypatch.setattr("time.time", lambda: 0.0)  # This machine's clock is wrong.
+
+        async def scenario() -> None:
+            async with AsyncRedis.from_url(redis.url) as client:
+                live = RedisCounters(client, "test", Ledger().load)
+                assert await live.reserve("a", [demand(ONE, 100)]) is None
+                for _ in range(4):
+                    await asyncio.sleep(0.25)
+                    await live.refresh()
+                assert await live.reserve("b", [demand(ONE, 1)]) is not None
+                live.release(["a"])
+                await live.refresh()
+                await soon()
+                assert await live.reserve("b", [demand(ONE, 1)]) is None
+
+        asyncio.run(scenario())
+
+    def test_while_it_is_away_a_worker_counts_by_itself_until_it_is_back(self, redis: Redis) -> None:
+        async def scenario() -> None:
+            async with AsyncRedis.from_url(redis.url) as client, AsyncRedis.from_url(redis.url) as others:
+                live, other = (RedisCounters(each, "test", Ledger().load) for each in (client, others))
+                redis.stop()
+                assert await live.reserve("a", [demand(TWO, 10)]) is None
+                assert await live.reserve("b", [demand(TWO, 10)]) is not None, "it still holds to the limit"
+                await live.refresh()
+                assert await live.reserve("c", [demand(TWO, 1)]) is not None
+                redis.start()
+                await live.refresh()
+                assert await live.reserve("d", [demand(ONE, 100)]) is None
+                assert await other.reserve("e", [demand(ONE, 1)]) is not None, "they count together again"
+
+        asyncio.run(scenario())
+
+    def test_a_call_that_is_cancelled_while_it_asks_holds_nothing(self, redis: Redis) -> None:
+        async def scenario() -> None:
+            async with AsyncRedis.from_url(redis.url) as client:
+                live = RedisCounters(client, "test", Ledger().load)
+                assert await live.ask([demand(ONE, 1)]) is None
+                for pause in (0, 0.0001, 0.0003, 0.001, 0.003):
+                    call = asyncio.create_task(live.reserve("a", [demand(ONE, 100)]))
+                    await asyncio.sleep(pause)
+                    if not call.cancel():
+                        live.release(["a"])
+                    await asyncio.wait({call})
+                    if not call.cancelled():
+                        live.release(["a"])
+                await soon()
+                assert live._leases == {}
+                assert await live.reserve("b", [demand(ONE, 100)]) is None
+
+        asyncio.run(scenario())
+
+    def test_all_keys_of_a_call_lie_in_one_slot_of_a_cluster(self, redis: Redis) -> None:
+        async def scenario() -> None:
+            async with AsyncRedis.from_url(redis.url) as client:
+                live = RedisCounters(client, "test", Ledger().load)
+                assert await live.reserve("a", [demand(ONE, 1), demand(TWO, 1)]) is None
+                names = [name.decode() async for name in client.scan_iter()]
+                assert len(names) == 6
+                assert len({key_slot(name.encode()) for name in names}) == 1
+
+        asyncio.run(scenario())
+
+    def test_nothing_is_left_behind_for_ever(self, redis: Redis) -> None:
+        async def scenario() -> None:
+            async with AsyncRedis.from_url(redis.url) as client:
+                live = RedisCounters(client, "test", Ledger().load)
+                assert await live.reserve("a", [demand(ONE, 1)]) is None
+                assert all([await client.pttl(name) > 0 async for name in client.scan_iter()])
+
+        asyncio.run(scenario())

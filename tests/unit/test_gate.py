@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from openwebui_usage import gate as gate_module
-from openwebui_usage.gate import FIRST_GUESS, Gate, LedgerAway
+from openwebui_usage.gate import FIRST_GUESS, MOST_CHOICES, MOST_OUTPUT, Gate, LedgerAway
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.live import MemoryCounters
 from openwebui_usage.ledger.store import Key, Sums
-from openwebui_usage.limits import Budget, Subject
+from openwebui_usage.limits import Budget, Subject, period_at
 from openwebui_usage.tokens import TokenUsage
 from tests.support.recorder import engine_like_open_webui
 
@@ -111,5 +113,133 @@ def test_while_the_ledger_is_away_calls_go_on_unless_the_admin_wants_none(
                 await admitted(gate, "b", "a model that no limit counts")
         else:
             assert await admitted(gate, "a")
+
+    asyncio.run(play())
+
+
+class TestWhatACallWillUse:
+    """Held until it ends. What a caller says of it is taken no further than it can be true."""
+
+    PROMPT = 4 + 2
+    HUGE = 10**400
+
+    @pytest.mark.parametrize(
+        ("says", "output"),
+        [
+            ({}, FIRST_GUESS),
+            ({"max_tokens": 7}, 7),
+            ({"max_completion_tokens": 7}, 7),
+            ({"max_output_tokens": 7}, 7),
+            ({"options": {"num_predict": 7}}, 7),
+            ({"max_tokens": 1, "max_completion_tokens": 900}, 900),
+            ({"max_tokens": 7, "n": 3}, 21),
+            ({"max_tokens": 7, "n": HUGE}, 7 * MOST_CHOICES),
+            ({"max_tokens": HUGE}, MOST_OUTPUT),
+            ({"max_tokens": 0}, FIRST_GUESS),
+            ({"max_tokens": -HUGE, "n": -5}, FIRST_GUESS),
+            ({"max_tokens": "7", "n": "3"}, FIRST_GUESS),
+            ({"max_tokens": True, "n": True}, FIRST_GUESS),
+            ({"max_tokens": [7], "options": "none"}, FIRST_GUESS),
+            ({"options": {"num_predict": -1}}, FIRST_GUESS),
+        ],
+    )
+    def test_is_the_prompt_and_the_most_that_it_may_write(
+        self, store: Store, says: dict[str, object], output: int
+    ) -> None:
+        store.create_group("all", ["*"], 10**15, "documented")
+
+        async def play() -> None:
+            gate = gate_on(store)
+            await gate.refresh()
+            (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, **says})
+            assert demand.wanted - output == pytest.approx(self.PROMPT, abs=3)
+
+        asyncio.run(play())
+
+    def test_is_what_its_model_usually_writes(self, store: Store) -> None:
+        store.create_group("all", ["*"], 10**9, "documented")
+
+        async def play() -> None:
+            gate = gate_on(store)
+            await gate.refresh()
+            for number in range(30):
+                usage = TokenUsage(input=5, completion=2000, reasoning=1500, output=2000)
+                row = CallRow(id=str(number), started_at=1.0, model="mine", called_model="o1", usage=usage)
+                gate.settled(store.record([row]))
+            (demand,) = gate._demands(("another", "o1"), WHO, BODY)
+            assert demand.wanted == pytest.approx(2000 + 1500, abs=20)
+            (demand,) = gate._demands(("never-seen",), WHO, BODY)
+            assert demand.wanted == pytest.approx(FIRST_GUESS, abs=20)
+
+        asyncio.run(play())
+
+
+def test_a_pipes_inner_call_uses_what_the_pipe_had_reserved(store: Store) -> None:
+    store.create_budget(Budget("", "one", 1, unit="requests"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        assert await gate.admit("pipe", ("pipe",), WHO, BODY) is None
+        assert await gate.admit("inner", ("gpt-4o",), WHO, BODY, "pipe") is None
+        assert not await admitted(gate, "stranger")
+
+    asyncio.run(play())
+
+
+def test_a_call_is_counted_in_the_period_in_which_it_began(store: Store) -> None:
+    budget = store.create_budget(Budget("", "daily", 1, unit="requests", period="day"))
+    yesterday = time.time() - 86_400
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        row = CallRow(id="late", started_at=yesterday, model="gpt-4o", called_model="gpt-4o", usage=TokenUsage(input=5))
+        done = store.record([row])
+        assert [change.counter.period.key for change in done.changes] == [
+            period_at("day", "UTC", datetime.fromtimestamp(yesterday, UTC)).key
+        ]
+        gate.settled(done)
+        assert await admitted(gate, "today"), budget
+
+    asyncio.run(play())
+
+
+def test_holds_stay_while_their_rows_wait_in_the_spool(store: Store) -> None:
+    store.create_budget(Budget("", "one", 1, unit="requests"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        assert await admitted(gate, "a")
+        # Its row is durable in the spool, and the database knows nothing of it: nothing was settled.
+        await gate.refresh()
+        assert not await admitted(gate, "b")
+
+    asyncio.run(play())
+
+
+def test_an_unpriced_model_can_be_limited_in_requests_and_tokens_only(store: Store) -> None:
+    store.create_budget(Budget("", "money", 5, unit="usd"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        (demand,) = gate._demands(("nobody-knows-this",), WHO, BODY)
+        assert demand.wanted == 0
+        (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, "max_tokens": 1000})
+        assert demand.wanted == pytest.approx(1000 * 10_000, rel=0.01), "a million tokens of gpt-4o cost $10"
+
+    asyncio.run(play())
+
+
+def test_a_fault_of_ours_costs_no_call(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create_group("all", ["*"], 10, "documented")
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        monkeypatch.setattr("openwebui_usage.estimate.prompt_tokens", lambda body: 1 / 0)
+        assert await admitted(gate, "a")
 
     asyncio.run(play())

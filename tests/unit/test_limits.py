@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import available_timezones
 
 import pytest
@@ -38,6 +39,9 @@ ZONES = st.sampled_from(sorted(zone for zone in available_timezones() if "/" in 
 class TestPeriods:
     @given(MOMENTS, KINDS, ZONES)
     def test_hold_their_moment_and_meet_without_gap_or_overlap(self, moment: datetime, kind: str, zone: str) -> None:
+        self.check(moment, kind, zone)
+
+    def check(self, moment: datetime, kind: str, zone: str) -> None:
         period = period_at(kind, zone, moment)  # type: ignore[arg-type]
         assert period.starts_at is not None
         assert period.ends_at is not None
@@ -67,6 +71,31 @@ class TestPeriods:
         assert (period.starts_at, period.ends_at) == tuple(
             datetime.fromisoformat(f"{text}+00:00") for text in (starts, ends)
         )
+
+    @pytest.mark.parametrize(
+        ("zone", "moment"),
+        [
+            ("America/St_Johns", "2010-11-07T02:31"),  # Back at 00:01: midnight comes twice.
+            ("America/St_Johns", "2010-11-07T02:29"),
+            ("America/St_Johns", "2010-11-07T03:30"),
+            ("Africa/Cairo", "2026-04-23T22:00"),  # Forth at midnight: there is none.
+            ("America/Santiago", "2026-09-06T04:00"),
+            ("Asia/Beirut", "2026-03-28T22:00"),
+            ("Asia/Beirut", "2026-10-24T21:30"),  # Back at midnight.
+            ("America/Havana", "2026-11-01T04:30"),
+            ("Pacific/Apia", "2011-12-30T10:00"),  # A day is left out.
+            ("Pacific/Apia", "2011-12-30T09:59"),
+            ("Australia/Lord_Howe", "2026-04-04T15:00"),  # Half an hour.
+            ("Asia/Kathmandu", "2026-11-23T18:15"),
+            ("Asia/Pyongyang", "2015-08-14T15:15"),  # Back by half an hour, across midnight.
+            ("Asia/Pyongyang", "2018-05-04T14:45"),  # Forth by half an hour, across midnight.
+        ],
+    )
+    def test_hold_their_moment_whatever_the_clocks_do(self, zone: str, moment: str) -> None:
+        at = datetime.fromisoformat(f"{moment}+00:00")
+        for kind in ("day", "week", "month"):
+            for minutes in range(-180, 181, 15):
+                self.check(at + timedelta(minutes=minutes), kind, zone)
 
     def test_the_one_without_end_never_ends(self) -> None:
         assert period_at("total", "UTC", NOW) == Period("total")
@@ -144,6 +173,36 @@ class TestARefusal:
         )
         assert retry_after(self.refusal, NOW) == 7 * 86400 + 12 * 3600 + 1
 
+    @pytest.mark.parametrize(
+        ("changes", "used", "text"),
+        [
+            ({"unit": "requests", "limit": 50}, 50, "50 of 50 requests. Resets 1 December."),
+            ({"unit": "usd", "limit": 25 * NANO}, 25 * NANO + 1, "$25.00 of $25.00. Resets 1 December."),
+            ({"limit": 0}, 0, "0 of 0 tokens. Resets 1 December."),
+            ({"period": "day"}, 10**6, "1,000,000 of 1,000,000 tokens. Resets 24 November."),
+            ({"period": "week"}, 10**6, "1,000,000 of 1,000,000 tokens. Resets 30 November."),
+        ],
+    )
+    def test_names_its_unit_and_its_period(self, changes: dict[str, object], used: int, text: str) -> None:
+        budget = replace(self.budget, **changes)  # type: ignore[arg-type]
+        refusal = Refusal(Counter(budget, "b", period_at(budget.period, "UTC", NOW)), used, 0)
+        assert sentence(refusal, NOW) == f'Usage limit reached for "gpt-4-group": {text}'
+
+    def test_over_the_turn_of_the_year_says_which_year(self) -> None:
+        eve = datetime(2026, 12, 31, 12, tzinfo=UTC)
+        refusal = replace(self.refusal, counter=Counter(self.budget, "b", period_at("month", "UTC", eve)))
+        assert sentence(refusal, eve).endswith("Resets 1 January 2027.")
+
+    def test_in_another_zone_speaks_of_its_midnight(self) -> None:
+        for zone, day in (("Pacific/Auckland", "24 November"), ("Asia/Kathmandu", "24 November")):
+            budget = replace(self.budget, period="day", timezone=zone)
+            moment = datetime(2026, 11, 23, 5, tzinfo=UTC)
+            refusal = Refusal(Counter(budget, "b", period_at("day", zone, moment)), 10**6, 0)
+            assert sentence(refusal, moment).endswith(f"Resets {day}.")
+
+    def test_after_its_period_can_be_tried_again_at_once(self) -> None:
+        assert retry_after(self.refusal, datetime(2027, 1, 1, tzinfo=UTC)) == 1
+
     def test_without_end_promises_no_reset(self) -> None:
         refusal = replace(self.refusal, counter=Counter(replace(self.budget, period="total"), "b", Period("total")))
         assert sentence(refusal, NOW).endswith("1,000,000 tokens.")
@@ -162,7 +221,20 @@ class TestARefusal:
         (0, "usd", "$0.00"),
         (12_345 * NANO // 1000, "usd", "$12.35"),
         (2_547_000, "usd", "$0.002547"),
+        (1, "usd", "$0.000000001"),  # Something is never shown as nothing.
+        (999, "usd", "$0.000000999"),
+        (9_999_999, "usd", "$0.010000"),
+        (10_000_000, "usd", "$0.01"),
+        (123_456_789 * NANO + 5_000_000, "usd", "$123,456,789.01"),
+        (10**15, "requests", "1,000,000,000,000,000"),
     ],
 )
 def test_amounts_read_as_people_write_them(value: int, unit: str, text: str) -> None:
     assert amount(value, unit) == text  # type: ignore[arg-type]
+
+
+@given(st.lists(st.integers(0, 10**15), max_size=50))
+def test_money_adds_up_to_the_nano_dollar(costs: list[int]) -> None:
+    budget = Budget("b", "b", 1, unit="usd")
+    assert budget.used(Sums(cost_nano=sum(costs))) == sum(costs)
+    assert Decimal(sum(costs)) / NANO == sum((Decimal(cost) / NANO for cost in costs), Decimal(0))

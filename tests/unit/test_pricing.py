@@ -60,6 +60,79 @@ def test_a_cost_is_exact_to_the_nano_dollar(input: int, output: int, rate_in: De
     assert abs(nano_dollars(price.cost(TokenUsage(input=input, output=output))) - exact) <= Decimal("0.5")
 
 
+class TestAPart:
+    price = Price(
+        "*",
+        input=Decimal(10),
+        output=Decimal(20),
+        cached_input=Decimal(1),
+        cache_write=Decimal(12),
+        request=Decimal("0.001"),
+    )
+
+    @pytest.mark.parametrize(
+        ("usage", "dollars"),
+        [
+            (TokenUsage(), "0.001"),
+            (TokenUsage(input=1000), "0.011"),
+            (TokenUsage(input=1000, cached_input=1000), "0.002"),
+            (TokenUsage(input=1000, cache_write=1000), "0.013"),
+            (TokenUsage(input=1000, cached_input=400, cache_write=600), "0.0086"),
+            (TokenUsage(output=1000, completion=1000, reasoning=900), "0.021"),
+            # What a provider says of cached tokens may be wrong: nothing becomes negative.
+            (TokenUsage(input=10, cached_input=1000), "0.002"),
+        ],
+    )
+    def test_has_its_own_price(self, usage: TokenUsage, dollars: str) -> None:
+        assert self.price.cost(usage) == Decimal(dollars)
+
+    def test_that_has_none_costs_what_input_does(self) -> None:
+        assert Price("*", input=Decimal(10)).cost(TokenUsage(input=300, cached_input=100, cache_write=100)) == Decimal(
+            "0.003"
+        )
+
+    @pytest.mark.parametrize("name", ["input", "output", "cached_input", "cache_write", "request"])
+    @pytest.mark.parametrize("value", ["-0.000001", "NaN", "Infinity", "-Infinity"])
+    def test_is_never_below_nothing(self, name: str, value: str) -> None:
+        with pytest.raises(ValueError, match=f"^{name}: "):
+            Price("*", **{name: Decimal(value)})
+
+
+class TestAFreeModel:
+    def test_is_one_that_is_known_to_cost_nothing(self) -> None:
+        book = PriceBook([Price("llama*"), Price("per-call", request=Decimal("0.01"))])
+        assert [book.is_free([model]) for model in ("llama3.2:latest", "per-call", "gpt-4o", "unknown")] == [
+            True,
+            False,
+            False,
+            False,
+        ]
+
+
+def test_night_rates_hold_from_their_first_minute() -> None:
+    """DeepSeek's night began at 16:30 UTC, in the middle of an hour."""
+    usage = TokenUsage(input=1000, completion=1000, output=1000)
+    different = set()
+    for minute in range(0, 24 * 60, 5):
+        moment = datetime(2025, 6, 1, minute // 60, minute % 60, 59, tzinfo=UTC)
+        cost = PriceBook().cost(["deepseek-chat"], usage, at=moment.timestamp())
+        assert cost is not None
+        assert cost.nano == nano_dollars(pricing._calculate("deepseek-chat", None, usage, moment)), moment
+        different.add(cost.nano)
+    assert len(different) == 2
+
+
+def test_large_prompts_cost_what_the_package_says() -> None:
+    """Some providers take more for each token of a long prompt."""
+    long, now = TokenUsage(input=300_000, completion=10, output=10), datetime.now(UTC)
+    cost = PriceBook().cost(["gemini-2.5-pro"], long, at=now.timestamp())
+    short = PriceBook().cost(["gemini-2.5-pro"], TokenUsage(input=30_000, completion=1, output=1))
+    assert cost is not None
+    assert short is not None
+    assert cost.nano == nano_dollars(pricing._calculate("gemini-2.5-pro", None, long, now))
+    assert cost.nano > 10 * short.nano
+
+
 def test_rates_give_what_the_package_gives_for_every_model_it_knows() -> None:
     dice, now, compared = random.Random(1), datetime.now(UTC), 0
     for provider in providers:
@@ -71,7 +144,7 @@ def test_rates_give_what_the_package_gives_for_every_model_it_knows() -> None:
                 exact = pricing._calculate(model.id, provider.id, usage, now)
             except (LookupError, ValueError):
                 continue
-            rate = pricing._rate(model.id, provider.id, now.replace(minute=0, second=0, microsecond=0))
+            rate = pricing._rate(model.id, provider.id, pricing._quarter(now))
             assert float(rate.cost(usage)) == pytest.approx(float(exact), rel=1e-9, abs=1e-12), model.id
             compared += 1
     assert compared > 1000

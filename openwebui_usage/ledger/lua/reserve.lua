@@ -1,5 +1,6 @@
 -- Hold what a call wants of every counter, or of none. By Redis's own clock.
--- KEYS: used, holds, ends of each counter.  ARGV: lease, milliseconds that it lasts, then limit and wanted of each.
+-- KEYS: used, holds, ends of each counter.  ARGV: lease ('' only asks), milliseconds that it lasts, a lease that it
+-- replaces or '', then limit and wanted of each.
 -- Answers {1} held | {0, counter, used, held} refused | {-1, counters that nobody has read from the ledger yet …}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -10,19 +11,24 @@ end
 if #missing > 1 then return missing end
 for i = 1, #KEYS / 3 do
   local used, holds, ends = tonumber(redis.call('GET', KEYS[3 * i - 2])), KEYS[3 * i - 1], KEYS[3 * i]
+  if ARGV[3] ~= '' then
+    redis.call('HDEL', holds, ARGV[3])
+    redis.call('ZREM', ends, ARGV[3])
+  end
   for _, lease in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
     redis.call('HDEL', holds, lease)
     redis.call('ZREM', ends, lease)
   end
   local held = 0
   for _, amount in ipairs(redis.call('HVALS', holds)) do held = held + tonumber(amount) end
-  if used + held >= tonumber(ARGV[2 * i + 1]) then
+  if used + held >= tonumber(ARGV[2 * i + 2]) then
     return {0, i, string.format('%.0f', used), string.format('%.0f', held)}
   end
 end
+if ARGV[1] == '' then return {1} end
 local lasts = tonumber(ARGV[2])
 for i = 1, #KEYS / 3 do
-  redis.call('HSET', KEYS[3 * i - 1], ARGV[1], ARGV[2 * i + 2])
+  redis.call('HSET', KEYS[3 * i - 1], ARGV[1], ARGV[2 * i + 3])
   redis.call('ZADD', KEYS[3 * i], now + lasts, ARGV[1])
   redis.call('PEXPIRE', KEYS[3 * i - 1], lasts * 2)
   redis.call('PEXPIRE', KEYS[3 * i], lasts * 2)

@@ -1,0 +1,222 @@
+"""Who may do and know what: every endpoint, and every way by which somebody could learn what is not for him."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.clients import Client
+from tests.support.openwebui import OpenWebUI
+from tests.support.process import wait_until
+from tests.support.provider import Provider
+from tests.support.services import Postgres
+
+MESSAGES = [{"role": "user", "content": "Hello there"}]
+BUDGET = {"name": "made", "limit": 5}
+PRICE = {"model": "made", "input": 1, "output": 2}
+
+# Each with a body that would do, and who may: everybody who is signed in, or admins.
+ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
+    ("GET", "/api/usage/groups"): (None, "user"),
+    ("POST", "/api/usage/groups"): ({"name": "made", "models": ["gpt-4o"]}, "admin"),
+    ("PUT", "/api/usage/groups/{name}"): ({"limit": 5}, "admin"),
+    ("DELETE", "/api/usage/groups/{name}"): (None, "admin"),
+    ("POST", "/api/usage/groups/{name}/reset"): (None, "admin"),
+    ("GET", "/api/usage/budgets"): (None, "admin"),
+    ("POST", "/api/usage/budgets"): (BUDGET, "admin"),
+    ("PUT", "/api/usage/budgets/{name}"): ({"limit": 5}, "admin"),
+    ("DELETE", "/api/usage/budgets/{name}"): (None, "admin"),
+    ("GET", "/api/usage/prices"): (None, "admin"),
+    ("PUT", "/api/usage/prices"): (PRICE, "admin"),
+    ("DELETE", "/api/usage/prices/{model}"): (None, "admin"),
+    ("GET", "/api/usage/me"): (None, "user"),
+    ("GET", "/api/usage/page"): (None, "user"),
+}
+PEOPLE = {
+    "nobody": "nothing",
+    "a bad token": "nothing",
+    "a pending user": "nothing",
+    "a user": "user",
+    "a user's key": "user",
+    "the admin": "admin",
+    "the admin's key": "admin",
+}
+
+
+@pytest.fixture(scope="module")
+def server(new_openwebui: Callable[..., OpenWebUI], postgres: Postgres) -> Iterator[OpenWebUI]:
+    """As in production: PostgreSQL, and models only for those whom they are shared with."""
+    env = {"BYPASS_MODEL_ACCESS_CONTROL": "false"}
+    server = new_openwebui(env=env, database_url=postgres.new_database())
+    try:
+        server.start()
+        server.admin.models(refresh=True)
+        server.admin.add_model("gpt-4o-mini", public=True)
+        server.admin.add_model("o3-mini", public=False)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def admin(server: OpenWebUI, provider: Provider) -> Iterator[Client]:
+    yield server.admin
+    for group in server.admin.usage_groups():
+        server.admin.request("DELETE", f"/api/usage/groups/{quote(group, safe='')}")
+    for budget in server.admin.request("GET", "/api/usage/budgets")["budgets"]:
+        server.admin.request("DELETE", f"/api/usage/budgets/{quote(budget['name'], safe='')}")
+    for price in server.admin.request("GET", "/api/usage/prices")["prices"]:
+        server.admin.request("DELETE", f"/api/usage/prices/{quote(price['model'])}")
+
+
+@pytest.fixture
+def user(admin: Client) -> Iterator[Client]:
+    client = admin.add_user()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def people(server: OpenWebUI) -> Iterator[dict[str, Client]]:
+    user = server.admin.add_user()
+    people = {
+        "nobody": server.anonymous(),
+        "a bad token": Client(server.url, "not.a.token"),
+        "a pending user": server.admin.add_user(role="pending"),
+        "a user": user,
+        "a user's key": user.with_api_key(),
+        "the admin": Client(server.url, server.admin.token),
+        "the admin's key": server.admin.with_api_key(),
+    }
+    yield people
+    for client in people.values():
+        client.close()
+
+
+def test_the_table_has_every_endpoint(server: OpenWebUI) -> None:
+    paths = server.anonymous().get("/openapi.json").json()["paths"]
+    served = {
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method in methods
+        if path.startswith("/api/usage/")
+    }
+    assert served == set(ENDPOINTS)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=" ".join)
+def test_who_may_do_what(people: dict[str, Client], admin: Client, endpoint: tuple[str, str]) -> None:
+    (method, path), (body, needed) = endpoint, ENDPOINTS[endpoint]
+    for who, is_as in PEOPLE.items():
+        admin.add_group("existing", ["gpt-4o-mini"])
+        admin.request("POST", "/api/usage/budgets", {"name": "existing", "limit": 7})
+        admin.request("PUT", "/api/usage/prices", {"model": "existing", "input": 1, "output": 1})
+        before = everything(admin)
+        answer = people[who].http.request(method, path.format(name="existing", model="existing"), json=body)
+        expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
+        assert answer.status_code == expected, f"{who}: {answer.text}"
+        if expected != 200:
+            assert set(answer.json()) == {"detail"}
+            assert everything(admin) == before, who
+        clear(admin)
+
+
+def everything(admin: Client) -> list[Any]:
+    return [admin.request("GET", f"/api/usage/{what}") for what in ("groups", "budgets", "prices")]
+
+
+def clear(admin: Client) -> None:
+    for what, name in (
+        ("groups", "existing"),
+        ("groups", "made"),
+        ("budgets", "existing"),
+        ("budgets", "made"),
+        ("prices", "existing"),
+        ("prices", "made"),
+    ):
+        admin.delete(f"/api/usage/{what}/{name}")
+
+
+@pytest.mark.parametrize("path", ["groups/a%00b", "budgets/a%00b", "prices/a%00b", "prices/a/../%00"])
+def test_a_name_that_no_database_takes_is_not_found(admin: Client, path: str) -> None:
+    assert admin.delete(f"/api/usage/{path}").status_code == 404
+
+
+SECRET = "hush-hush"
+
+
+@pytest.fixture
+def secrets(admin: Client) -> Client:
+    """Somebody else, whose numbers are nobody's business, and definitions for a model that is not shared."""
+    other = admin.add_user()
+    admin.add_group(f"{SECRET} group", ["o3-mini"], 0)
+    budgets: list[dict[str, Any]] = [
+        {"name": f"{SECRET} model", "models": ["o3-mini"], "limit": 10**6},
+        {"name": f"{SECRET} pointer", "group": f"{SECRET} group", "limit": 10**6},
+        {"name": f"{SECRET} each", "scope": {"kind": "each_user"}, "models": ["o3*"], "limit": 10**6},
+        {"name": f"{SECRET} other", "scope": {"kind": "user", "id": other.id}, "limit": 10**6},
+        {"name": f"{SECRET} members", "scope": {"kind": "group", "id": "not-his"}, "limit": 10**6},
+        {"name": "own", "scope": {"kind": "each_user"}, "unit": "requests", "limit": 10**6},
+    ]
+    for budget in budgets:
+        admin.request("POST", "/api/usage/budgets", budget)
+    return other
+
+
+def test_a_user_learns_of_nothing_but_his_own(user: Client, secrets: Client) -> None:
+    for _ in range(3):
+        secrets.chat("gpt-4o-mini")
+    user.chat("gpt-4o-mini")
+    for path in ("groups", "me", "page"):
+        assert SECRET not in user.get(f"/api/usage/{path}").text
+    [own] = user.request("GET", "/api/usage/me")["budgets"]
+    assert (own["name"], own["used"]) == ("own", 1)
+    [theirs] = [each for each in secrets.request("GET", "/api/usage/me")["budgets"] if each["name"] == "own"]
+    assert theirs["used"] == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/chat/completions", {"messages": MESSAGES}),
+        ("/api/chat/completions", {"messages": MESSAGES, "stream": True, "session_id": "mine"}),
+        ("/openai/chat/completions", {"messages": MESSAGES}),
+        ("/api/v1/messages", {"messages": MESSAGES, "max_tokens": 5}),
+        ("/api/v1/tasks/title/completions", {"messages": MESSAGES, "chat_id": "x"}),
+    ],
+)
+def test_a_refusal_names_no_group_of_a_model_that_is_not_shared(
+    user: Client, secrets: Client, provider: Provider, path: str, body: dict[str, Any]
+) -> None:
+    answer = user.post(path, json={"model": "o3-mini", **body})
+    assert SECRET not in answer.text + str(answer.headers)
+    assert not [name for name in answer.headers if name.startswith("ratelimit")]
+    assert provider.calls("o3-mini") == []
+
+
+def test_the_event_tells_a_user_of_nothing_but_his_own(admin: Client, user: Client, secrets: Client) -> None:
+    admin.add_group("shared", ["gpt-4o-mini"], 10**6)
+    admin.request("PUT", f"/api/usage/groups/{SECRET}%20group", {"limit": 10**6})
+    with user.ui() as mine, admin.ui() as page:
+        admin.chat("o3-mini")
+        secrets.chat("gpt-4o-mini")
+        user.chat("gpt-4o-mini")
+
+        def told(name: str, events: list[dict[str, Any]]) -> int:
+            groups = [event["groups"].get(name) for event in list(events)]
+            return max((group["usage"]["calls"] for group in groups if group), default=0)
+
+        wait_until(lambda: told("shared", mine.usage) == 2, timeout=10, what="the event came")
+        wait_until(lambda: told(f"{SECRET} group", page.usage) == 1, timeout=10, what="the admin was told")
+        wait_until(lambda: _own_use(mine.usage) == 1, timeout=10, what="his own budget came")
+    assert SECRET not in json.dumps(mine.usage)
+    assert {_own_use([event]) for event in mine.usage} <= {None, 0, 1}, "another's numbers are another's"
+
+
+def _own_use(events: list[dict[str, Any]]) -> int | None:
+    used = [budget["used"] for event in events for budget in event.get("budgets", ()) if budget["name"] == "own"]
+    return used[-1] if used else None

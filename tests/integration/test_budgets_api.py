@@ -1,0 +1,298 @@
+"""Budgets and prices over HTTP, and what a user sees of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from openwebui_usage.limits import period_at
+from tests.support.clients import Client
+from tests.support.provider import Provider
+
+BUDGETS, PRICES, ME = "/api/usage/budgets", "/api/usage/prices", "/api/usage/me"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"budget {next(_numbers)}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(admin: Client) -> Iterator[None]:
+    yield
+    for group in admin.usage_groups():
+        admin.request("DELETE", f"/api/usage/groups/{quote(group, safe='')}")
+    for budget in admin.request("GET", BUDGETS)["budgets"]:
+        admin.request("DELETE", f"{BUDGETS}/{quote(budget['name'], safe='')}")
+    for price in admin.request("GET", PRICES)["prices"]:
+        admin.request("DELETE", f"{PRICES}/{quote(price['model'])}")
+
+
+def status(client: Client, model: str = "gpt-4o-mini") -> int:
+    form = {"model": model, "messages": [{"role": "user", "content": "Hello there"}]}
+    return client.post("/api/chat/completions", json=form).status_code
+
+
+def own(client: Client, name: str) -> dict[str, Any]:
+    [found] = [budget for budget in client.request("GET", ME)["budgets"] if budget["name"] == name]
+    return dict(found)
+
+
+DEFAULTS = {
+    "scope": {"kind": "everyone", "id": None},
+    "models": ["*"],
+    "group": None,
+    "unit": "tokens",
+    "period": "total",
+    "timezone": "UTC",
+    "action": "block",
+    "soft_limits": [80, 95],
+    "counting": "documented",
+    "free_models_exempt": True,
+}
+
+
+class TestABudget:
+    def test_comes_changes_and_goes(self, admin: Client, name: str) -> None:
+        made = admin.request("POST", BUDGETS, {"name": name, "limit": 5})
+        assert made == {"status": True, "budget": {"name": name, "limit": 5, **DEFAULTS}}
+        changes = {
+            "limit": 12.5,
+            "unit": "usd",
+            "scope": {"kind": "each_user_of_group", "id": "staff"},
+            "models": ["gpt-4o*", "o1"],
+            "period": "week",
+            "timezone": "Europe/Berlin",
+            "action": "warn",
+            "soft_limits": [50],
+            "counting": "billed",
+            "free_models_exempt": False,
+        }
+        path = f"{BUDGETS}/{quote(name)}"
+        changed = admin.request("PUT", path, changes)["budget"]
+        assert changed == {"name": name, "group": None, **changes}
+        assert admin.request("PUT", path, {})["budget"] == changed
+        assert admin.request("GET", BUDGETS) == {"budgets": [changed]}
+        assert admin.request("DELETE", path) == {"status": True}
+        assert admin.request("GET", BUDGETS) == {"budgets": []}
+
+    def test_has_a_name_of_its_own(self, admin: Client, name: str) -> None:
+        admin.request("POST", BUDGETS, {"name": name, "limit": 5})
+        answer = admin.post(BUDGETS, json={"name": name, "limit": 6})
+        assert (answer.status_code, answer.json()["detail"]) == (409, f'name: a budget "{name}" exists already.')
+        for method in ("PUT", "DELETE"):
+            answer = admin.http.request(method, f"{BUDGETS}/none", json={"limit": 1})
+            assert (answer.status_code, answer.json()["detail"]) == (404, 'There is no budget "none".')
+
+    @pytest.mark.parametrize("limit", [None, 0, 10**15, "5"])
+    def test_takes_any_limit_that_makes_sense(self, admin: Client, name: str, limit: Any) -> None:
+        made = admin.request("POST", BUDGETS, {"name": name, "limit": limit})["budget"]
+        assert made["limit"] == (None if limit is None else int(limit))
+
+    @pytest.mark.parametrize(("limit", "kept"), [(0.1 + 0.2, 0.3), ("0.000000001", 1e-9), (10**9, 1e9), (0, 0)])
+    def test_in_money_is_kept_to_the_nano_dollar(self, admin: Client, name: str, limit: Any, kept: float) -> None:
+        made = admin.request("POST", BUDGETS, {"name": name, "unit": "usd", "limit": limit})["budget"]
+        assert made["limit"] == kept
+
+    @pytest.mark.parametrize(
+        ("form", "field", "words"),
+        [
+            ({"limit": 10**9 + 1, "unit": "usd"}, "limit", "at most 1000000000 US dollars"),
+            ({"limit": 10**15 + 1}, "limit", "0 to"),
+            ({"limit": 10**400}, "limit", "0 to"),
+            ({"limit": 0.5}, "limit", "whole number of tokens"),
+            ({"limit": 0.5, "unit": "requests"}, "limit", "whole number of requests"),
+            ({"models": ["gpt-4o"], "group": "some"}, "group", "not both"),
+            ({"scope": {"kind": "user", "id": ""}}, "scope", "1 to 100 characters"),
+            ({"scope": {"kind": "user", "id": "a\x00b"}}, "scope", "characters"),
+            ({"scope": {"kind": "user", "id": "\ud800"}}, "scope", "characters"),
+            ({"scope": {"kind": "somebody"}}, "scope", "each_user"),
+        ],
+    )
+    def test_that_makes_no_sense_is_refused(
+        self, admin: Client, name: str, form: dict[str, Any], field: str, words: str
+    ) -> None:
+        content = json.dumps({"name": name, "limit": 5, **form})
+        answer = admin.post(BUDGETS, content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, answer.text
+        [wrong] = answer.json()["detail"]
+        assert field in wrong["loc"]
+        assert words in wrong["msg"]
+        assert admin.request("GET", BUDGETS) == {"budgets": []}
+
+    def test_in_another_unit_needs_another_limit(self, admin: Client, name: str) -> None:
+        admin.request("POST", BUDGETS, {"name": name, "limit": 5})
+        answer = admin.put(f"{BUDGETS}/{quote(name)}", json={"unit": "usd"})
+        assert answer.status_code == 422
+        assert "together with another unit" in answer.text
+
+    def test_that_gets_models_points_to_no_group_any_more(self, admin: Client, name: str) -> None:
+        admin.request("POST", BUDGETS, {"name": name, "limit": 5, "group": "some"})
+        changed = admin.request("PUT", f"{BUDGETS}/{quote(name)}", {"models": ["o1"]})["budget"]
+        assert (changed["group"], changed["models"]) == (None, ["o1"])
+
+
+class TestWhatAUserSees:
+    def test_is_each_budget_with_what_is_left(self, admin: Client, user: Client, name: str) -> None:
+        form = {"name": name, "scope": {"kind": "each_user"}, "unit": "requests", "limit": 3, "period": "month"}
+        admin.request("POST", BUDGETS, {**form, "timezone": "Asia/Kathmandu"})
+        assert status(user) == 200
+        ends_at = period_at("month", "Asia/Kathmandu", datetime.now(UTC)).ends_at
+        assert ends_at is not None
+        assert own(user, name) == {
+            "name": name,
+            "scope": "each_user",
+            "unit": "requests",
+            "limit": 3,
+            "used": 1,
+            "remaining": 2,
+            "period": "month",
+            "resets_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}",
+            "models": ["*"],
+            "group": None,
+            "action": "block",
+        }
+        assert set(user.request("GET", ME)) == {"budgets", "groups"}
+
+    def test_never_falls_below_nothing(self, admin: Client, user: Client, name: str) -> None:
+        admin.request("POST", BUDGETS, {"name": name, "limit": 1, "action": "warn"})
+        assert [status(user), status(user)] == [200, 200]
+        assert own(user, name)["remaining"] == 0
+        assert own(user, name)["used"] > 1
+
+
+class TestWhomABudgetBinds:
+    """Two of a user group, and one beside it."""
+
+    @pytest.fixture
+    def people(self, admin: Client, user: Client, name: str) -> tuple[str, Client, Client, Client]:
+        group = admin.request("POST", "/api/v1/groups/create", {"name": name, "description": ""})
+        second, beside = admin.add_user(), admin.add_user()
+        ids = {"user_ids": [user.id, second.id]}
+        admin.request("POST", f"/api/v1/groups/id/{group['id']}/users/add", ids)
+        return group["id"], user, second, beside
+
+    @pytest.mark.parametrize(
+        ("kind", "answers"),
+        [
+            # After the first member has made his one call: he again, the second member, somebody else.
+            ("everyone", [429, 429, 429]),
+            ("each_user", [429, 200, 200]),
+            ("user", [429, 200, 200]),
+            ("group", [429, 429, 200]),
+            ("each_user_of_group", [429, 200, 200]),
+        ],
+    )
+    def test_shares_it_or_has_it_for_himself(
+        self, admin: Client, people: tuple[str, Client, Client, Client], name: str, kind: str, answers: list[int]
+    ) -> None:
+        group, first, second, beside = people
+        who = {"user": first.id, "group": group, "each_user_of_group": group}.get(kind)
+        scope = {"kind": kind} if who is None else {"kind": kind, "id": who}
+        admin.request(
+            "POST", BUDGETS, {"name": name, "scope": scope, "unit": "requests", "limit": 1, "models": ["gpt-4o-mini"]}
+        )
+        if kind == "everyone":  # It starts with what others have used.
+            admin.request("PUT", f"{BUDGETS}/{quote(name)}", {"limit": 1 + own(first, name)["used"]})
+        assert status(first) == 200
+        assert [status(client) for client in (first, second, beside)] == answers
+
+    def test_of_each_of_a_group_is_told_apart(
+        self, admin: Client, people: tuple[str, Client, Client, Client], name: str
+    ) -> None:
+        group, first, second, beside = people
+        scope = {"kind": "each_user_of_group", "id": group}
+        admin.request("POST", BUDGETS, {"name": name, "scope": scope, "unit": "requests", "limit": 5})
+        assert [status(client) for client in (first, first, second, beside)] == 4 * [200]
+        assert [own(client, name)["used"] for client in (first, second)] == [2, 1]
+        assert not [each for each in beside.request("GET", ME)["budgets"] if each["name"] == name]
+
+
+class TestWhatABudgetCounts:
+    def test_is_a_usage_group_where_it_names_one(self, admin: Client, user: Client, name: str) -> None:
+        admin.add_group(name, ["gpt-4o-mini"])
+        form = {"name": name, "group": name, "scope": {"kind": "user", "id": user.id}, "unit": "requests", "limit": 0}
+        admin.request("POST", BUDGETS, form)
+        assert [status(user, model) for model in ("gpt-4o-mini", "gpt-4o")] == [429, 200]
+        admin.request("PUT", f"/api/usage/groups/{quote(name)}", {"models": ["gpt-4o"]})
+        assert [status(user, model) for model in ("gpt-4o-mini", "gpt-4o")] == [200, 429]
+
+    def test_starts_with_the_ledgers_rows_of_its_period(self, admin: Client, user: Client, name: str) -> None:
+        status(user)
+        status(user, "gpt-4o")
+        scope = {"kind": "user", "id": user.id}
+        for period in ("total", "month", "week", "day"):
+            form = {"name": f"{name} {period}", "scope": scope, "unit": "requests", "limit": 9, "period": period}
+            admin.request("POST", BUDGETS, {**form, "models": ["gpt-4o-mini"]})
+            assert own(user, f"{name} {period}")["used"] == 1
+            admin.request("PUT", f"{BUDGETS}/{quote(name)}%20{period}", {"models": ["*"]})
+            assert own(user, f"{name} {period}")["used"] == 2
+
+    def test_is_tokens_as_billed_or_as_documented(self, admin: Client, user: Client, provider: Provider) -> None:
+        provider.behave("o3-mini", prompt=10, visible=5, reasoning=20)
+        scope = {"kind": "user", "id": user.id}
+        for counting in ("documented", "billed"):
+            admin.request("POST", BUDGETS, {"name": counting, "scope": scope, "limit": 900, "counting": counting})
+        assert status(user, "o3-mini") == 200
+        assert [own(user, counting)["used"] for counting in ("documented", "billed")] == [55, 35]
+
+
+class TestPrices:
+    def test_come_change_and_go(self, admin: Client) -> None:
+        price = {"model": "openai/gpt-4o*", "input": 2.5, "output": 10}
+        full = {**price, "cached_input": None, "cache_write": None, "request": 0}
+        assert admin.request("PUT", PRICES, price) == {"status": True, "price": full}
+        fuller = {**full, "cached_input": 1.25, "cache_write": 3, "request": 0.01}
+        admin.request("PUT", PRICES, fuller)
+        assert admin.request("GET", PRICES) == {"prices": [fuller]}
+        assert admin.request("DELETE", f"{PRICES}/{quote(price['model'])}") == {"status": True}
+        answer = admin.delete(f"{PRICES}/{quote(str(price['model']))}")
+        assert answer.status_code == 404
+        assert 'no price for "openai/gpt-4o*"' in answer.json()["detail"]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("input", -1), ("output", 10**6 + 1), ("request", None), ("cached_input", "x"), ("model", ""), ("more", 1)],
+    )
+    def test_that_make_no_sense_are_refused(self, admin: Client, field: str, value: Any) -> None:
+        answer = admin.put(PRICES, json={"model": "gpt-4o", "input": 1, "output": 1, field: value})
+        assert answer.status_code == 422
+        assert field in answer.text
+        assert admin.request("GET", PRICES) == {"prices": []}
+
+    def test_hold_for_calls_that_come_and_not_for_those_that_were(
+        self, admin: Client, provider: Provider, name: str
+    ) -> None:
+        provider.behave("gpt-4o-mini", prompt=100, cached=40, visible=10)
+        admin.add_group(name, ["gpt-4o-mini"])
+        price = {"model": "gpt-4o-mini", "input": 10, "cached_input": 1, "output": 20, "request": 0.5}
+        admin.request("PUT", PRICES, price)
+        assert status(admin) == 200
+        cost = 0.5 + (60 * 10 + 40 * 1 + 10 * 20) / 10**6
+        assert admin.usage_groups()[name]["usage"]["cost"] == pytest.approx(cost, abs=1e-9)
+        admin.request("PUT", PRICES, {**price, "request": 7})
+        assert admin.usage_groups()[name]["usage"]["cost"] == pytest.approx(cost, abs=1e-9)
+        assert status(admin) == 200
+        assert admin.usage_groups()[name]["usage"]["cost"] == pytest.approx(2 * cost + 6.5, abs=1e-9)
+
+    def test_that_nobody_knows_are_not_nothing(self, admin: Client, name: str) -> None:
+        admin.add_group(name, ["llama3.2:latest"])
+        assert status(admin, "llama3.2:latest") == 200
+        usage = admin.usage_groups()[name]["usage"]
+        assert (usage["cost"], usage["unpriced_calls"]) == (None, 1)
+        admin.request("PUT", PRICES, {"model": "llama*", "input": 0, "output": 0})
+        assert status(admin, "llama3.2:latest") == 200
+        usage = admin.usage_groups()[name]["usage"]
+        assert (usage["cost"], usage["unpriced_calls"], usage["calls"]) == (0, 1, 2)
+
+    def test_that_the_provider_tells_count_where_the_admin_says_nothing(self, admin: Client, name: str) -> None:
+        admin.add_group(name, ["openrouter-auto"])
+        assert status(admin, "openrouter-auto") == 200
+        assert admin.usage_groups()[name]["usage"]["cost"] == 0.00042

@@ -1,0 +1,89 @@
+"""What our OpenAPI promises, tried out: no request whatever makes the server fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.support.clients import Client
+from tests.support.openwebui import OpenWebUI
+
+OPERATIONS = [
+    ("GET", "/api/usage/groups"),
+    ("POST", "/api/usage/groups"),
+    ("PUT", "/api/usage/groups/{name}"),
+    ("DELETE", "/api/usage/groups/{name}"),
+    ("POST", "/api/usage/groups/{name}/reset"),
+    ("GET", "/api/usage/budgets"),
+    ("POST", "/api/usage/budgets"),
+    ("PUT", "/api/usage/budgets/{name}"),
+    ("DELETE", "/api/usage/budgets/{name}"),
+    ("GET", "/api/usage/prices"),
+    ("PUT", "/api/usage/prices"),
+    ("DELETE", "/api/usage/prices/{model}"),
+    ("GET", "/api/usage/me"),
+    ("GET", "/api/usage/page"),
+]
+
+
+@pytest.fixture(scope="module")
+def schema(openwebui_process: OpenWebUI) -> Any:
+    """Ours of all that Open WebUI serves."""
+    whole = openwebui_process.anonymous().get("/openapi.json").json()
+    whole["paths"] = {path: item for path, item in whole["paths"].items() if path.startswith("/api/usage/")}
+    loaded = schemathesis.openapi.from_dict(whole)
+    loaded.config.update(base_url=openwebui_process.url)
+    return loaded
+
+
+def test_all_of_it_is_tried(schema: Any) -> None:
+    served = {(each.ok().method.upper(), each.ok().path) for each in schema.get_all_operations()}
+    assert served == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=map(" ".join, OPERATIONS))
+def test_no_request_makes_it_fail(schema: Any, admin: Client, method: str, path: str) -> None:
+    for name in ("groups", "budgets"):
+        admin.post(f"/api/usage/{name}", json={"name": "existing", "models": ["gpt-4o"], "limit": 5})
+    operation = schema[path][method]
+    modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+    headers = {"Authorization": f"Bearer {admin.token}"}
+    seen: set[int] = set()
+
+    for mode in modes[: 1 if method == "GET" else 2]:
+
+        @settings(
+            max_examples=25,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.generate],
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def attempt(case: Any) -> None:
+            answer = case.call(headers=headers, timeout=30)
+            seen.add(answer.status_code)
+            assert answer.status_code < 500, f"{case.as_curl_command()}\n{answer.text}"
+
+        attempt()
+    assert seen & {200, 404, 422}
+    for kind in ("groups", "budgets"):
+        for entry in _names(admin, kind):
+            admin.delete(f"/api/usage/{kind}/{_quoted(entry)}")
+    for price in admin.request("GET", "/api/usage/prices")["prices"]:
+        admin.delete(f"/api/usage/prices/{_quoted(price['model'])}")
+
+
+def _names(admin: Client, kind: str) -> list[str]:
+    found = admin.request("GET", f"/api/usage/{kind}")[kind]
+    return list(found) if isinstance(found, dict) else [entry["name"] for entry in found]
+
+
+def _quoted(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="")

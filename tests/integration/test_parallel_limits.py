@@ -1,0 +1,121 @@
+"""200 calls at once against a budget for 50: what is overspent, on one worker and on several."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import Client
+from tests.support.openwebui import OpenWebUI
+from tests.support.process import wait_until
+from tests.support.provider import Provider
+from tests.support.services import Postgres, Redis
+
+MESSAGES = [{"role": "user", "content": "Hello there"}]
+CALLS, ADMITTED, EACH = 200, 50, 20
+"""What each call uses, in tokens: 10 in, 10 out."""
+LIMIT = ADMITTED * EACH
+MOST_FOR_ALL = LIMIT + EACH
+"""The last call that is admitted may find one token of room, and takes all that it needs."""
+
+
+@pytest.fixture
+def report(artefacts: Path) -> Callable[[str], None]:
+    def write(line: str) -> None:
+        print(f"\n{line}")
+        with (artefacts / "parallel-limits.txt").open("a") as file:
+            file.write(f"{line}\n")
+
+    return write
+
+
+def storm(server: OpenWebUI, provider: Provider, *, prompt: int, max_tokens: int = 10) -> tuple[list[int], int]:
+    """The answers' statuses, and the tokens that the provider billed. `prompt` is what it counts."""
+    provider.behave("bounded", prompt=prompt, visible=10, chunks=5, delay=0.1)
+    server.admin.models(refresh=True)
+    if "bounded" not in server.admin.usage_groups():
+        server.admin.add_group("bounded", ["bounded"], LIMIT)
+    server.admin.request("POST", "/api/usage/groups/bounded/reset")
+    body = {"model": "bounded", "messages": MESSAGES, "max_tokens": max_tokens}
+
+    async def play() -> list[int]:
+        async with server.admin.asynchronous() as client:
+            posts = (client.post("/api/chat/completions", json=body) for _ in range(CALLS))
+            return [answer.status_code for answer in await asyncio.gather(*posts)]
+
+    before = len(provider.calls("bounded"))
+    answers = asyncio.run(play())
+    calls = provider.ended_calls(1, model="bounded")[before:]
+    assert set(answers) <= {200, 429}
+    assert answers.count(200) == len(calls), "a call that was refused was sent, or the other way round"
+    used = sum(call.billed["prompt"] + call.billed["output"] for call in calls if call.billed)
+    total = lambda: server.admin.usage_groups()["bounded"]["usage"]["total"]  # noqa: E731
+    wait_until(lambda: total() == used, timeout=5, what="the ledger knows all", details=lambda: f"{total()} of {used}")
+    return answers, used
+
+
+def line(label: str, answers: list[int], used: int) -> str:
+    return (
+        f"{label}: {answers.count(200)} of {CALLS} calls admitted, {used} of {LIMIT} tokens used, "
+        f"overspent by {max(0, used - LIMIT)} ({max(0, used - LIMIT) / LIMIT:.0%})"
+    )
+
+
+def right_and_wrong(server: OpenWebUI, provider: Provider, report: Callable[[str], None], label: str) -> None:
+    """Reserved rightly next to nothing is overspent; reserved wrongly, as much as each call was wrong."""
+    expected = 4 + 2  # Of the prompt's own tokens, by our estimate.
+    answers, used = storm(server, provider, prompt=expected + 4)
+    report(line(f"{label}, estimates right to 4 tokens", answers, used))
+    assert LIMIT - EACH < used <= MOST_FOR_ALL + 4 * answers.count(200)
+    answers, used = storm(server, provider, prompt=expected + 24)
+    report(line(f"{label}, each call 24 tokens more than expected", answers, used))
+    most_admitted = -(-LIMIT // (expected + 10))
+    assert answers.count(200) <= most_admitted, "bounded by what was reserved, not by the number of calls"
+    assert used <= LIMIT + (expected + 24 + 10) + 24 * most_admitted
+    assert (
+        server.admin.post("/api/chat/completions", json={"model": "bounded", "messages": MESSAGES}).status_code == 429
+    )
+
+
+def test_of_one_worker(
+    start_openwebui: Callable[..., OpenWebUI], provider: Provider, report: Callable[[str], None]
+) -> None:
+    right_and_wrong(start_openwebui(), provider, report, "1 worker, SQLite")
+
+
+def test_of_four_workers_with_redis(
+    start_openwebui: Callable[..., OpenWebUI],
+    provider: Provider,
+    postgres: Postgres,
+    redis: Redis,
+    report: Callable[[str], None],
+) -> None:
+    server = start_openwebui(workers=4, database_url=postgres.new_database(), redis_url=redis.url)
+    right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
+    assert "Redis is away" not in server.log_text()
+    held = [key for key in redis.client.keys("*{usage}:holds:*") if redis.client.hlen(key)]
+    assert held == [], "everything that was held was given back"
+
+
+def test_of_two_workers_without_redis(
+    start_openwebui: Callable[..., OpenWebUI], provider: Provider, report: Callable[[str], None]
+) -> None:
+    """They tell each other through the database, once a second: until then each has the whole budget to give."""
+    server = start_openwebui(workers=2)
+    answers, used = storm(server, provider, prompt=10)
+    report(line("2 workers, SQLite, no Redis", answers, used))
+    assert used <= 2 * (MOST_FOR_ALL + 4 * ADMITTED)
+    body = {"model": "bounded", "messages": MESSAGES}
+
+    def all_refuse() -> bool:
+        answers = []
+        for _ in range(8):  # Each on a connection of its own, so that both workers are asked.
+            client = Client(server.url, server.admin.token)
+            answers.append(client.post("/api/chat/completions", json=body).status_code)
+            client.close()
+        return set(answers) == {429}
+
+    wait_until(all_refuse, timeout=3, what="both workers know that the limit is reached")
