@@ -12,7 +12,8 @@ from typing import Any
 from openwebui_usage import estimate
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.live import Demand, LiveCounters
-from openwebui_usage.ledger.store import Recorded, Store
+from openwebui_usage.ledger.recording import Recorded
+from openwebui_usage.ledger.store import Store
 from openwebui_usage.limits import Budget, Refusal, Subject, Wanted
 from openwebui_usage.tokens import TokenUsage
 

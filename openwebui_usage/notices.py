@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from openwebui_usage.ledger.store import Change
+from openwebui_usage.ledger.recording import Change
 from openwebui_usage.limits import crossed, instant, shown
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,8 @@ from openwebui_usage.gate import Gate
 from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import Recorded, Writer
 from openwebui_usage.ledger.live import MemoryCounters
+from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.ledger.store import Key
 from openwebui_usage.meter import Meter
 from openwebui_usage.notices import Notifier
 from openwebui_usage.pricing import Price

@@ -33,8 +33,8 @@ from openwebui_usage.host.valves import Valves
 from openwebui_usage.ledger import Recorded, Store, Writer
 from openwebui_usage.ledger.live import LiveCounters, MemoryCounters
 from openwebui_usage.ledger.live_redis import RedisCounters
+from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.ledger.store import Key
 from openwebui_usage.meter import Meter
 from openwebui_usage.notices import Notifier
 from openwebui_usage.settings import get_settings

@@ -25,8 +25,9 @@ from openwebui_usage.groups import Sums
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import budget_from, budget_values, raise_revision
+from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.schema import usage_account, usage_budget, usage_call, usage_total
-from openwebui_usage.ledger.store import SUMS, read_totals, sum_calls
+from openwebui_usage.ledger.store import read_totals, sum_calls
 from openwebui_usage.limits import FOREVER, NANO, Budget, Period, Scope, period_at
 
 TOKEN_LENGTH = 8

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from openwebui_usage.groups import Sums
-from openwebui_usage.ledger.store import Change, Key
+from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.limits import Counter, Refusal, decide
 
 FORGET_SECONDS = 300.0

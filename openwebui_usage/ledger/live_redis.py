@@ -14,7 +14,7 @@ from typing import Any
 
 from openwebui_usage.groups import Sums
 from openwebui_usage.ledger.live import Demand, Load, MemoryCounters
-from openwebui_usage.ledger.store import Change, Key
+from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.limits import Budget, Counter, Refusal
 
 log = logging.getLogger(__name__)

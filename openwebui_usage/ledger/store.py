@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -16,14 +14,12 @@ from sqlalchemy import (
     Engine,
     Integer,
     Row,
-    TextClause,
     bindparam,
     cast,
     delete,
     func,
     insert,
     select,
-    text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -42,18 +38,12 @@ from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
+from openwebui_usage.ledger.recording import SUMS, Batch, Key, Recorded, insert_probe
 from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
-from openwebui_usage.limits import Budget, Counter, Period, Subject, period_at, subject_of
-from openwebui_usage.pricing import Cost, Price, in_order
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.limits import Budget, Period, Subject, period_at, subject_of
+from openwebui_usage.pricing import Price, in_order
 
-SUMS = tuple(item.name for item in fields(Sums))
-Key = tuple[str, str]
-"""A total's subject and period."""
 _IDS_PER_QUERY = 500
-_LONGEST_RAW_USAGE = 10_000
-_LONGEST_TEXT = 1000
-_EMPTY_CALL = CallRow(started_at=0, model="", called_model="", usage=TokenUsage())
 
 
 class GroupExists(Exception):
@@ -74,24 +64,6 @@ class BudgetMissing(Exception):
 
 class PriceMissing(Exception):
     """No price has that pattern."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one commit did to one counter."""
-
-    counter: Counter
-    before: Sums
-    after: Sums
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What one commit did. `groups` are the names of the usage groups that changed."""
-
-    rows: tuple[CallRow, ...]
-    groups: frozenset[str] = frozenset()
-    changes: tuple[Change, ...] = ()
 
 
 class Store:
@@ -259,39 +231,23 @@ class Store:
         replayed before); those are left out.
         """
         given = tuple(rows)
-        with self._recorder.transaction() as connection:
-            if maybe_written:
-                known = _known_ids(connection, [row.id for row in rows])
-                rows = list({row.id: row for row in rows if row.id not in known}.values())
-            if not rows:
-                return Recorded(given)
-            definitions = self._refresh(connection)
-            added: dict[Key, dict[str, int]] = {}
-            counters: dict[Key, Counter] = {}
-            calls, names = [], set()
-            for row in rows:
-                cost = _cost(row, definitions)
-                groups = () if row.unverified else definitions.covering(row.model_ids).groups
-                calls.append(_call_values(row, cost, groups))
-                for counter in definitions.counters_of(row):
-                    counters[counter.key] = counter
-                    _add(added.setdefault(counter.key, dict.fromkeys(SUMS, 0)), row, cost)
-                for group in groups:
-                    names.add(group.name)
-                    if group.period != EVER:
-                        _add(added.setdefault((group.id, EVER), dict.fromkeys(SUMS, 0)), row, cost)
-            connection.execute(_INSERT_CALL, calls)
-            if not added:
-                return Recorded(given)
-            _increment(connection, added, self._schema)
-            after = read_totals(connection, counters)
-        changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
-        return Recorded(given, frozenset(names), tuple(changes))
+        while True:
+            with self._recorder.transaction() as connection:
+                if maybe_written:
+                    known = _known_ids(connection, [row.id for row in given])
+                    rows = list({row.id: row for row in given if row.id not in known}.values())
+                if not rows:
+                    return Recorded(given)
+                recorded = Batch(rows, self._definitions).write(connection, self._schema)
+                if recorded is not None:
+                    return replace(recorded, rows=given)
+                self._definitions = read_definitions(connection)
+                connection.rollback()
 
     def check(self) -> None:
         """Raise what the database says where it takes no calls at all. Leaves nothing behind."""
         with self._recorder.transaction() as connection:
-            connection.execute(insert(usage_call), _call_values(_EMPTY_CALL, None, ()))
+            insert_probe(connection)
             connection.rollback()
 
     def message(self, message_id: str) -> list[CallRow]:
@@ -379,97 +335,6 @@ def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     return known
 
 
-def _cost(row: CallRow, definitions: Definitions) -> Cost | None:
-    if row.outcome == "error" and row.usage.input == row.usage.output == 0:
-        return None  # Nothing was used: there is nothing to price.
-    return definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
-
-
-def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> dict[str, Any]:
-    usage = row.usage
-    return {
-        "id": row.id,
-        "started_at": row.started_at,
-        "user_id": _text(row.user_id),
-        "user_name": _text(row.user_name),
-        "model": _text(row.model),
-        "called_model": _text(row.called_model),
-        "chat_id": _text(row.chat_id),
-        "message_id": _text(row.message_id),
-        "task": _text(row.task),
-        "path": _text(row.path),
-        "groups": "".join(f" {group.id} " for group in groups),
-        "input": usage.input,
-        "cached_input": usage.cached_input,
-        "cache_write": usage.cache_write,
-        "completion": usage.completion,
-        "reasoning": usage.reasoning,
-        "output": usage.output,
-        "estimated": usage.estimated,
-        "unverified": row.unverified,
-        "outcome": row.outcome,
-        "first_token_after": row.first_token_after,
-        "thinking": row.thinking,
-        "duration": row.duration,
-        "cost_nano": None if cost is None else cost.nano,
-        "cost_source": None if cost is None else cost.source,
-        "raw_usage": _raw(row.raw_usage),
-    }
-
-
-def _text(value: str | None) -> str | None:
-    """Text that every database takes: PostgreSQL refuses NUL, and none takes half a surrogate pair.
-
-    Some of it comes from the client, who must not escape the ledger by it.
-    """
-    if value is None or (len(value) <= _LONGEST_TEXT and value.isprintable()):
-        return value
-    return value[:_LONGEST_TEXT].replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-def _raw(usage: dict[str, Any] | None) -> str | None:
-    if usage is None:
-        return None
-    raw = json.dumps(usage, default=str)
-    return raw if len(raw) <= _LONGEST_RAW_USAGE else None
-
-
-def _add(sums: dict[str, int], row: CallRow, cost: Cost | None) -> None:
-    usage = row.usage
-    sums["calls"] += 1
-    sums["estimated_calls"] += usage.estimated
-    sums["input"] += usage.input
-    sums["cached_input"] += usage.cached_input
-    sums["cache_write"] += usage.cache_write
-    sums["completion"] += usage.completion
-    sums["reasoning"] += usage.reasoning
-    sums["output"] += usage.output
-    if cost is not None:
-        sums["cost_nano"] += cost.nano
-    elif usage.input or usage.output:
-        sums["unpriced_calls"] += 1
-
-
-def _increment(connection: Connection, added: Mapping[Key, Mapping[str, int]], schema: str | None) -> None:
-    """`total = total + n`, done by the database: two workers never overwrite each other."""
-    # In one order everywhere, so that two workers never wait for each other's rows in a circle.
-    rows = [{"subject": subject, "period": period, **sums} for (subject, period), sums in sorted(added.items())]
-    connection.execute(_increment_statement(schema), rows)
-
-
-@cache
-def _increment_statement(schema: str | None) -> TextClause:
-    """As text, which both databases read alike: SQLAlchemy compiles its own upsert anew for each commit (0.2 ms)."""
-    table = '"{}".usage_total'.format(schema.replace('"', '""')) if schema else "usage_total"
-    columns = ", ".join(SUMS)
-    values = ", ".join(f":{name}" for name in SUMS)
-    sums = ", ".join(f"{name} = usage_total.{name} + excluded.{name}" for name in SUMS)
-    return text(
-        f"INSERT INTO {table} (subject, period, {columns}) VALUES (:subject, :period, {values}) "  # noqa: S608
-        f"ON CONFLICT (subject, period) DO UPDATE SET {sums}"
-    )
-
-
 def _put_totals(connection: Connection, totals: Mapping[Key, Sums]) -> None:
     for (subject, period), sums in totals.items():
         connection.execute(
@@ -497,7 +362,6 @@ _TOTALS = select(usage_total.c.subject, usage_total.c.period, *(usage_total.c[na
     usage_total.c.subject.in_(bindparam("subjects", expanding=True))
     & usage_total.c.period.in_(bindparam("periods", expanding=True))
 )
-_INSERT_CALL = insert(usage_call)
 
 
 def sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
@@ -526,18 +390,11 @@ def _plus(one: Sums, other: Sums) -> Sums:
     return Sums(*(getattr(one, name) + getattr(other, name) for name in SUMS))
 
 
-def _minus(sums: Sums, added: Mapping[str, int]) -> Sums:
-    return Sums(*(getattr(sums, name) - added[name] for name in SUMS))
-
-
 __all__ = [
     "BudgetExists",
     "BudgetMissing",
-    "Change",
     "GroupExists",
     "GroupMissing",
-    "Key",
     "PriceMissing",
-    "Recorded",
     "Store",
 ]

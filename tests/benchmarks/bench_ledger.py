@@ -19,9 +19,9 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from openwebui_usage.ledger import CallRow, Store, Writer
+from openwebui_usage.ledger.recording import _call_values
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.ledger.store import _call_values
 from openwebui_usage.tokens import TokenUsage
 from tests.support.recorder import engine_like_open_webui
 

@@ -14,7 +14,7 @@ from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import live_redis
 from openwebui_usage.ledger.live import Demand, LiveCounters, MemoryCounters
 from openwebui_usage.ledger.live_redis import RedisCounters
-from openwebui_usage.ledger.store import Change, Key
+from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.limits import FOREVER, Budget, Counter
 from tests.support.services import Redis
 

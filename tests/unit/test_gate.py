@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from openwebui_usage import gate as gate_module
 from openwebui_usage.gate import FIRST_GUESS, MOST_CHOICES, MOST_OUTPUT, Gate, LedgerAway
+from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.live import MemoryCounters
-from openwebui_usage.ledger.store import Key, Sums
+from openwebui_usage.ledger.recording import Key
 from openwebui_usage.limits import Budget, Subject, period_at
 from openwebui_usage.tokens import TokenUsage
 from tests.support.recorder import engine_like_open_webui

@@ -15,7 +15,7 @@ import pytest
 
 from openwebui_usage import notices as notices_module
 from openwebui_usage.groups import Sums
-from openwebui_usage.ledger.store import Change
+from openwebui_usage.ledger.recording import Change
 from openwebui_usage.limits import NANO, Budget, Counter, Scope, period_at
 from openwebui_usage.notices import SIGNATURE, Notifier, notices, signature
 
