@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from openwebui_usage.groups import matches
@@ -50,10 +51,13 @@ class EffortRules:
         Ids are compared in lower case and without what connections put in front of them: ``openai/o3-mini`` and
         ``azure.gpt-5`` reason as ``o3-mini`` and ``gpt-5`` do.
         """
-        names = [name for model_id in model_ids for name in _names(model_id)]
-        if _any_match(self.not_reasoning_models, names):
-            return False
-        return _any_match(self.reasoning_models, names)
+        return _reasons(self, frozenset(model_ids))
+
+
+@lru_cache(maxsize=1024)
+def _reasons(rules: EffortRules, model_ids: frozenset[str]) -> bool:
+    names = [name for model_id in model_ids for name in _names(model_id)]
+    return not _any_match(rules.not_reasoning_models, names) and _any_match(rules.reasoning_models, names)
 
 
 def parse_effort(value: object) -> Effort | None:

@@ -52,7 +52,8 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
     for message in _items(body.get("messages")):
         tokens += _MESSAGE_TOKENS + _content_tokens(message)
     for key in ("input", "prompt", "system", "instructions", "suffix", "context"):
-        tokens += _content_tokens(body.get(key))
+        if key in body:
+            tokens += _content_tokens(body[key])
     for tool in (*_items(body.get("tools")), *_items(body.get("functions"))):
         tokens += _json_tokens(tool)
     return tokens + IMAGE_TOKENS * len(_items(body.get("images")))
@@ -65,12 +66,12 @@ def _content_tokens(content: object, depth: int = 0) -> int:
         return 1
     if depth > _DEEPEST:
         return 0
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         kind = content.get("type")
         if isinstance(kind, str) and any(medium in kind for medium in ("image", "file", "audio")):
             return IMAGE_TOKENS
         keys = ("content", "text", "thinking", "tool_calls", "function", "name", "output", "input")
-        tokens = sum(_content_tokens(content.get(key), depth + 1) for key in keys)
+        tokens = sum(_content_tokens(content[key], depth + 1) for key in keys if key in content)
         return tokens + _json_tokens(content.get("arguments")) + IMAGE_TOKENS * len(_items(content.get("images")))
     return sum(_content_tokens(item, depth + 1) for item in _items(content))
 

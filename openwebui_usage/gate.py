@@ -106,7 +106,7 @@ class Gate:
     async def check(self, model_ids: tuple[str, ...], caller: Subject) -> Refusal | None:
         """Whether a call would be admitted at this moment, without holding anything. Raises `LedgerAway`."""
         try:
-            demands = self._demands(model_ids, caller, {})
+            demands = self._demands(model_ids, caller)
             return await self._live.ask(demands) if demands else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
@@ -128,7 +128,10 @@ class Gate:
             if row.outcome == "done" and row.usage.output and not row.usage.estimated:
                 self._learn(row.called_model, row.usage)
 
-    def _demands(self, model_ids: tuple[str, ...], caller: Subject, body: Mapping[str, Any]) -> list[Demand]:
+    def _demands(
+        self, model_ids: tuple[str, ...], caller: Subject, body: Mapping[str, Any] | None = None
+    ) -> list[Demand]:
+        """What a call asks of the counters that can refuse it; without a body only whether they do."""
         if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
             raise LedgerAway
         definitions = self._definitions
@@ -140,6 +143,8 @@ class Gate:
         counters = [counter for counter in counters if not self._is_exempt(counter.budget, model_ids)]
         if not counters:
             return []
+        if body is None:
+            return [Demand(counter, counter.budget.limit or 0, 0) for counter in counters]
         wanted = self._wanted(model_ids, body, [counter.budget for counter in counters])
         return [Demand(counter, counter.budget.limit or 0, wanted.of(counter.budget)) for counter in counters]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 
 from openwebui_usage import estimate
 from openwebui_usage.gate import Gate
-from openwebui_usage.ledger.calls import CallRow, Outcome
+from openwebui_usage.ledger.calls import CallRow, Outcome, new_id
 from openwebui_usage.limits import Refusal, Subject
 from openwebui_usage.streams import StreamReader, UsageHider, Wire, answered_text
 from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usage
@@ -75,7 +74,7 @@ class Call:
     writer: RowWriter
     release: Callable[[str], None] = lambda lease: None
     """Gives back what the call had reserved, where no row will."""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    id: str = field(default_factory=new_id)
     """Its row's, and the name of its reservation."""
     inner_calls: int = 0
     """Provider calls made on behalf of this one (a pipe's): they have rows of their own, so this one gets none."""
@@ -121,7 +120,7 @@ class Call:
         return stream
 
     async def _forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-        reader = StreamReader(self.info.wire)
+        reader = StreamReader(self.info.wire, at_once=self.info.hide_usage_chunk)
         feed = reader.feed
         hider = UsageHider() if self.info.hide_usage_chunk else None
         outcome: Outcome = "stopped"

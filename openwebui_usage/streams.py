@@ -32,11 +32,15 @@ _END_MARK: dict[Wire, bytes] = {
     "anthropic": b"message_stop",
     "ollama": b"true",
 }
-# Nothing but blank lines follows `data: [DONE]`: it is looked for in so many last bytes of a chunk. Other ends stand
-# at the beginning of long lines.
-_TAIL: dict[Wire, int] = {"chat": -24, "responses": 0, "anthropic": 0, "ollama": 0}
-_LAST_CHUNKS = 8
-"""An error is the last that a provider says, so it is looked for in so many last chunks, once the stream is over."""
+_DONE = (b"[DONE]\n", b"[DONE]\n\n", b"[DONE]\r\n", b"[DONE]\r\n\r\n")
+"""How a chunk of chat completions ends that is the last one."""
+_CHUNKS_TOGETHER = 256
+"""Chunks of a chat that are looked through at once: one search in many costs a fraction of as many searches."""
+_SHORT = 1024
+"""Bytes of a chunk that may wait for that."""
+_NEWLINE = 10
+_LAST_BYTES = 32_000
+"""An error is the last that a provider says, so it is looked for in so many last bytes, once the stream is over."""
 _RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
 _ENDS = frozenset((*_RESPONSES_ENDS, "message_stop"))
 
@@ -55,14 +59,16 @@ class StreamReader:
     """Watches one stream. `feed` it each chunk; then ask for `usage()` and the times."""
 
     __slots__ = (
+        "_at_once",
         "_begun",
         "_begun_bytes",
         "_end_mark",
-        "_kept",
-        "_kept_bytes",
+        "_is_patient",
         "_reported",
         "_search",
-        "_tail",
+        "_unread",
+        "_unreported",
+        "_unreported_bytes",
         "_unreported_tokens",
         "_wire",
         "ended",
@@ -73,16 +79,22 @@ class StreamReader:
         "visible_at",
     )
 
-    def __init__(self, wire: Wire) -> None:
-        """`wire` says which marks to look for."""
+    def __init__(self, wire: Wire, *, at_once: bool = False) -> None:
+        """`wire` says which marks to look for.
+
+        `at_once`: `feed` tells of every usage as it passes. Else that of a plain chat, which only matters once the chat
+        has ended, is looked for in many lines together.
+        """
         self._wire = wire
         self._search = _REPORT[wire].search
         self._end_mark = _END_MARK[wire]
-        self._tail = _TAIL[wire]
+        self._at_once = at_once
+        self._is_patient = False
         self._begun: list[bytes] = []
         self._begun_bytes = 0
-        self._kept: list[bytes] = []
-        self._kept_bytes = 0
+        self._unread: list[bytes] = []
+        self._unreported: list[bytes] = []
+        self._unreported_bytes = 0
         self._reported: TokenUsage | None = None
         self._unreported_tokens = 0
         self.raw_usage: dict[str, Any] | None = None
@@ -100,6 +112,23 @@ class StreamReader:
 
         Never raises on anything that a provider may send.
         """
+        if (
+            self._is_patient
+            and not self._begun
+            and 0 < len(chunk) < _SHORT
+            and chunk[-1] == _NEWLINE
+            and not chunk.endswith(_DONE)
+            and not (self._at_once and self._search(chunk))
+        ):
+            if self.visible_at is None:
+                self._clock(chunk)
+            self._unread.append(chunk)
+            if len(self._unread) == _CHUNKS_TOGETHER:
+                self._read_unread()
+            return False
+        return self._look(chunk)
+
+    def _look(self, chunk: bytes) -> bool:
         cut = bool(self._begun) or chunk[-1:] != b"\n"
         if cut:
             chunk = self._whole_lines(chunk)
@@ -107,14 +136,16 @@ class StreamReader:
                 return True
         if self.visible_at is None:
             self._clock(chunk)
-        if self._search(chunk) or self._end_mark in chunk[self._tail :]:
+        if self._unread:
+            self._read_unread()
+        if self._search(chunk) or self._end_mark in chunk:
             self._read(chunk)
             return True
-        # As `_keep` does: this is the path of nearly every chunk, and a call costs as much as a search.
-        self._kept.append(chunk)
-        self._kept_bytes += len(chunk)
-        if self._kept_bytes > _KEEP_BYTES:
-            self._count_kept()
+        self._keep(chunk)
+        # Not so where Open WebUI's chat completions answer with Responses events, as they do where the connection is
+        # of that kind: the last of those tells usage and end in one, and no client sees it before it is counted.
+        if not self._is_patient and self._wire == "chat":
+            self._is_patient = b'"choices"' in chunk
         return cut
 
     @property
@@ -124,6 +155,7 @@ class StreamReader:
 
     def finish(self) -> None:
         """The stream is over: read what stands in an unfinished last line."""
+        self._read_unread()
         if self._begun:
             self._read(self._take_begun())
         self._read_last()
@@ -134,13 +166,15 @@ class StreamReader:
         None where nothing was reported at all. A finished stream's last report is the truth, unless it knows nothing
         of an answer; in one that was cut off, tokens streamed after the last report were billed though nobody told.
         """
+        self._read_unread()
         if self._reported is None or (self.ended and self._reported.output):
             return self._reported
         return self._reported.followed_by(self.unreported_tokens())
 
     def unreported_tokens(self) -> int:
         """Estimated tokens of everything that was streamed since the last report."""
-        self._count_kept()
+        self._read_unread()
+        self._count_unreported()
         return self._unreported_tokens
 
     def _whole_lines(self, chunk: bytes) -> bytes:
@@ -175,8 +209,20 @@ class StreamReader:
             self.visible_at = time.monotonic()
             self.first_token_at = self.first_token_at or self.visible_at
 
+    def _read_unread(self) -> None:
+        if self._unread:
+            chunks = b"".join(self._unread)
+            self._unread.clear()
+            if self._search(chunks):
+                self._read(chunks)
+            else:
+                self._keep(chunks)
+
     def _read(self, chunk: bytes) -> None:
         for line in chunk.splitlines(keepends=True):
+            if not (self._search(line) or self._end_mark in line or b'"error"' in line):
+                self._keep(line)
+                continue
             event = parse_line(line)
             if not self._read_usage(event):
                 self._keep(line)
@@ -190,20 +236,24 @@ class StreamReader:
         tokens = read_usage(usage)
         if usage is None or tokens is None:
             return False
-        self._kept.clear()
-        self._kept_bytes = self._unreported_tokens = 0
+        self._unreported.clear()
+        self._unreported_bytes = self._unreported_tokens = 0
         self._reported = tokens if self._reported is None else self._reported.merged(tokens)
         self.raw_usage = {**(self.raw_usage or {}), **plain_usage(usage)}
         return True
 
     def _read_last(self) -> None:
         """What is only told by the last chunks: an error, and llama.cpp's timings, which are running totals."""
-        for chunk in self._kept[-_LAST_CHUNKS:]:
-            if b'"error"' in chunk or b"response.failed" in chunk:
-                self.failed = self.failed or any(_is_error(parse_line(line)) for line in chunk.splitlines())
+        last = b""
+        for chunk in reversed(self._unreported):
+            last = chunk[-_LAST_BYTES:] + last
+            if len(last) >= _LAST_BYTES:
+                break
+        if b'"error"' in last or b"response.failed" in last:
+            self.failed = self.failed or any(_is_error(parse_line(line)) for line in last.splitlines())
         if self._reported is not None:
             return
-        for chunk in reversed(self._kept):
+        for chunk in reversed(self._unreported):
             if b'"timings"' in chunk and any(self._read_usage(parse_line(line)) for line in chunk.splitlines()[::-1]):
                 return
 
@@ -217,17 +267,17 @@ class StreamReader:
         return isinstance(kind, str) and kind in _ENDS
 
     def _keep(self, chunk: bytes) -> None:
-        self._kept.append(chunk)
-        self._kept_bytes += len(chunk)
-        if self._kept_bytes > _KEEP_BYTES:
-            self._count_kept()
+        self._unreported.append(chunk)
+        self._unreported_bytes += len(chunk)
+        if self._unreported_bytes > _KEEP_BYTES:
+            self._count_unreported()
 
-    def _count_kept(self) -> None:
-        if self._kept:
-            text = "".join(streamed_text(b"".join(self._kept)))
+    def _count_unreported(self) -> None:
+        if self._unreported:
+            text = "".join(streamed_text(b"".join(self._unreported)))
             self._unreported_tokens += estimate.text_tokens(text)
-            self._kept.clear()
-            self._kept_bytes = 0
+            self._unreported.clear()
+            self._unreported_bytes = 0
 
 
 class UsageHider:
