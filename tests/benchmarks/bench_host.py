@@ -3,7 +3,8 @@
     tests/run --bench host
 
 Two Open WebUI processes, one bare and one with the plugin (a group with a limit, so that every call is admitted and
-counted), ask the same stand-in provider in turn. Prints a table in Markdown; asserts nothing.
+counted), ask the same stand-in provider in turn: call by call where one is in flight, so that whatever else the machine
+does meets both, and the median of the differences means something. Prints a table in Markdown; asserts nothing.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Provider
 
 SHORT, LONG = "bench-short", "bench-long"
-ROUNDS = 6
-CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 60, 400, 8, 10_000
+ROUNDS = 8
+CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 80, 400, 10, 10_000
 
 
 @dataclass
 class Measured:
-    """Seconds of single calls, and calls per second of each round."""
+    """Seconds of single calls, in the order of asking; calls per second, and CPU seconds of a call, of each round."""
 
     alone: list[float] = field(default_factory=list)
     together: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     streams: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
 
 
 class Asker:
@@ -110,14 +112,18 @@ def main() -> None:
                 asyncio.run(alone.ask(model, calls))
                 asyncio.run(together.ask(SHORT, 100))
         for _ in range(ROUNDS):  # In turn, so that a drift of the machine's speed meets both.
-            for name, (alone, _) in askers.items():
-                measured[name].alone += asyncio.run(alone.ask(SHORT, CALLS_ALONE))[0]
+            for _ in range(CALLS_ALONE):
+                for name, (alone, _) in askers.items():
+                    measured[name].alone += asyncio.run(alone.ask(SHORT, 1))[0]
             for name, (_, together) in askers.items():
+                worked = _cpu_seconds(servers[name].pid)
                 spans, rate = asyncio.run(together.ask(SHORT, CALLS_TOGETHER))
                 measured[name].together += spans
                 measured[name].rates.append(rate)
-            for name, (alone, _) in askers.items():
-                measured[name].streams += asyncio.run(alone.ask(LONG, STREAMS))[0]
+                measured[name].work.append((_cpu_seconds(servers[name].pid) - worked) / CALLS_TOGETHER)
+            for _ in range(STREAMS):
+                for name, (alone, _) in askers.items():
+                    measured[name].streams += asyncio.run(alone.ask(LONG, 1))[0]
         _print_table(measured)
         _print_memory(servers, askers)
 
@@ -130,10 +136,17 @@ def _print_table(measured: dict[str, Measured]) -> None:
         for figure, of in (("median", statistics.median), ("p99", _p99)):
             b, p = of(read(bare)), of(read(plugin))
             print(f"| {label}, {figure} | {b * 1000:.1f} ms | {p * 1000:.1f} ms | {(p - b) * 1000:+.2f} ms |")
+        if label.startswith("1 "):
+            more = statistics.median(_differences(read(bare), read(plugin)))
+            print(f"| {label}, median of the differences | | | {more * 1000:+.2f} ms |")
     b, p = statistics.median(bare.rates), statistics.median(plugin.rates)
     print(f"| calls per second at 50 in flight | {b:.0f} | {p:.0f} | × {p / b:.3f} |")
+    b, p = statistics.median(bare.work), statistics.median(plugin.work)
+    print(f"| CPU time of a call at 50 in flight | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
     b, p = statistics.median(bare.streams), statistics.median(plugin.streams)
     print(f"| a stream of 3,000 chunks, median | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
+    more = statistics.median(_differences(bare.streams, plugin.streams))
+    print(f"| a stream of 3,000 chunks, median of the differences | | | {more * 1000:+.2f} ms |")
 
 
 def _print_memory(servers: dict[str, OpenWebUI], askers: dict[str, tuple[Asker, Asker]]) -> None:
@@ -149,9 +162,21 @@ def _print_memory(servers: dict[str, OpenWebUI], askers: dict[str, tuple[Asker, 
     )
 
 
+def _differences(bare: list[float], plugin: list[float]) -> list[float]:
+    return [p - b for b, p in zip(bare, plugin, strict=True)]
+
+
 def _megabytes(pid: int) -> float:
+    return sum(part.memory_info().rss for part in _processes(pid)) / 1e6
+
+
+def _cpu_seconds(pid: int) -> float:
+    return sum(sum(part.cpu_times()[:2]) for part in _processes(pid))
+
+
+def _processes(pid: int) -> list[psutil.Process]:
     process = psutil.Process(pid)
-    return sum(part.memory_info().rss for part in [process, *process.children(recursive=True)]) / 1e6
+    return [process, *process.children(recursive=True)]
 
 
 def _p99(values: list[float]) -> float:
