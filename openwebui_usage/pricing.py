@@ -2,7 +2,7 @@
 
 The first of these that knows decides: the admin's own prices, the cost that the provider itself reported, the public
 prices in genai-prices (offline, as shipped with that package). Where none does, a call is unpriced: that is shown as
-such, and never as 0.
+such, and never as 0. (The token client, all of whose limits are in money, has a price for that case.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from openwebui_usage.tokens import TokenUsage, reported_cost
 
 log = logging.getLogger(__name__)
 
-Source = Literal["admin", "provider", "genai-prices"]
+Source = Literal["admin", "provider", "genai-prices", "otherwise"]
 MILLION = 1_000_000
 _MOST_REMEMBERED = 10_000
 _SMALL_PROMPT = 30_000
@@ -71,9 +71,13 @@ class Cost:
 class PriceBook:
     """Prices as they are now. `prices` are the admin's, most specific first (see `in_order`)."""
 
-    def __init__(self, prices: Iterable[Price] = ()) -> None:
-        """Looks nothing up yet; genai-prices is imported when a public price is first needed."""
+    def __init__(self, prices: Iterable[Price] = (), otherwise: Price | None = None) -> None:
+        """`otherwise` is for models that nobody knows a price of.
+
+        Looks nothing up yet; genai-prices is imported when a public price is first needed.
+        """
         self.prices = tuple(prices)
+        self._otherwise = otherwise
         self._free: dict[tuple[str, ...], bool] = {}
 
     def cost(
@@ -94,7 +98,14 @@ class PriceBook:
             public = _public_cost(model_id, usage, moment)
             if public is not None:
                 return Cost(nano_dollars(public), "genai-prices")
+        if self._otherwise is not None:
+            return Cost(nano_dollars(self._otherwise.cost(usage)), "otherwise")
         return None
+
+    def source(self, model_id: str) -> Source | None:
+        """Who knows the price of a model before it is called; None for nobody."""
+        cost = self.cost([model_id], TokenUsage(input=1, completion=1, output=1))
+        return None if cost is None else cost.source
 
     def price(self, model_ids: Sequence[str]) -> Price | None:
         """The admin's price of a model."""

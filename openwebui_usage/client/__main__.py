@@ -4,5 +4,11 @@ import typer
 
 from openwebui_usage.client.commands import serve
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """For a `main.py` of one's own."""
     typer.run(serve)
+
+
+if __name__ == "__main__":
+    main()

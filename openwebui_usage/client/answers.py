@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from openwebui_usage.client.provider import Provider, ProviderFailed, reason_of_event
 from openwebui_usage.effort import Effort
-from openwebui_usage.gate import LedgerAway
+from openwebui_usage.gate import Gate, LedgerAway
 from openwebui_usage.ledger.accounts import Account, AccountMissing, Accounts, Standing
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.limits import Refusal, amount, retry_after, sentence
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a comment is sent: a model may think for minutes, and proxies give up sooner."""
+PATIENCE = 10.0
+"""Seconds that a stream waits for the provider's yes or no, so that a no has an HTTP status of its own."""
 
 
 class Problem(Exception):
@@ -44,11 +46,22 @@ class Problem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the client shares with whatever it runs in. `meter` is None before the start and after the end."""
+    """What the client shares with whatever it runs in. `meter` and `gate` are None before the start."""
 
     accounts: Accounts
     meter: Callable[[], Meter | None]
-    prices: Callable[[], PriceBook]
+    gate: Callable[[], Gate | None]
+
+    def prices(self) -> PriceBook:
+        """As they are now."""
+        gate = self.gate()
+        return PriceBook() if gate is None else gate.definitions.book
+
+    async def catch_up(self) -> None:
+        """The gate looks at its definitions once a second; an account, or its limit, may be younger than that."""
+        gate = self.gate()
+        if gate is not None and gate.definitions.revision != await asyncio.to_thread(self.accounts.revision):
+            await gate.refresh()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +104,27 @@ class Desk:
         """The same, as it comes. Raises `Problem` before the first event."""
         body = self._provider.body(question.messages, question.effort, stream=True)
         call = await self._admitted(question, body)
-        stack = AsyncExitStack()
+        stream = Stream(call, self._provider.stream(body), lambda *told: self._report(question.account, call, *told))
         try:
-            chunks = await stack.enter_async_context(self._provider.stream(body))
+            await stream.begin()
         except ProviderFailed as failure:
-            await call.failed()
+            await stream.close()
             raise _problem(failure) from failure
         except BaseException:
-            call.stopped()
+            await stream.close()
             raise
-        return Stream(call, stack, chunks, lambda *told: self._report(question.account, call, *told))
+        return stream
 
     async def _admitted(self, question: Question, body: Mapping[str, Any]) -> Call:
         meter = self._ledger.meter()
         if meter is None:
             raise Problem(503, "The usage ledger is not open. Try again in a moment.", 5)
         account, model = question.account, self._provider.model
+        try:
+            await self._ledger.catch_up()
+            await self._check_price(account)
+        except SQLAlchemyError as error:  # The gate decides whether calls go on without the ledger.
+            log.warning("It could not be seen what is new in the ledger: %s", str(error).partition("\n")[0])
         info = CallInfo(
             model=model,
             called_model=model,
@@ -134,6 +152,19 @@ class Desk:
             raise
         return call
 
+    async def _check_price(self, account: Account) -> None:
+        """A limit in dollars says nothing about calls that cost nobody knows what."""
+        provider = self._provider
+        if provider.upstream.is_demo or self._ledger.prices().source(provider.model) is not None:
+            return
+        standing = await asyncio.to_thread(self._ledger.accounts.standing, account.id)
+        if standing.limit_nano is not None:
+            raise Problem(
+                503,
+                f"No price is known for {provider.model}, so your limit could not be kept. "
+                "Whoever runs this server must set one.",
+            )
+
     async def _report(self, account: Account, call: Call, content: str, thinking: float) -> dict[str, Any]:
         """The fields of the documented answer, once the call is in the ledger."""
         row, standing = call.row, None
@@ -159,8 +190,8 @@ class Desk:
     def _cost(self, row: CallRow | None) -> int | None:
         if row is None:
             return None
-        if row.cost_nano is not None:
-            return row.cost_nano
+        if row.cost_nano is not None or not (row.usage.input or row.usage.output):
+            return row.cost_nano or 0
         cost = self._ledger.prices().cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
         return None if cost is None else cost.nano
 
@@ -171,19 +202,42 @@ Report = Callable[[str, float], Any]
 class Stream:
     """An answer under way, as server-sent events: `thinking`, `content`, and at the end `done` or `error`.
 
-    `close` it in any case: a stream that nobody listens to any more is settled by what came so far.
+    `begin` it, then read its `events`, and `close` it in any case: a stream that nobody listens to any more is settled
+    by what came so far.
     """
 
-    def __init__(self, call: Call, stack: AsyncExitStack, chunks: AsyncIterator[bytes], report: Report) -> None:
-        """`stack` holds the provider's answer open; `report` tells the numbers when it is over."""
+    def __init__(self, call: Call, answer: AbstractAsyncContextManager[AsyncIterator[bytes]], report: Report) -> None:
+        """`answer` is the provider's, not yet asked for; `report` tells the numbers when it is over."""
         self._call = call
-        self._stack = stack
-        self._chunks = call.forward(chunks)
+        self._answer = answer
+        self._answers = asyncio.Event()
+        self._chunks = call.forward(self._received())
         self._report = report
         self._next: asyncio.Task[Any] | None = None
         self._begun = time.monotonic()
         self._visible_after: float | None = None
         self._content: list[str] = []
+
+    async def begin(self) -> None:
+        """Ask the provider. Raises `ProviderFailed` where it refuses soon; what takes longer is told by an event."""
+        self._next = asyncio.ensure_future(anext(self._chunks, None))
+        answers = asyncio.ensure_future(self._answers.wait())
+        await asyncio.wait({self._next, answers}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        answers.cancel()
+        if self._next.done() and not self._answers.is_set():
+            self._next.result()
+
+    async def _received(self) -> AsyncIterator[bytes]:
+        """The provider's bytes. One that refuses is paid nothing."""
+        try:
+            async with self._answer as chunks:
+                self._answers.set()
+                async for chunk in chunks:
+                    yield chunk
+        except ProviderFailed:
+            if not self._answers.is_set():
+                await self._call.failed()
+            raise
 
     async def events(self) -> AsyncIterator[bytes]:
         """Each event's bytes. The last one comes only after the call is in the ledger."""
@@ -204,7 +258,8 @@ class Stream:
                 yield _event({"type": kind, "text": text})
         except Exception as error:  # noqa: BLE001 - whatever broke the stream, its reader is told
             log.warning("The provider broke off: %s", type(error).__name__)
-            failure = "The provider broke off in the middle of the answer."
+            refused = isinstance(error, ProviderFailed) and not self._answers.is_set()
+            failure = str(error) if refused else "The provider broke off in the middle of the answer."
         thinking = time.monotonic() - self._begun if self._visible_after is None else self._visible_after
         numbers = await self._report("".join(self._content), thinking)
         yield _event({"type": "error", "error": failure, **numbers} if failure else {"type": "done", **numbers})
@@ -215,19 +270,20 @@ class Stream:
             self._next.cancel()
             with contextlib.suppress(BaseException):
                 await self._next
-        await self._chunks.aclose()  # type: ignore[attr-defined]
+        with contextlib.suppress(Exception):
+            await self._chunks.aclose()  # type: ignore[attr-defined]
         if self._call.row is None:  # It was never begun to be read.
             self._call.stopped()
-        with contextlib.suppress(Exception):
-            await self._stack.aclose()
 
     async def _patiently(self) -> AsyncIterator[bytes | None]:
         """The chunks; None where none came for a while."""
         while True:
-            self._next = asyncio.ensure_future(anext(self._chunks, None))
+            if self._next is None:
+                self._next = asyncio.ensure_future(anext(self._chunks, None))
             while not (await asyncio.wait({self._next}, timeout=KEEP_ALIVE))[0]:
                 yield None
             chunk = self._next.result()
+            self._next = None
             if chunk is None:
                 return
             yield chunk if isinstance(chunk, bytes) else chunk.encode()
@@ -259,11 +315,6 @@ def refusal_text(refusal: Refusal, account: Account, now: datetime) -> str:
         return "Your limit is taken up by answers that are still being written. Try again in a moment."
     used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
     return f"Usage limit reached: {used} of {limit} used."
-
-
-def is_priced(prices: PriceBook, model: str) -> bool:
-    """Whether the cost of a model's calls is known before they are made."""
-    return prices.cost([model], TokenUsage(input=1, completion=1, output=1)) is not None
 
 
 def stats(standing: Standing) -> dict[str, Any]:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import importlib.resources
 import json
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from openwebui_usage.client.answers import Desk, Ledger, Problem, Question, Stream, is_priced, stats
+from openwebui_usage.client.answers import Desk, Ledger, Problem, Question, Stream, stats
 from openwebui_usage.client.guard import Buckets, Guesses, Network, Rate, TooMany, client_address
+from openwebui_usage.client.page import SecurityHeaders, add_page
 from openwebui_usage.client.provider import Provider
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
 from openwebui_usage.ledger.accounts import Account, AccountMissing, TokenHasher
@@ -29,22 +27,7 @@ log = logging.getLogger(__name__)
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
-_PAGE = {
-    "index.html": "text/html; charset=utf-8",
-    "client.js": "text/javascript; charset=utf-8",
-    "client.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
+_UNKNOWN = "This token is not valid."
 
 
 def create_app(
@@ -54,37 +37,50 @@ def create_app(
     *,
     rate: int,
     trusted: Sequence[Network] = (),
+    rewritten: bool = False,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """The client as an ASGI app. `rate`: requests of one account in a minute (0: any number);
-    `trusted`: proxies whose `X-Forwarded-For` is believed.
+    `trusted`: proxies whose `X-Forwarded-For` is believed; `rewritten`: see `client_address`.
     """
     app = FastAPI(title="O1 Pro Client", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(HTTPException, _as_error)
     app.add_exception_handler(Problem, _as_problem)
+    app.add_exception_handler(AccountMissing, _gone)
     app.add_exception_handler(SQLAlchemyError, _ledger_away)
-    door = Door(ledger, hasher, trusted)
+    door = Door(ledger, hasher, trusted, rewritten)
     _add_api(app, ledger, provider, door, Buckets(Rate(rate, 60 / rate)) if rate else None)
-    _add_page(app, ledger, provider)
+    add_page(app)
     return app
 
 
 class Door:
     """Lets accounts in by their token."""
 
-    def __init__(self, ledger: Ledger, hasher: TokenHasher, trusted: Sequence[Network]) -> None:
+    def __init__(self, ledger: Ledger, hasher: TokenHasher, trusted: Sequence[Network], rewritten: bool) -> None:
         """See `create_app`."""
         self._accounts = ledger.accounts
         self._hasher = hasher
         self._trusted = trusted
-        self._guesses = Guesses()
+        self._rewritten = rewritten
+        self._hinted = False
+        self._guesses: Guesses | None = None
 
     def address(self, request: Request) -> str:
         """Who asks."""
         peer = request.client.host if request.client else None
-        return client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
+        chain = request.headers.getlist("x-forwarded-for")
+        address = client_address(peer, chain, self._trusted, rewritten=self._rewritten)
+        if chain and not (self._trusted or self._rewritten or self._hinted):
+            self._hinted = True
+            log.warning(
+                "A request says that it came through a proxy at %s: if that is yours, name it in "
+                "OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES, or all its visitors count as one address",
+                address,
+            )
+        return address
 
     async def account(self, request: Request, token: object) -> Account:
         """The account of a token from path or body, else of the header `Authorization`. Raises `Problem`."""
@@ -95,11 +91,14 @@ class Door:
         if not isinstance(token, str) or not token.strip():
             raise Problem(401, "A token is needed, in the body or in the header Authorization: Bearer.")
         token = token.strip()
+        if self._guesses is None:
+            known = await asyncio.to_thread(self._accounts.last_seen)
+            self._guesses = self._guesses or Guesses(known)
         try:
             async with self._guesses.guess(self.address(request), self._hasher.hash(token), AccountMissing):
                 return await asyncio.to_thread(self._accounts.find, token)
         except AccountMissing:
-            raise Problem(401, "This token is not valid.") from None
+            raise Problem(401, _UNKNOWN) from None
         except TooMany as wait:
             text = f"Too many wrong tokens. Try again in {wait.seconds} seconds."
             raise Problem(429, text, wait.seconds) from None
@@ -133,17 +132,6 @@ def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates
             return EventStream(await desk.stream(question))
         return JSONResponse(await desk.answer(question))
 
-    @app.get("/user/stats")
-    @app.get("/user/stats/{token}")
-    async def user_stats(request: Request, token: str | None = None) -> Response:
-        account = await door.account(request, token)
-        count(f"stats {account.id}")
-        return JSONResponse(stats(await asyncio.to_thread(ledger.accounts.standing, account.id)))
-
-
-def _add_page(app: FastAPI, ledger: Ledger, provider: Provider) -> None:
-    folder = importlib.resources.files("openwebui_usage") / "web" / "client"
-
     @app.get("/healthz")
     async def healthz() -> Response:
         ready = ledger.meter() is not None
@@ -156,27 +144,16 @@ def _add_page(app: FastAPI, ledger: Ledger, provider: Provider) -> None:
                 "model": provider.model,
                 "demo": provider.upstream.is_demo,
                 "reasons": provider.takes_effort,
-                "priced": is_priced(ledger.prices(), provider.model),
+                "priced": ledger.prices().source(provider.model) is not None,
             }
         )
 
-    for name, media_type in _PAGE.items():
-        if (folder / name).is_file():
-            path = "/" if name == "index.html" else f"/{name}"
-            app.add_route(path, _asset((folder / name).read_bytes(), media_type), methods=["GET", "HEAD"])
-
-
-def _asset(content: bytes, media_type: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Asked for again each time, and mostly told that nothing changed."""
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"Cache-Control": "no-cache", "ETag": etag}
-
-    async def asset(request: Request) -> Response:
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type=media_type, headers=headers)
-
-    return asset
+    @app.get("/user/stats")
+    @app.get("/user/stats/{token}")
+    async def user_stats(request: Request, token: str | None = None) -> Response:
+        account = await door.account(request, token)
+        count(f"stats {account.id}")
+        return JSONResponse(stats(await asyncio.to_thread(ledger.accounts.standing, account.id)))
 
 
 class EventStream(StreamingResponse):
@@ -193,27 +170,6 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._stream.close()
-
-
-class SecurityHeaders:
-    """Adds them to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wraps `app`."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Everything but HTTP passes through."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
@@ -238,6 +194,11 @@ async def _as_problem(request: Request, problem: Exception) -> Response:
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": str(problem)}, problem.status, headers)
+
+
+async def _gone(request: Request, missing: Exception) -> Response:
+    """Deleted since it was let in."""
+    return await _as_problem(request, Problem(401, _UNKNOWN))
 
 
 async def _as_error(request: Request, error: Exception) -> Response:

@@ -58,7 +58,6 @@ def serve(
         except OSError as error:
             _fail(f"Cannot listen on {host}:{port} ({error.strerror}): choose another --port.")
         client = standalone.Standalone(place, settings)
-        client.prepare_demo()
         for line in standalone.greeting(client, host, port):
             typer.echo(line)
     sys.stdout.flush()
@@ -74,9 +73,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Add a user, and print his token. It is shown this once: only a hash of it is kept."""
-    from openwebui_usage.client.answers import is_priced
     from openwebui_usage.client.provider import Upstream
-    from openwebui_usage.client.standalone import DEMO_PRICE, unpriced
+    from openwebui_usage.client.standalone import price_note
 
     nano = _nano(limit, "--limit")
     if nano < 0:
@@ -89,11 +87,8 @@ def create(
         typer.echo(f'Created user "{standing.account.name}" with a limit of {_money(nano)}.')
         typer.echo(f"Token: {token}")
         typer.echo("It is not shown again: hand it over like a password.")
-        upstream = Upstream.configured(opened.settings)
-        known = is_priced(opened.store.definitions().book, upstream.model)
-        if not known and upstream.model != DEMO_PRICE.pattern:
-            for line in unpriced(upstream.model):
-                typer.echo(line, err=True)
+        for line in price_note(opened, Upstream.configured(opened.settings)):
+            typer.echo(line, err=True)
 
 
 @users.command("list")

@@ -70,68 +70,87 @@ class Buckets:
 
 
 PER_ADDRESS = Rate(burst=10, every=60.0)
-"""Wrong tokens from one address: ten, then one a minute."""
+"""Wrong tokens from one address (of IPv6 a /64, which is what one customer gets): ten, then one a minute."""
+PER_SITE = Rate(burst=100, every=6.0)
+"""From its neighbourhood (a /24; of IPv6 a /48, which a tunnel gives to anybody): ten times as many."""
 EVERYWHERE = Rate(burst=300, every=0.1)
-"""Wrong tokens from all addresses together, for addresses are cheap: at ten a second, to guess one of a hundred tokens
-among 36^8 takes a lifetime."""
+"""From all addresses together, for addresses are cheap: at ten a second, to guess one of a hundred tokens among 36^8
+takes a lifetime."""
+AT_ALL = EVERYWHERE
+"""Tries from one address that were not even looked at. Whoever goes on at this rate takes those along who were right
+from there: else each try would be one at their tokens."""
 
 
 class Guesses:
     """Slows down whoever tries tokens.
 
-    A token that was right once from an address stays usable there, so that nobody is shut out by a neighbour behind the
-    same address.
+    A token that was right once from an address stays usable there, so that nobody is shut out by a guesser, be it a
+    neighbour behind the same address or somebody with thousands of them.
     """
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        """Nobody has guessed yet."""
+    def __init__(self, proven: Iterable[tuple[str, str]] = (), clock: Clock = time.monotonic) -> None:
+        """`proven`: addresses, and hashes of tokens that were right from there before this process was."""
         self._addresses = Buckets(PER_ADDRESS, clock)
+        self._sites = Buckets(PER_SITE, clock)
         self._all = Buckets(EVERYWHERE, clock)
+        self._tries = Buckets(AT_ALL, clock)
         self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
+        for address, token_hash in proven:
+            self._prove((_network_of(address), token_hash))
         # Of many guesses at once from one address, each waits for the verdict on the one before.
         self._locks = [asyncio.Lock() for _ in range(64)]
 
     @asynccontextmanager
     async def guess(self, address: str, token_hash: str, wrong: type[Exception]) -> AsyncIterator[None]:
         """Find out within this whether a token is right: raise `wrong` where it is not. Raises `TooMany`."""
-        key = (_network_of(address), token_hash)
+        network = _network_of(address)
+        brakes = ((self._addresses, network), (self._sites, _network_of(address, 24, 48)), (self._all, ""))
+        key = (network, token_hash)
+        self._tries.check(network)
         if key in self._proven:
-            async with self._verdict(key, wrong):
+            async with self._verdict(key, brakes, wrong):
                 yield
             return
-        async with self._locks[hash(key[0]) % len(self._locks)]:
+        async with self._locks[hash(network) % len(self._locks)]:
             if key not in self._proven:
-                self._addresses.check(key[0])
-                self._all.check("")
-            async with self._verdict(key, wrong):
+                try:
+                    for buckets, name in brakes:
+                        buckets.check(name)
+                except TooMany:
+                    self._tries.add(network)
+                    raise
+            async with self._verdict(key, brakes, wrong):
                 yield
 
     @asynccontextmanager
-    async def _verdict(self, key: tuple[str, str], wrong: type[Exception]) -> AsyncIterator[None]:
+    async def _verdict(
+        self, key: tuple[str, str], brakes: Iterable[tuple[Buckets, str]], wrong: type[Exception]
+    ) -> AsyncIterator[None]:
         try:
             yield
         except wrong:
             self._proven.pop(key, None)
-            self._addresses.add(key[0])
-            self._all.add("")
+            for buckets, name in brakes:
+                buckets.add(name)
             raise
+        self._prove(key)
+
+    def _prove(self, key: tuple[str, str]) -> None:
         self._proven[key] = None
         self._proven.move_to_end(key)
         if len(self._proven) > MOST_REMEMBERED:
             self._proven.popitem(last=False)
 
 
-def _network_of(address: str) -> str:
-    """An IPv6 address counts as its /64, which is what one customer gets."""
+def _network_of(address: str, v4: int = 32, v6: int = 64) -> str:
+    """The network that an address is in; prefixes of `v4` and `v6` bits."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return address
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network((ip, v4 if ip.version == 4 else v6), strict=False))
 
 
 def parse_networks(text: str) -> list[Network]:
@@ -148,12 +167,17 @@ def parse_networks(text: str) -> list[Network]:
     return networks
 
 
-def client_address(peer: str | None, forwarded: Iterable[str], trusted: Sequence[Network]) -> str:
+def client_address(
+    peer: str | None, forwarded: Iterable[str], trusted: Sequence[Network], *, rewritten: bool = False
+) -> str:
     """Who asks: the connection's other end, or, where that is a trusted proxy, the last in the chain of
     `X-Forwarded-For` that is none. All before that was written by whoever asks.
+
+    `rewritten`: the server in front put some address of that chain in the place of `peer`. Open WebUI's takes the
+    first, which anybody may write; the last comes from its proxy, if there is one.
     """
     address = peer or "unknown"
-    if not trusted or not _is_in(address, trusted):
+    if not rewritten and not _is_in(address, trusted):
         return address
     chain = [part.strip() for value in forwarded for part in value.split(",")]
     for part in reversed(chain):

@@ -2,5 +2,11 @@
 
 from openwebui_usage.client.commands import users
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """For a `manage.py` of one's own."""
     users(prog_name="manage.py")
+
+
+if __name__ == "__main__":
+    main()

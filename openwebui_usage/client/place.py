@@ -6,6 +6,7 @@ import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,9 +17,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from openwebui_usage.ledger.accounts import Accounts, TokenHasher
 from openwebui_usage.ledger.store import Store
+from openwebui_usage.pricing import Price
 from openwebui_usage.settings import ClientSettings
 
 DEFAULT_FILE = "usage-client.db"
+OTHERWISE = Price("*", input=Decimal(15), output=Decimal(60), cached_input=Decimal("7.5"))
+"""That of o1, for models that nobody knows a price of: a limit in dollars holds with them, too. Not in Open WebUI's
+database, where such calls count as unpriced."""
 SECRET_FILE = "usage-client.secret"  # noqa: S105 - a name
 _OPEN_WEBUI_KEY_FILE = ".webui_secret_key"
 
@@ -88,7 +93,7 @@ def open_place(place: Place, settings: ClientSettings) -> Opened:
     """Connect, and make or upgrade the tables. Raises `NoPlace`."""
     engine = place.engine()
     hasher = place.hasher(settings)
-    store = Store(engine, place.schema)
+    store = Store(engine, place.schema, None if place.of_open_webui else OTHERWISE)
     try:
         store.migrate()
     except Exception as error:  # noqa: BLE001 - drivers have errors of their own

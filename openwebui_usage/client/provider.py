@@ -21,6 +21,8 @@ from openwebui_usage.tokens import find_usage
 
 OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "o1"
+_PLACEHOLDER = "your_api_key_here"
+"""What stands in .env.example."""
 _LONGEST_REASON = 300
 
 
@@ -52,6 +54,7 @@ class Upstream:
         keys = _first(settings.openai_api_keys.get_secret_value() if settings.openai_api_keys else None)
         urls = _first(settings.openai_api_base_urls)
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        key = None if key == _PLACEHOLDER else key
         url = settings.openai_api_base_url
         if not key and not url:
             key, url = keys, urls

@@ -7,17 +7,16 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterable
-from decimal import Decimal
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from openwebui_usage.client.answers import Ledger, is_priced
+from openwebui_usage.client.answers import Ledger
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.guard import parse_networks
-from openwebui_usage.client.place import NoPlace, Place, open_place, settings_complaint
+from openwebui_usage.client.place import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
 from openwebui_usage.client.provider import Provider, Upstream
 from openwebui_usage.gate import Gate
 from openwebui_usage.groups import Sums
@@ -27,13 +26,10 @@ from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.meter import Meter
 from openwebui_usage.notices import Notifier
-from openwebui_usage.pricing import Price
 from openwebui_usage.settings import ClientSettings, Settings
 
 log = logging.getLogger("openwebui_usage")
 
-DEMO_PRICE = Price("demo-reasoner", Decimal(15), Decimal(60), Decimal("7.5"))
-"""That of o1: play money, so that costs and limits can be seen at work."""
 _GRACE = 10
 """Seconds that answers under way get to end when the server is stopped."""
 
@@ -61,16 +57,10 @@ class Standalone:
         self._gate = Gate(opened.store, MemoryCounters(self._totals), fail_closed=self._settings.fail_closed)
         self._meter: Meter | None = None
         self._provider = Provider(self.upstream, settings.timeout)
-        ledger = Ledger(opened.accounts, lambda: self._meter, lambda: self._gate.definitions.book)
+        ledger = Ledger(opened.accounts, lambda: self._meter, lambda: self._gate)
         self.app: FastAPI = create_app(
             ledger, opened.hasher, self._provider, rate=settings.rate, trusted=trusted, lifespan=self._lifespan
         )
-
-    def prepare_demo(self) -> None:
-        """The demo costs play money, where nobody says otherwise, in a database that is the client's alone."""
-        prices = self.opened.store.definitions().book
-        if self.upstream.is_demo and not self.place.of_open_webui and not is_priced(prices, self.upstream.model):
-            self.opened.store.put_price(DEMO_PRICE)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
@@ -109,8 +99,7 @@ def greeting(client: Standalone, host: str, port: int) -> list[str]:
         )
     else:
         lines.append(f"{upstream.model} answers, at {upstream.url}.")
-    if not is_priced(opened.store.definitions().book, upstream.model):
-        lines += unpriced(upstream.model)
+    lines += price_note(opened, upstream)
     if not opened.accounts.all():
         lines.append('Nobody may use it yet: openwebui-usage users create "Your Name" --limit 100.0')
     elsewhere = opened.accounts.made_elsewhere()
@@ -122,11 +111,19 @@ def greeting(client: Standalone, host: str, port: int) -> list[str]:
     return lines
 
 
-def unpriced(model: str) -> list[str]:
-    """What to say of a model whose calls cannot be charged."""
+def price_note(opened: Opened, upstream: Upstream) -> list[str]:
+    """What to say where nobody knows what the model costs."""
+    source = opened.store.definitions().book.source(upstream.model)
+    if upstream.is_demo or source not in (None, "otherwise"):
+        return []
+    then = (
+        "nobody with a limit may ask it"
+        if source is None
+        else "it is charged as o1 is, unless its provider tells the cost"
+    )
     return [
-        f"No price is known for {model}: its calls cost nothing here, and no limit in dollars will ever stop them.",
-        f"Set one, in US dollars per million tokens: openwebui-usage prices set {model} --input 15 --output 60",
+        f"No price is known for {upstream.model}: {then}. Set one, in US dollars per million tokens:",
+        f"openwebui-usage prices set {upstream.model} --input {OTHERWISE.input} --output {OTHERWISE.output}",
     ]
 
 

@@ -220,7 +220,7 @@ def _title(text: str) -> str:
 # What it says to people.
 
 _ABOUT_TOKENS = """\
-The line above the chat input counts every call of the models in a usage group, for all users together:
+In Open WebUI, the line above the chat input counts every call of the models in a usage group, for all users together:
 
 | | |
 |---|---|
@@ -233,12 +233,13 @@ Titles, tags and follow-up questions are calls too, so one message usually count
 _ABOUT_PROVIDERS = """\
 Two ways, and either makes me step aside:
 
-1. **In the environment**: stop Open WebUI, set `OPENAI_API_KEY` (and `OPENAI_API_BASE_URL` for any other provider that
+1. **In the environment**: stop the server, set `OPENAI_API_KEY` (and `OPENAI_API_BASE_URL` for any other provider that
    speaks OpenAI's language) or `OLLAMA_BASE_URL`, and start again.
-2. **In the browser**: *Admin Panel › Settings › Connections*. Add the provider, then remove the demo."""
+2. **In Open WebUI**: *Admin Panel › Settings › Connections*. Add the provider, then remove the demo."""
 
 _ABOUT_EFFORT = """\
-The dropdown beside the Web Search button tells a reasoning model how long to think. I spend a fixed number of tokens:
+The menu beside the Web Search button (in the token client: *O1 Pro*, from medium to high) tells a reasoning model how
+long to think. I spend a fixed number of tokens:
 
 | Effort | Reasoning tokens |
 |---|---|
@@ -246,13 +247,13 @@ The dropdown beside the Web Search button tells a reasoning model how long to th
 | Medium | 512 |
 | High | 2,048 |
 
-Ask me the same question at two levels, and watch OUT grow. `demo-chat` does not reason, so it has no dropdown."""
+Ask me the same question at two levels, and watch the tokens grow. `demo-chat` does not reason, so it has no menu."""
 
 _ABOUT_ME = """\
-Everything around this answer is real: the call was metered, and the counter above the input shows what I billed. Try
+Everything around this answer is real: the call was metered, and the numbers on this page are what I billed. Try
 
-- the **reasoning effort** dropdown with `demo-reasoner`, then ask again;
-- a **usage group** with a limit, created by an admin, and watch the counter near it;
+- more **reasoning effort** with `demo-reasoner` (the menu below, or the *O1 Pro* switch), then ask again;
+- a **limit**, of a usage group or a token, and what happens when it is reached;
 - *"How do I connect a real provider?"*"""
 
 _TOPICS: Final = (

@@ -19,7 +19,6 @@ from openwebui_usage.client.provider import Provider, Upstream
 from openwebui_usage.gate import Gate
 from openwebui_usage.ledger.accounts import Accounts
 from openwebui_usage.meter import Meter
-from openwebui_usage.pricing import PriceBook
 from openwebui_usage.settings import ClientSettings
 
 log = logging.getLogger("openwebui_usage")
@@ -40,16 +39,13 @@ class MountedClient:
         self._accounts = Accounts(engine, hasher, schema)
         self._provider = Provider(Upstream.configured(settings), settings.timeout)
 
-        def prices() -> PriceBook:
-            now = gate()
-            return PriceBook() if now is None else now.definitions.book
-
         app = create_app(
-            Ledger(self._accounts, meter, prices),
+            Ledger(self._accounts, meter, gate),
             hasher,
             self._provider,
             rate=settings.rate,
             trusted=parse_networks(settings.trusted_proxies),
+            rewritten=True,
         )
         self.routes: list[BaseRoute] = [
             Route(PATH, _with_slash, methods=["GET", "HEAD"], include_in_schema=False),

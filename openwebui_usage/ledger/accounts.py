@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from openwebui_usage.groups import Sums
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import writing
-from openwebui_usage.ledger.definitions import budget_from, budget_values, raise_revision
+from openwebui_usage.ledger.definitions import budget_from, budget_values, raise_revision, read_revision
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.schema import usage_account, usage_budget, usage_call, usage_total
 from openwebui_usage.ledger.store import read_totals, sum_calls
@@ -167,6 +167,11 @@ class Accounts:
             raise AccountMissing(name)
         return _account(row)
 
+    def revision(self) -> int:
+        """Raised by every change of a definition, limits of accounts among them."""
+        with self._engine.connect() as connection:
+            return read_revision(connection)
+
     def standing(self, account_id: str) -> Standing:
         """One account with its sums. Raises `AccountMissing`."""
         with self._engine.connect() as connection:
@@ -183,6 +188,14 @@ class Accounts:
         with self._engine.connect() as connection:
             rows = connection.execute(select(usage_account).order_by(usage_account.c.created_at))
             return _standings(connection, [_account(row) for row in rows])
+
+    def last_seen(self) -> list[tuple[str, str]]:
+        """From which address each was used last, and the hash of its token; who was never used is left out."""
+        query = select(usage_account.c.last_ip, usage_account.c.token_hash).where(usage_account.c.last_ip.is_not(None))
+        with self._engine.connect() as connection:
+            return [
+                (row.last_ip, row.token_hash) for row in connection.execute(query.order_by(usage_account.c.last_used))
+            ]
 
     def made_elsewhere(self) -> int:
         """How many accounts have a hash made with another secret, so that their tokens are not known here."""

@@ -45,11 +45,12 @@ class Definitions:
         budgets: tuple[Budget, ...] = (),
         prices: tuple[Price, ...] = (),
         revision: int = -1,
+        otherwise: Price | None = None,
     ) -> None:
-        """`revision` is that of the database which they were read from."""
+        """`revision` is that of the database which they were read from; for `otherwise` see `PriceBook`."""
         self.groups = groups
         self.budgets = budgets
-        self.book = PriceBook(in_order(prices))
+        self.book = PriceBook(in_order(prices), otherwise)
         self.revision = revision
         self._covering: dict[tuple[str, ...], Covering] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
@@ -92,7 +93,7 @@ class Definitions:
         return known
 
 
-def read_definitions(connection: Connection) -> Definitions:
+def read_definitions(connection: Connection, otherwise: Price | None = None) -> Definitions:
     """All definitions as this transaction sees them."""
     # First of all: a change that comes in between is read again, instead of never.
     revision = read_revision(connection)
@@ -101,6 +102,7 @@ def read_definitions(connection: Connection) -> Definitions:
         tuple(budget_from(row) for row in connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))),
         tuple(price_from(row) for row in connection.execute(select(usage_price))),
         revision,
+        otherwise,
     )
 
 

@@ -69,10 +69,11 @@ class PriceMissing(Exception):
 class Store:
     """The ledger's tables on `engine`. Every method is one short transaction and blocks: call it off the event loop."""
 
-    def __init__(self, engine: Engine, schema: str | None = None) -> None:
-        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own."""
+    def __init__(self, engine: Engine, schema: str | None = None, otherwise: Price | None = None) -> None:
+        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; `otherwise` see `PriceBook`."""
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
         self._schema = schema
+        self._otherwise = otherwise
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
 
@@ -260,7 +261,7 @@ class Store:
         """The definitions as this very transaction sees them; they are read only when somebody changed one."""
         definitions = self._definitions
         if read_revision(connection) != definitions.revision:
-            definitions = self._definitions = read_definitions(connection)
+            definitions = self._definitions = read_definitions(connection, self._otherwise)
         return definitions
 
     def _seed(self, connection: Connection, budget: Budget) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hmac
 import logging
+import random
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from openwebui_usage.client.guard import (
+    AT_ALL,
     EVERYWHERE,
     MOST_REMEMBERED,
     PER_ADDRESS,
+    PER_SITE,
     Buckets,
     Guesses,
     Rate,
@@ -70,6 +75,21 @@ class TestAccounts:
             assert standing.account.token_start == token[:2]
             tokens.add(token)
         assert len(tokens) == 50
+
+    def test_nobody_who_knows_the_clock_or_the_seed_knows_the_next_token(self) -> None:
+        tokens = set()
+        for _ in range(20):
+            random.seed(1)
+            tokens.add(TokenHasher.new_token())
+        assert len(tokens) == 20
+
+    def test_a_token_is_compared_in_constant_time(self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+        _, token = accounts.create("Ann")
+        compared = []
+        monkeypatch.setattr(hmac, "compare_digest", lambda *hashes: compared.append(hashes) or False)
+        with pytest.raises(AccountMissing):
+            accounts.find(token)
+        assert compared == [(TokenHasher(SECRET).hash(token),) * 2]
 
     def test_the_limit_is_1000_dollars_unless_said_otherwise(self, accounts: Accounts) -> None:
         assert accounts.create("one")[0].limit_nano == 1000 * NANO
@@ -213,7 +233,7 @@ class TestGuessing:
 
     def test_ten_wrong_tokens_then_one_a_minute(self) -> None:
         clock = Clock()
-        guesses = Guesses(clock)
+        guesses = Guesses(clock=clock)
 
         async def run() -> None:
             for number in range(PER_ADDRESS.burst):
@@ -230,7 +250,7 @@ class TestGuessing:
         asyncio.run(run())
 
     def test_many_guesses_at_once_are_not_more_than_one_after_the_other(self) -> None:
-        guesses = Guesses(Clock())
+        guesses = Guesses(clock=Clock())
 
         async def run() -> list[object]:
             tries = (self.guess(guesses, "192.0.2.1", f"{number}") for number in range(100))
@@ -241,7 +261,7 @@ class TestGuessing:
         assert sum(isinstance(verdict, TooMany) for verdict in verdicts) == 100 - PER_ADDRESS.burst
 
     def test_a_token_that_was_right_stays_usable_beside_a_guesser(self) -> None:
-        guesses = Guesses(Clock())
+        guesses = Guesses(clock=Clock())
 
         async def run() -> None:
             assert await self.guess(guesses, "192.0.2.1", "right")
@@ -255,20 +275,54 @@ class TestGuessing:
 
         asyncio.run(run())
 
-    def test_an_ipv6_customer_is_one_address_and_many_addresses_are_slow_too(self) -> None:
-        guesses = Guesses(Clock())
+    async def wrong(self, guesses: Guesses, addresses: Iterable[str]) -> int:
+        """Guess once from each until it is too much; how many were looked at."""
+        for number, address in enumerate(addresses):
+            try:
+                assert not await self.guess(guesses, address, "wrong")
+            except TooMany:
+                return number
+        raise AssertionError("it was never too much")
 
+    @pytest.mark.parametrize(
+        ("pattern", "admitted"),
+        [
+            ("2001:db8::{0:x}", PER_ADDRESS.burst),  # one customer
+            ("2001:db8:0:{0:x}::1", PER_SITE.burst),  # one tunnel
+            ("2001:db8:{0:x}::1", EVERYWHERE.burst),
+            ("192.0.2.{0}", PER_SITE.burst),
+            ("10.{0}.1.1", EVERYWHERE.burst),
+        ],
+    )
+    def test_many_addresses_are_slow_too(self, pattern: str, admitted: int) -> None:
+        addresses = (pattern.format(number % 200) for number in range(2000))
+        assert asyncio.run(self.wrong(Guesses(clock=Clock()), addresses)) == admitted
+
+    def test_who_was_there_before_stays_in_while_the_whole_world_guesses(self) -> None:
         async def run() -> None:
-            for number in range(PER_ADDRESS.burst):
-                await self.guess(guesses, f"2001:db8::{number:x}", "wrong")
+            guesses = Guesses([("203.0.113.7", "right")], Clock())
+            await self.wrong(guesses, (f"10.{number % 256}.{number // 256}.1" for number in range(1000)))
+            assert await self.guess(guesses, "203.0.113.7", "right")
             with pytest.raises(TooMany):
-                await self.guess(guesses, "2001:db8::ffff", "wrong")
-            for number in range(EVERYWHERE.burst - PER_ADDRESS.burst):
-                await self.guess(guesses, f"10.0.{number // 200}.{number % 200}", "wrong")
-            with pytest.raises(TooMany):
-                await self.guess(guesses, "192.0.2.9", "wrong")
+                await self.guess(guesses, "203.0.113.8", "right")
 
         asyncio.run(run())
+
+    def test_what_is_refused_tells_a_neighbour_no_token(self) -> None:
+        """A guess that is refused must not go on being one: right tokens of the same address are answered."""
+
+        async def run() -> int:
+            guesses = Guesses([("192.0.2.1", "right")], Clock())
+            for number in range(100_000):
+                with contextlib.suppress(TooMany):
+                    await self.guess(guesses, "192.0.2.1", f"{number}")
+                try:
+                    assert await self.guess(guesses, "192.0.2.1", "right")
+                except TooMany:
+                    return number
+            raise AssertionError("each of any number of guesses was one at the neighbour's token")
+
+        assert asyncio.run(run()) < PER_ADDRESS.burst + AT_ALL.burst
 
     def test_memory_is_bounded(self) -> None:
         buckets = Buckets(Rate(2, 60), Clock())
@@ -310,6 +364,20 @@ class TestAddresses:
         self, peer: str | None, forwarded: list[str], trusted: str, address: str
     ) -> None:
         assert client_address(peer, forwarded, parse_networks(trusted)) == address
+
+    @pytest.mark.parametrize(
+        ("forwarded", "trusted", "address"),
+        [
+            ([], "", "6.6.6.6"),
+            (["6.6.6.6"], "", "6.6.6.6"),
+            (["6.6.6.6, 203.0.113.5"], "", "203.0.113.5"),
+            (["6.6.6.6, 203.0.113.5, 10.1.1.1"], "10.0.0.0/8", "203.0.113.5"),
+        ],
+    )
+    def test_behind_a_server_that_believes_everybody_the_last_address_counts(
+        self, forwarded: list[str], trusted: str, address: str
+    ) -> None:
+        assert client_address("6.6.6.6", forwarded, parse_networks(trusted), rewritten=True) == address
 
     def test_nonsense_among_the_proxies_is_named(self) -> None:
         with pytest.raises(ValueError, match=r"'proxy\.local' is no address"):

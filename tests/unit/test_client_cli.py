@@ -151,6 +151,7 @@ class TestPrices:
         done = place.run("users", "create", "Ann", **env)
         assert "No price is known for house-model" in done.stderr
         assert "prices set house-model --input 15 --output 60" in done.stderr
+        assert place.run("users", "create", "Ida").stderr == ""
         done = place.run("prices", "set", "house-model", "--input", "15", "--output", "60")
         assert done.stdout == "house-model: $15 for a million tokens in, $60 out.\n"
         assert place.run("users", "create", "Bob", **env).stderr == ""
