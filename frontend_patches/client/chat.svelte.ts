@@ -22,6 +22,7 @@ export interface Asked {
 }
 
 const TICK = 200; // ms
+const FRAME = 40; // ms between two pictures of an answer, however fast it comes
 const SETTLING = 700; // ms until a stopped answer is in the ledger
 
 /** Somebody's visit: who he is, what he spent, and a chat that lasts as long as the page. */
@@ -112,15 +113,21 @@ export class Visit {
     const clock = setInterval(() => {
       if (answer.state === 'thinking') answer.thought = (performance.now() - begun) / 1000;
     }, TICK);
+    let [thoughts, content] = ['', ''];
+    const show = () => {
+      answer.thoughts = thoughts;
+      answer.content = content;
+    };
+    const frames = setInterval(show, FRAME);
     this.busy = true;
     try {
       for await (const event of api.chat(token, history, effort, abort.signal)) {
         if (event.type === 'done' || event.type === 'error') this.#settle(answer, event);
-        else if (event.type === 'thinking') answer.thoughts += event.text;
+        else if (event.type === 'thinking') thoughts += event.text;
         else {
           if (answer.state === 'thinking') answer.thought = (performance.now() - begun) / 1000;
           answer.state = 'writing';
-          answer.content += event.text;
+          content += event.text;
         }
       }
       if (answer.state === 'thinking' || answer.state === 'writing')
@@ -134,6 +141,8 @@ export class Visit {
       if (error instanceof Refused && error.status === 401) return this.leave(error.message);
     } finally {
       clearInterval(clock);
+      clearInterval(frames);
+      show();
       this.busy = false;
       this.#abort = null;
     }
@@ -141,7 +150,7 @@ export class Visit {
       await new Promise((resolve) => setTimeout(resolve, SETTLING));
       await this.refresh();
       const after = this.stats?.total_cost ?? null;
-      if (before !== null && after !== null && after > before) answer.cost = after - before;
+      if (!this.busy && before !== null && after !== null && after > before) answer.cost = after - before;
     } else await this.refresh();
   }
 

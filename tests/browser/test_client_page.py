@@ -37,12 +37,43 @@ def quicksort(items: list[int], low: int = 0, high: int | None = None) -> None:
 - [x] in place
 - [ ] stable
 """
+HARD = (
+    """# Übersicht
+
+The roots are \\(x_{1,2} = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}\\), it costs $5 and $10, and $e^{i\\pi} = -1$.
+
+\\[
+\\begin{aligned} a &= \\int_0^1 x^2\\,dx \\\\ b &= \\sum_{k=1}^n k^2 \\end{aligned}
+\\]
+
+$$\\text{no } \\TeX \\undefined$$
+
+مرحبا بالعالم، هذا نص من اليمين إلى اليسار.
+
+```js
+const line = "LONG"; // and on
+```
+
+WORD
+
+`inline_CODE`
+""".replace("LONG", "x" * 3000)
+    .replace("WORD", "w" * 500)
+    .replace("CODE", "c" * 500)
+)
 EVIL = """<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">
 
 [click](javascript:window.hacked=1) <a href="javascript:window.hacked=1">or here</a> ![x](javascript:window.hacked=1)
 
 [y]: javascript:window.hacked=1
 [y] `<b onmouseover=window.hacked=1>` <style>body { display: none }</style> <iframe src="/healthz"></iframe>
+
+\\(<img src=x onerror="window.hacked = 1">\\) $$\\href{javascript:window.hacked=1}{x}$$
+<math-tex display onclick="window.hacked=1">x</math-tex>
+
+```html
+<img src=x onerror="window.hacked = 1"></code></pre><script>window.hacked = 1</script>
+```
 
 "><svg onload=window.hacked=1> ![x](x"onerror="window.hacked=1) [z](https://example.com/"onclick="window.hacked=1)
 """
@@ -160,12 +191,13 @@ def test_a_whole_visit(screen: Screen, visit: Callable[..., Visit], server: Toke
     expect(page.get_by_text("Sorting in place")).to_be_visible()
     seen.look("5-streaming")
     numbers = page.locator("dl")
-    expect(numbers).to_have_text(re.compile(r"Input\s*4\s*Reasoning\s*1,024\s*Output\s*60\s*Cost\s*\$0\.0048"))
+    expect(numbers).to_have_text(re.compile(r"Input\s*4\s*Reasoning\s*1,024\s*Output\s*59\s*Cost\s*\$0\.0048"))
     expect(page.get_by_text("Thinking for 1 sec (Pro Mode)")).to_be_visible()
-    expect(page.get_by_role("status")).to_have_text("The answer is complete: 1,088 tokens, $0.0048.")
+    expect(page.get_by_role("status")).to_have_text("The answer is complete: 1,087 tokens, $0.0048.")
     expect(page.get_by_test_id("amounts")).to_have_text("$0.0048 of $0.008")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"^0\.59"))
-    expect(page.locator("figure pre")).to_contain_text("def quicksort")
+    expect(page.locator("figure pre .hljs-keyword").first).to_have_text("def")
+    assert page.locator("figure pre").evaluate("pre => pre.textContent").startswith("def quicksort(")
     expect(page.locator("table th")).to_have_text(["Case", "Time", "Space"])
     expect(page.locator("input[type=checkbox]")).to_have_count(2)
     expect(page.get_by_role("link", name="a link")).to_have_attribute("rel", "noopener noreferrer nofollow")
@@ -252,6 +284,102 @@ def test_what_a_model_says_cannot_act(visit: Callable[..., Visit], server: Token
     assert page.evaluate("getComputedStyle(document.body).display") != "none"
     assert seen.problems == []
     assert all(url.startswith(server.url) for url in seen.requested)
+
+
+@pytest.mark.parametrize("screen", [SCREENS[0], SCREENS[3]], ids=lambda screen: screen.name)
+def test_formulas_long_lines_and_text_from_right_to_left(
+    screen: Screen, visit: Callable[..., Visit], server: TokenServer, provider: Provider
+) -> None:
+    provider.behave(MODEL, text=HARD, chunks=30)
+    seen = visit(screen, f"/?token={server.place.create('Ann')}")
+    page = seen.page
+    seen.ask("سؤال قصير")
+    expect(page.locator("dl")).to_be_visible()
+    answer = page.locator("article")
+    expect(answer.locator("math")).to_have_count(3)
+    expect(answer.locator("math mfrac, math msqrt")).to_have_count(2)
+    expect(answer).to_contain_text("it costs $5 and $10, and")
+    expect(answer.locator("math-tex").nth(3)).to_have_text(r"\text{no } \TeX \undefined")
+    expect(answer.locator("figure .hljs-keyword")).to_have_text("const")
+    direction = "element => getComputedStyle(element).direction"
+    assert page.locator(".asked div").evaluate(direction) == "rtl"
+    assert answer.get_by_text("مرحبا").evaluate(direction) == "rtl"
+    assert answer.locator("figure pre").evaluate(direction) == "ltr"
+    assert answer.locator("figure pre").evaluate("element => element.scrollWidth > element.clientWidth + 1000")
+    seen.look("10-hard")
+    page.evaluate("scrollTo(0, 0)")
+    seen.look("11-hard-top")
+    assert seen.problems == []
+
+
+def test_zoomed_in_to_200_and_400_percent(visit: Callable[..., Visit], server: TokenServer, provider: Provider) -> None:
+    provider.behave(MODEL, text=RICH, chunks=5)
+    token = server.place.create("Ada King, Countess of Lovelace, née Byron")
+    for percent, width, height in ((200, 640, 400), (400, 320, 256)):
+        seen = visit(Screen(f"zoom-{percent}", {"viewport": {"width": width, "height": height}}), f"/?token={token}")
+        seen.look("1-welcome")
+        seen.ask("Sort this in place.")
+        expect(seen.page.locator("dl")).to_be_visible()
+        seen.look("2-answer")
+        expect(seen.page.get_by_label("Your message")).to_be_in_viewport()
+        if percent == 400:  # The text needs the room: the header stays above it.
+            seen.page.evaluate("scrollTo(0, 0)")
+        for button in ("New chat", "Leave"):
+            expect(seen.page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+
+
+def test_nothing_moves_for_whoever_wants_no_motion(
+    visit: Callable[..., Visit], server: TokenServer, provider: Provider
+) -> None:
+    provider.behave(MODEL, first_byte_delay=2)
+    token = server.place.create("Ann")
+    running = "document.getAnimations().filter(a => a.playState === 'running').length"
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        page = visit(Screen(motion, {"reduced_motion": motion}), f"/?token={token}").page
+        page.get_by_label("Your message").fill("Hi")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Thinking for")).to_be_visible()
+        page.wait_for_timeout(600)
+        assert bool(page.evaluate(running)) is moves
+
+
+def test_a_screen_reader_finds_its_way(visit: Callable[..., Visit], server: TokenServer, provider: Provider) -> None:
+    provider.behave(MODEL, text="All is *well*.", chunks=3)
+    seen = visit(path=f"/?token={server.place.create('Ann', 1)}")
+    page = seen.page
+    seen.ask("How are you?")
+    expect(page.locator("dl")).to_be_visible()
+    expect(page.locator("body")).to_match_aria_snapshot(
+        """
+        - banner:
+          - heading "O1 Pro Client" [level=1]
+          - text: /Ann \\$0\\.0\\d+ of \\$1\\.00/
+          - progressbar "Used of your limit"
+          - button "New chat"
+          - button "Leave"
+        - main:
+          - region "You": How are you?
+          - article "Answer":
+            - text: Thinking for 1 sec
+            - paragraph:
+              - text: All is
+              - emphasis: well
+            - term: Input
+            - definition: "3"
+            - term: Reasoning
+            - definition: "256"
+            - term: Output
+            - definition: "3"
+            - term: Cost
+            - definition: /\\$0\\.0\\d+/
+            - button "Copy the answer"
+        - contentinfo:
+          - textbox "Your message"
+          - switch "O1 Pro"
+          - button "Send" [disabled]
+        - status: /The answer is complete/
+        """
+    )
 
 
 def test_all_of_it_by_keyboard(visit: Callable[..., Visit], server: TokenServer, provider: Provider) -> None:
