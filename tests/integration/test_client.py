@@ -614,6 +614,23 @@ class TestStart:
         place.run("prices", "set", "house-model", "--input", "0", "--output", "0")
         assert server.chat(token).json()["cost"] == 0
 
+    def test_on_the_database_of_open_webui_it_is_refused_until_it_has_one(
+        self, place: Place, start: Callable[..., Any], provider: Provider
+    ) -> None:
+        provider.behave("house-model")
+        place.env |= {"DATABASE_URL": "sqlite:///webui.db", "WEBUI_SECRET_KEY": "for tests only"}
+        server = start(OPENWEBUI_USAGE_CLIENT_MODEL="house-model")
+        assert "No price is known for house-model: nobody with a limit may ask it." in server.log_text()
+        token = place.create("Ann")
+        refused = server.chat(token)
+        assert (refused.status_code, refused.json()["error"].partition(",")[0]) == (
+            503,
+            "No price is known for house-model",
+        )
+        assert provider.calls() == []
+        place.run("prices", "set", "house-model", "--input", "1", "--output", "1")
+        assert server.chat(token).status_code == 200
+
     def test_the_key_of_the_example_is_none(self, place: Place, start: Callable[..., Any]) -> None:
         for name in [name for name in place.env if name.startswith("OPEN")]:
             del place.env[name]
