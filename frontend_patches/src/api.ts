@@ -1,8 +1,8 @@
-import { isRecord, readGroups, readModels, type Group, type Models } from './model';
+import { isRecord, readModels, readNews, type Models, type News } from './model';
+import type { Words } from './words';
 
 /** Why there is no answer: `absent` (no plugin behind this server), `login` (not or no longer signed in), `trouble` (try again). */
 export type Refusal = 'absent' | 'login' | 'trouble';
-export type Changes = ReadonlyMap<string, Group | null>;
 
 async function get(path: string, token: string): Promise<Record<string, unknown> | Refusal> {
   try {
@@ -22,16 +22,23 @@ async function get(path: string, token: string): Promise<Record<string, unknown>
   }
 }
 
-/** Groups and models in one request. */
-export async function loadPage(token: string): Promise<{ groups: Changes; models: Models } | Refusal> {
-  const body = await get('/api/usage/page', token);
+/** Everything there is to show, in one request; the words in `language`, a BCP 47 tag, where the server has them. */
+export async function loadPage(
+  token: string,
+  language: string,
+): Promise<(News & { models: Models; words: Words }) | Refusal> {
+  const body = await get(`/api/usage/page?lang=${encodeURIComponent(language)}`, token);
   return typeof body === 'string'
     ? body
-    : { groups: readGroups(body['groups']), models: readModels(body['models']) };
+    : {
+        ...readNews(body),
+        models: readModels(body['models']),
+        words: (isRecord(body['words']) ? body['words'] : {}) as Words,
+      };
 }
 
-/** All groups that this user may see. */
-export async function loadGroups(token: string): Promise<Changes | Refusal> {
-  const body = await get('/api/usage/groups', token);
-  return typeof body === 'string' ? body : readGroups(body['groups']);
+/** All groups that this user may see, and his budgets. */
+export async function loadNews(token: string): Promise<News | Refusal> {
+  const body = await get('/api/usage/me', token);
+  return typeof body === 'string' ? body : readNews(body);
 }

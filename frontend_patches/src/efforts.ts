@@ -13,14 +13,9 @@ export function readEfforts(storage: Storage): ReadonlyMap<string, Effort> {
   }
 }
 
-/** Remembers `effort` for `models` and returns all choices; they hold for this page even where nothing can be stored. */
-export function chooseEffort(
-  storage: Storage,
-  models: readonly string[],
-  effort: Effort,
-): ReadonlyMap<string, Effort> {
-  const chosen = new Map(readEfforts(storage));
-  for (const model of models) chosen.set(model, effort);
+/** Remembers `effort` for `model` and returns all choices; they hold for this page even where nothing can be stored. */
+export function chooseEffort(storage: Storage, model: string, effort: Effort): ReadonlyMap<string, Effort> {
+  const chosen = new Map(readEfforts(storage)).set(model, effort);
   try {
     storage.setItem(EFFORTS_KEY, JSON.stringify(Object.fromEntries(chosen)));
   } catch {

@@ -1,14 +1,22 @@
-import { loadGroups, loadPage, type Changes, type Refusal } from './api';
+import { loadNews, loadPage, type Refusal } from './api';
+import { readNews } from './model';
 import type { UsageState } from './state.svelte';
+import { primary } from './words';
 
 export const POLL = 3000; // ms
 
-/** Keeps `state` up to date: one request for each login, events while they arrive, a question every 3 s where they cannot. */
+/**
+ * Keeps `state` up to date: one request for each login, events while they arrive, a question every 3 s where they cannot,
+ * and nothing at all while nobody looks at the page.
+ */
 export class Live {
   #token = '';
+  #language = '';
   #status: 'idle' | 'loading' | 'ready' | Refusal = 'idle';
   #timer: ReturnType<typeof setInterval> | undefined;
-  #overtaken = false;
+  /** Something was missed: the answer on its way may be older, or nobody looked. */
+  #stale = false;
+  #asking = false;
   readonly #state: UsageState;
   readonly #eventsArrive: () => boolean;
   readonly #redraw: () => void;
@@ -30,11 +38,15 @@ export class Live {
     return this.#token !== '' && this.#status !== 'absent' && this.#status !== 'login';
   }
 
-  /** Tells who is signed in now; '' for nobody. Cheap when nothing has changed. */
-  login(token: string): void {
-    if (token === this.#token) return;
+  /** Tells who is signed in now, '' for nobody, and which language he reads, a BCP 47 tag. Cheap when nothing has changed. */
+  login(token: string, language: string): void {
+    const translated = primary(language) === primary(this.#language);
+    if (token === this.#token && translated) return;
+    const same = token === this.#token;
+    if (same && !this.ready) return; // one thing after the other
     this.#token = token;
-    this.#status = 'idle';
+    this.#language = language;
+    if (!same) this.#status = 'idle';
     if (token) void this.#load();
     else {
       this.#state.clear();
@@ -42,52 +54,73 @@ export class Live {
     }
   }
 
-  changed(groups: Changes): void {
-    if (!this.ready) {
-      this.#overtaken = true; // the answer on its way may be older
-      return;
-    }
-    this.#state.merge(groups);
+  /** Takes the payload of the event `usage`. */
+  changed(payload: Record<string, unknown>): void {
+    this.#stale ||= this.#asking || document.hidden;
+    if (!this.ready || document.hidden) return;
+    this.#state.merge(readNews(payload));
     this.#redraw();
   }
 
-  /** Asks for groups and models again. */
+  /** Events may have been missed. */
+  missed(): void {
+    this.#stale = true;
+    this.#catchUp();
+  }
+
+  /** Asks for everything again, models too. */
   async reload(): Promise<void> {
     if (this.ready) await this.#load();
-  }
-
-  /** Asks for all groups again, e.g. after events may have been missed. */
-  async refresh(): Promise<void> {
-    const token = this.#token;
-    if (!this.ready) return;
-    const answer = await loadGroups(token);
-    if (token !== this.#token) return;
-    if (typeof answer === 'string') {
-      if (answer !== 'trouble') this.#refused(answer);
-      return;
-    }
-    this.#state.replace(answer);
-    this.#redraw();
   }
 
   /** The tab is seen again, or no longer. */
   visible(): void {
     this.#schedule();
+    this.#stale ||= !this.#eventsArrive();
+    this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (this.#stale && this.ready && !document.hidden) void this.#refresh();
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#asking) return;
+    const token = this.#token;
+    const answer = await this.#ask(() => loadNews(token));
+    if (token !== this.#token) return;
+    if (answer === 'trouble') this.#stale = true;
+    else if (typeof answer === 'string') this.#refused(answer);
+    else {
+      this.#state.replace(answer);
+      this.#redraw();
+      this.#catchUp();
+    }
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    this.#stale = false;
+    this.#asking = true;
+    try {
+      return await question();
+    } finally {
+      this.#asking = false;
+    }
   }
 
   async #load(): Promise<void> {
     const token = this.#token;
     if (!this.ready) this.#status = 'loading';
-    this.#overtaken = false;
-    const answer = await loadPage(token);
+    const answer = await this.#ask(() => loadPage(token, this.#language));
     if (token !== this.#token || (answer === 'trouble' && this.ready)) return;
     if (typeof answer === 'string') return this.#refused(answer);
     this.#state.models = answer.models;
-    this.#state.replace(answer.groups);
+    this.#state.words = answer.words;
+    this.#state.replace(answer);
     this.#status = 'ready';
     this.#redraw();
     this.#schedule();
-    if (this.#overtaken) void this.refresh();
+    this.#catchUp();
   }
 
   #refused(why: Refusal): void {
@@ -102,8 +135,9 @@ export class Live {
     clearInterval(this.#timer);
     if (document.hidden || (this.#status !== 'ready' && this.#status !== 'trouble')) return;
     this.#timer = setInterval(() => {
+      if (this.#asking) return; // a slow network
       if (this.#status === 'trouble') void this.#load();
-      else if (!this.#eventsArrive()) void this.refresh();
+      else if (this.#stale || !this.#eventsArrive()) void this.#refresh();
     }, POLL);
   }
 }

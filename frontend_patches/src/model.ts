@@ -3,10 +3,21 @@
 export const EFFORTS = ['low', 'medium', 'high'] as const;
 export type Effort = (typeof EFFORTS)[number];
 
+/** Of a group's current period. */
 export interface Usage {
   in: number;
   out: number;
   total: number;
+  /** Tokens of the prompts that came from a cache. */
+  cached: number;
+  completion: number;
+  reasoning: number;
+  /** Tokens that were billed, each once. */
+  billed: number;
+  /** In US dollars; null where no price is known. */
+  cost: number | null;
+  /** Calls without a price, which `cost` does not contain. */
+  unpriced_calls: number;
 }
 
 export interface Group {
@@ -15,6 +26,21 @@ export interface Group {
   /** In tokens; null where the group has no limit. */
   limit: number | null;
   usage: Usage;
+  /** ISO 8601; null where the period never ends. */
+  resets_at: string | null;
+}
+
+/** A budget that binds whoever is signed in, and how it stands. */
+export interface Budget {
+  name: string;
+  unit: 'tokens' | 'usd' | 'requests';
+  /** In `unit`; null where the budget only counts. */
+  limit: number | null;
+  used: number;
+  resets_at: string | null;
+  /** Ids or globs of the models it counts; null where it counts a usage group's. */
+  models: string[] | null;
+  group: string | null;
 }
 
 export interface Model {
@@ -37,36 +63,21 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
-
-/** Reads `{NAME: group}` from an answer or an event; null stands for a group that is gone, nonsense is left out. */
-export function readGroups(value: unknown): Map<string, Group | null> {
-  const groups = new Map<string, Group | null>();
-  if (!isRecord(value)) return groups;
-  for (const [name, group] of Object.entries(value)) {
-    if (group === null) groups.set(name, null);
-    else if (isRecord(group) && Array.isArray(group['models'])) {
-      const usage = isRecord(group['usage']) ? group['usage'] : {};
-      groups.set(name, {
-        models: group['models'].filter((model) => typeof model === 'string'),
-        limit: typeof group['limit'] === 'number' ? group['limit'] : null,
-        usage: { in: count(usage['in']), out: count(usage['out']), total: count(usage['total']) },
-      });
-    }
-  }
-  return groups;
+/**
+ * An answer, or the event `usage`: groups (null: gone), and all budgets; null where they did not change. The server is believed
+ * on the types of what it sends.
+ */
+export interface News {
+  groups: ReadonlyMap<string, Group | null>;
+  budgets: Budget[] | null;
 }
 
-export function readModels(value: unknown): Models {
-  const models = new Map<string, Model>();
-  if (!isRecord(value)) return models;
-  for (const [id, model] of Object.entries(value)) {
-    if (!isRecord(model)) continue;
-    models.set(id, {
-      name: typeof model['name'] === 'string' ? model['name'] : id,
-      base: typeof model['base'] === 'string' ? model['base'] : null,
-      effort: isEffort(model['effort']) ? model['effort'] : null,
-    });
-  }
-  return models;
+const entries = <T>(value: unknown): Map<string, T> =>
+  new Map(isRecord(value) ? (Object.entries(value) as [string, T][]) : []);
+
+export function readNews(value: Record<string, unknown>): News {
+  const { budgets } = value;
+  return { groups: entries(value['groups']), budgets: Array.isArray(budgets) ? budgets : null };
 }
+
+export const readModels = (value: unknown): Models => entries(value);

@@ -1,32 +1,74 @@
 import { chooseEffort, EFFORTS_KEY, readEfforts } from './efforts';
-import { levelOf, usageText, type Level } from './format';
-import { groupsOf } from './matching';
-import type { Effort, Group, Groups, Models } from './model';
+import { budgetRows, budgetText, groupRows, levelOf, usageText, type Level, type Row } from './format';
+import { groupsOf, shareOf, tightestOf } from './matching';
+import type { Budget, Effort, Groups, Models, News } from './model';
+import type { Words } from './words';
 
+/** A usage group or a budget, as the counter shows it. */
 export interface Line {
-  group: string;
+  name: string;
   text: string;
   level: Level;
+  /** Which part of the limit is used; null where there is none. */
+  share: number | null;
+  /** What its tooltip says at this moment. */
+  rows: () => Row[];
 }
 
-/** What the page knows: four facts, and what follows from them. */
+/** A selected model that reasons. */
+export interface Choice {
+  id: string;
+  name: string;
+  effort: Effort | null;
+}
+
+/** What the page knows: facts, and what follows from them. */
 export class UsageState {
   groups: Groups = $state.raw(new Map());
+  budgets: readonly Budget[] = $state.raw([]);
   models: Models = $state.raw(new Map());
   /** Ids of the models that the chat on screen will use. */
   selected: readonly string[] = $state.raw([]);
+  /** The page's language, a BCP 47 tag: how numbers are written. */
   language: string = $state.raw('');
+  words: Words = $state.raw({} as Words);
   #chosen: ReadonlyMap<string, Effort> = $state.raw(new Map());
   readonly #storage: Storage;
 
-  readonly lines: Line[] = $derived(
-    groupsOf(this.selected, this.groups, this.models).map(([group, value]) => ({
-      group,
-      text: usageText(value, this.language),
-      level: levelOf(value),
-    })),
+  readonly lines: Line[] = $derived.by(() => {
+    const { language, words } = this;
+    return groupsOf(this.selected, this.groups, this.models).map(([name, group]) => {
+      const amounts = { used: group.usage.total, limit: group.limit };
+      return {
+        name,
+        text: usageText(group, language),
+        level: levelOf(amounts),
+        share: group.limit === null ? null : shareOf(amounts),
+        rows: () => groupRows(group, language, words, Date.now()),
+      };
+    });
+  });
+
+  /** The tightest of the budgets that bind whoever is signed in. */
+  readonly budget: Line | null = $derived.by(() => {
+    const { language, words } = this;
+    const budget = tightestOf(this.selected, this.budgets, this.groups, this.models);
+    return (
+      budget && {
+        name: budget.name,
+        text: budgetText(budget, language, words),
+        level: levelOf(budget),
+        share: shareOf(budget),
+        rows: () => budgetRows(budget, language, words, Date.now()),
+      }
+    );
+  });
+
+  readonly reasoners: Choice[] = $derived(
+    this.selected
+      .filter((id) => this.models.get(id)?.effort)
+      .map((id) => ({ id, name: this.models.get(id)?.name ?? id, effort: this.effortOf(id) })),
   );
-  readonly reasoners: string[] = $derived(this.selected.filter((id) => this.models.get(id)?.effort));
 
   constructor(storage: Storage = localStorage) {
     this.#storage = storage;
@@ -39,14 +81,9 @@ export class UsageState {
     return preset && (this.#chosen.get(id) ?? preset);
   }
 
-  /** What the selected models that reason agree on; null where they differ. */
-  get effort(): Effort | null {
-    const efforts = new Set(this.reasoners.map((id) => this.effortOf(id)));
-    return efforts.size === 1 ? ([...efforts][0] ?? null) : null;
-  }
-
-  choose(effort: Effort): void {
-    this.#chosen = chooseEffort(this.#storage, this.reasoners, effort);
+  /** Sets the effort of a model that reasons. */
+  choose(effort: Effort, id: string): void {
+    this.#chosen = chooseEffort(this.#storage, id, effort);
   }
 
   /** Another tab has stored something. */
@@ -54,24 +91,26 @@ export class UsageState {
     if (key === EFFORTS_KEY || key === null) this.#chosen = readEfforts(this.#storage);
   }
 
-  /** Takes over groups that changed; null removes one. */
-  merge(changed: ReadonlyMap<string, Group | null>): void {
-    const groups = new Map(this.groups);
-    for (const [name, group] of changed) {
-      if (group) groups.set(name, group);
-      else groups.delete(name);
+  /** Takes over what changed. */
+  merge({ groups, budgets }: News): void {
+    const merged = new Map(this.groups);
+    for (const [name, group] of groups) {
+      if (group) merged.set(name, group);
+      else merged.delete(name);
     }
-    this.groups = groups;
+    this.groups = merged;
+    if (budgets) this.budgets = budgets;
   }
 
-  /** Takes over all groups there are. */
-  replace(groups: ReadonlyMap<string, Group | null>): void {
+  /** Takes over all there is. */
+  replace(news: News): void {
     this.groups = new Map();
-    this.merge(groups);
+    this.merge(news);
   }
 
   clear(): void {
     this.groups = new Map();
+    this.budgets = [];
     this.models = new Map();
   }
 }

@@ -1,41 +1,33 @@
 import { expect, test } from 'vitest';
-import { readGroups, readModels } from '../src/model';
+import { readModels, readNews } from '../src/model';
+import { budget, group } from './support';
 
-test('groups are read with their counts; what a later server adds is passed over', () => {
-  const groups = readGroups({
-    a: { models: ['x*'], limit: 5, usage: { in: 1, out: 2, total: 3, cached: 9 }, counting: 'billed' },
-    gone: null,
-  });
+test('an answer has groups, those that are gone, and budgets', () => {
+  const { groups, budgets } = readNews({ groups: { a: group(), gone: null }, budgets: [budget()] });
   expect([...groups]).toEqual([
-    ['a', { models: ['x*'], limit: 5, usage: { in: 1, out: 2, total: 3 } }],
+    ['a', group()],
     ['gone', null],
   ]);
+  expect(budgets).toEqual([budget()]);
 });
 
-test.each([[undefined], ['text'], [[1, 2]], [{ a: 'text', b: { models: 'gpt' }, c: 7 }]])(
-  'nonsense is no group: %j',
-  (value) => {
-    expect(readGroups(value).size).toBe(0);
-  },
-);
+test('an event without budgets leaves them as they were', () => {
+  expect(readNews({ groups: {} }).budgets).toBeNull();
+  expect(readNews({ groups: {}, budgets: [] }).budgets).toEqual([]);
+});
 
-test('missing counts are zero', () => {
-  expect(readGroups({ a: { models: ['x', 3] } }).get('a')).toEqual({
-    models: ['x'],
-    limit: null,
-    usage: { in: 0, out: 0, total: 0 },
-  });
+test.each([[undefined], ['text'], [[1, 2]], [7]])('nonsense is no group and no model: %j', (value) => {
+  expect(readNews({ groups: value, budgets: {} })).toEqual({ groups: new Map(), budgets: null });
+  expect(readModels(value).size).toBe(0);
 });
 
 test('a group may be called __proto__', () => {
-  expect([...readGroups(JSON.parse('{"__proto__": {"models": []}}')).keys()]).toEqual(['__proto__']);
+  expect([...readNews(JSON.parse('{"groups": {"__proto__": {"models": []}}}')).groups.keys()]).toEqual([
+    '__proto__',
+  ]);
 });
 
-test('models: an unknown effort is none, a missing name is the id', () => {
-  expect([
-    ...readModels({ x: { effort: 'extreme' }, y: { name: 'Y', base: 'x', effort: 'low' }, z: 1 }),
-  ]).toEqual([
-    ['x', { name: 'x', base: null, effort: null }],
-    ['y', { name: 'Y', base: 'x', effort: 'low' }],
-  ]);
+test('models by their ids', () => {
+  const model = { name: 'Y', base: 'x', effort: 'low' };
+  expect([...readModels({ y: model })]).toEqual([['y', model]]);
 });

@@ -2,9 +2,10 @@ import { flushSync } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EFFORTS_KEY } from '../src/efforts';
 import { Page } from '../src/page/page';
+import { budget, DICTIONARY, ENGLISH, group as some, usage } from './support';
 
-const group = { models: ['o*'], limit: 10_000, usage: { in: 1234, out: 5678, total: 6912 } };
-const reasoners = { models: ['o1'], limit: null, usage: { in: 1, out: 2, total: 3 } };
+const group = some({ limit: 10_000 });
+const reasoners = some({ models: ['o1'], usage: usage({ in: 1, out: 2, total: 3 }) });
 const model = (effort: string | null) => ({ name: '', base: null, effort });
 
 let answer: unknown;
@@ -43,8 +44,10 @@ const draw = async (html: string) => {
   await frame();
 };
 const lines = () =>
-  [...document.querySelectorAll('[data-usage-group]')].map((line) => line.textContent?.trim());
-const button = () => document.querySelector<HTMLButtonElement>('[aria-label="Reasoning effort"]');
+  [...document.querySelectorAll('[data-usage-group]')].map((line) =>
+    line.textContent?.trim().replace(/\s+/g, ' '),
+  );
+const button = () => document.querySelector<HTMLButtonElement>('[aria-label^="Reasoning effort"]');
 
 beforeEach(() => {
   localStorage.clear();
@@ -54,6 +57,7 @@ beforeEach(() => {
   sent.length = 0;
   answer = {
     groups: { openai: group },
+    words: ENGLISH,
     models: { o1: model('medium'), o3: model('low'), 'gpt-4o': model(null), 'o-plain': model(null) },
   };
   for (const [id, value] of Object.entries((answer as { models: Record<string, { name: string }> }).models))
@@ -138,16 +142,52 @@ test('a choice is stored for the model and goes with its requests', async () => 
   expect(button()?.textContent).toContain('High');
 });
 
-test('in a chat with several models a choice is for those that reason, and they may differ before', async () => {
+test('in a chat with several models each that reasons has its own effort', async () => {
   history.replaceState(null, '', '/?models=gpt-4o,o1,o3');
   await draw(inputs['0.12']?.('gpt-4o +2') ?? '');
   expect(button()?.textContent).toContain('Mixed');
   button()?.click();
   await frame();
-  document.querySelectorAll<HTMLElement>('[role=option]')[0]?.click();
+  const parts = [...document.querySelectorAll('[role=group]')].map((part) => part.getAttribute('aria-label'));
+  expect(parts).toEqual(['o1', 'o3']);
+  document.querySelectorAll<HTMLElement>('[role=option]')[3]?.click();
+  document.querySelectorAll<HTMLElement>('[role=option]')[2]?.click();
   await frame();
-  expect(JSON.parse(localStorage.getItem(EFFORTS_KEY) ?? '')).toEqual({ o1: 'low', o3: 'low' });
+  expect(JSON.parse(localStorage.getItem(EFFORTS_KEY) ?? '')).toEqual({ o1: 'high', o3: 'low' });
   history.replaceState(null, '', '/');
+});
+
+test('a mentioned model moves both', async () => {
+  await draw(inputs['0.12']?.('gpt-4o') ?? '');
+  expect(lines()).toEqual([]);
+  const picture = '<img src="/api/v1/models/model/profile/image?id=o1&lang=en">';
+  document.getElementById('message-input-container')?.insertAdjacentHTML('afterbegin', picture);
+  await frame();
+  expect(lines()).toHaveLength(1);
+  expect(button()?.textContent).toContain('Medium');
+  document.querySelector('img')?.remove();
+  await frame();
+  expect(lines()).toEqual([]);
+});
+
+test('a budget is shown for every model that it counts, in no group too', async () => {
+  answer = { ...(answer as object), budgets: [budget({ used: 9.5 })] };
+  localStorage.setItem('token', 'another');
+  await draw(inputs['0.12']?.('gpt-4o') ?? '');
+  await frame();
+  expect(lines()).toEqual(['family $9.50 / $10.00']);
+  expect(document.querySelector('[data-usage-group]')?.getAttribute('data-level')).toBe('full');
+});
+
+test('the page changes its language, and both follow', async () => {
+  await draw(inputs['0.12']?.('o1') ?? '');
+  answer = { ...(answer as object), words: DICTIONARY['de'] };
+  document.documentElement.lang = 'de-DE';
+  document.body.append('x');
+  await frame();
+  await frame();
+  expect(document.querySelector('[aria-label="Denkaufwand: Mittel"]')).not.toBeNull();
+  expect(lines()).toEqual(['1.234 IN · 5.678 OUT · 6.912 TOTAL / 10.000']);
 });
 
 test('they leave when the page has them itself', async () => {

@@ -2,12 +2,17 @@ import { flushSync, mount, tick, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import ReasoningEffort from '../src/components/ReasoningEffort.svelte';
 import type { Effort } from '../src/model';
+import { ENGLISH } from './support';
 
 let component: Record<string, unknown>;
 const onchoose = vi.fn();
 
-function draw(effort: Effort | null) {
-  component = mount(ReasoningEffort, { target: document.body, props: { effort, onchoose } });
+function draw(...efforts: Effort[]) {
+  const choices = efforts.map((effort, i) => ({ id: `m${i}`, name: `Model ${i}`, effort }));
+  component = mount(ReasoningEffort, {
+    target: document.body,
+    props: { choices, onchoose, words: ENGLISH },
+  });
   flushSync();
 }
 beforeEach(() => onchoose.mockClear());
@@ -31,10 +36,8 @@ async function press(key: string, target: Element | null = list()) {
 
 test('says what it is, and what the effort is', () => {
   draw('medium');
-  expect(button().getAttribute('aria-label')).toBe('Reasoning effort');
-  expect(document.getElementById(button().getAttribute('aria-describedby') ?? '')?.textContent).toBe(
-    'Medium',
-  );
+  expect(button().getAttribute('aria-label')).toBe('Reasoning effort: Medium');
+  expect(button().textContent?.trim()).toBe('Medium');
   expect(button().type).toBe('button'); // it stands in the form that sends the chat
 });
 
@@ -80,7 +83,7 @@ test.each(['Enter', ' '])('%j chooses, closes and gives the focus back', async (
   await open();
   await press('End');
   expect((await press(key)).defaultPrevented).toBe(true);
-  expect(onchoose).toHaveBeenCalledExactlyOnceWith('high');
+  expect(onchoose).toHaveBeenCalledExactlyOnceWith('high', 'm0');
   expect(list()).toBeNull();
   expect(document.activeElement).toBe(button());
 });
@@ -114,10 +117,39 @@ test('the button closes what it has opened', async () => {
   expect(list()).toBeNull();
 });
 
-test('where models differ nothing is selected', async () => {
-  draw(null);
+test('several models have parts of their own, and the list stays open', async () => {
+  draw('medium', 'high');
   expect(button().textContent).toContain('Mixed');
   await open();
-  expect(document.querySelector('[aria-selected=true]')).toBeNull();
-  expect(active()).toBe('Medium');
+  expect(document.querySelectorAll('[role=option]')).toHaveLength(6);
+  expect(list()?.getAttribute('aria-multiselectable')).toBe('true');
+  const selected = [...document.querySelectorAll('[aria-selected=true]')].map((option) =>
+    [option.parentElement?.getAttribute('aria-label'), option.textContent?.trim()].join(': '),
+  );
+  expect(selected).toEqual(['Model 0: Medium', 'Model 1: High']);
+  await press('End');
+  await press('ArrowUp');
+  await press('ArrowUp');
+  expect(active()).toBe('Low');
+  await press('Enter');
+  expect(onchoose).toHaveBeenCalledExactlyOnceWith('low', 'm1');
+  expect(list()).not.toBeNull();
+  await press('h');
+  expect(active()).toBe('High');
+  await press('h');
+  await press(' ');
+  expect(onchoose).toHaveBeenLastCalledWith('high', 'm0');
+});
+
+test('several models that agree show what they agree on', () => {
+  draw('low', 'low');
+  expect(button().textContent).toContain('Low');
+});
+
+test('the tooltip comes with the pointer, and goes when the list opens', async () => {
+  draw('low');
+  button().dispatchEvent(new MouseEvent('mouseenter'));
+  expect(document.querySelector('[role=tooltip]')?.textContent).toBe('Reasoning effort');
+  await open();
+  expect(document.querySelector('[role=tooltip]')).toBeNull();
 });

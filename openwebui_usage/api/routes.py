@@ -24,6 +24,7 @@ from openwebui_usage.api.schemas import (
     price_json,
     standing_json,
 )
+from openwebui_usage.api.words import words_in
 from openwebui_usage.groups import Counting, Group, GroupUsage
 from openwebui_usage.ledger import BudgetExists, BudgetMissing, GroupExists, GroupMissing, PriceMissing, Store
 from openwebui_usage.limits import Budget, Subject
@@ -175,11 +176,12 @@ def _add_own(router: APIRouter, store: Store, access: Access) -> None:
         return await _own_view(store, access, request, caller)
 
     @router.get("/page", summary="What the page's script needs, in one request")
-    async def get_page(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
+    async def get_page(request: Request, caller: Annotated[Caller, user], lang: str = "en") -> dict[str, Any]:
         models = await access.page_models(request, caller)
         return {
             **await _own_view(store, access, request, caller),
             "models": {model.id: {"name": model.name, "base": model.base, "effort": model.effort} for model in models},
+            "words": words_in(lang),
         }
 
 

@@ -9,8 +9,8 @@ import { selectedModels, shownNames } from './selection';
 import { tapSocket } from './socket';
 import { adoptStyles } from './styles';
 
-/** Remembers a server without groups, so that no room is kept above the input for lines that never come. */
-const NO_GROUPS_KEY = 'openwebuiUsageNoGroups';
+/** Remembers how many lines there were, 0 for a server without groups: the room for them is kept while the page loads. */
+const ROOM_KEY = 'openwebuiUsageLines';
 
 /** So long, in milliseconds, may the selector show what is no model: while the page loads it is "Select a model". */
 const DOUBT = 3000;
@@ -32,15 +32,15 @@ export class Page {
   readonly #resized = new ResizeObserver(() => this.#makeRoom());
   readonly #strangers = new Set<string>();
   #doubt: ReturnType<typeof setTimeout> | undefined;
-  #room = true;
+  #room = 1;
   #frame = 0;
 
   /** `wanted` turns false when somebody else draws the components. */
   constructor(wanted: () => boolean) {
     this.#wanted = wanted;
     const eventsArrive = tapSocket({
-      changed: (groups) => this.#live.changed(groups),
-      reconnected: () => void this.#live.refresh(),
+      changed: (payload) => this.#live.changed(payload),
+      missed: () => this.#live.missed(),
     });
     this.#live = new Live(this.#state, eventsArrive, () => this.#update());
   }
@@ -55,16 +55,25 @@ export class Page {
         get lines() {
           return state.lines;
         },
+        get budget() {
+          return state.budget;
+        },
+        get words() {
+          return state.words;
+        },
       },
     });
     if (this.#counter.firstElementChild) this.#resized.observe(this.#counter.firstElementChild);
     mount(ReasoningEffort, {
       target: this.#effort,
       props: {
-        get effort() {
-          return state.effort;
+        get choices() {
+          return state.reasoners;
         },
-        onchoose: (effort) => state.choose(effort),
+        get words() {
+          return state.words;
+        },
+        onchoose: (effort, id) => state.choose(effort, id),
       },
     });
     addEventListener('storage', ({ key }) => {
@@ -92,8 +101,8 @@ export class Page {
     this.#frame = 0;
     if (!this.#wanted()) return this.#leave();
 
-    this.#live.login(localStorage.getItem('token') ?? '');
     const box = inputBox();
+    this.#live.login(localStorage.getItem('token') ?? '', this.#language(box !== null));
     if (!box || !this.#live.expected) {
       this.#counter.remove();
       this.#effort.remove();
@@ -104,6 +113,12 @@ export class Page {
     this.#placeCounter(box);
     if (this.#state.reasoners.length) placeInRow(this.#effort, box);
     else this.#effort.remove();
+  }
+
+  /** The page says its language once it is drawn; until then it is the one that was chosen last. */
+  #language(drawn: boolean): string {
+    const { lang } = document.documentElement;
+    return (drawn && lang) || (localStorage.getItem('locale') ?? navigator.language);
   }
 
   #select(): void {
@@ -122,26 +137,27 @@ export class Page {
   }
 
   #placeCounter(box: HTMLElement): void {
-    if (this.#live.ready) {
-      if (this.#state.groups.size) localStorage.removeItem(NO_GROUPS_KEY);
-      else localStorage.setItem(NO_GROUPS_KEY, '1');
-    }
     if (this.#counter.isConnected && this.#counter.nextElementSibling === box) return;
-    this.#room = !localStorage.getItem(NO_GROUPS_KEY);
+    this.#room = Number(localStorage.getItem(ROOM_KEY) ?? 1) || 0;
     placeAbove(this.#counter, box, this.#room);
     this.#makeRoom();
   }
 
   #makeRoom(): void {
     const { firstElementChild: lines, nextElementSibling: box } = this.#counter;
-    if (this.#room && lines && box)
-      makeRoom(this.#counter, box as HTMLElement, (lines as HTMLElement).offsetHeight);
+    if (!this.#live.ready || !lines || !box) return;
+    const { groups, budgets } = this.#state;
+    let room = 0;
+    if (this.#room) room = makeRoom(this.#counter, box as HTMLElement, (lines as HTMLElement).offsetHeight);
+    if (!groups.size && !budgets.length) room = 0;
+    else if (!room) room = 1;
+    localStorage.setItem(ROOM_KEY, `${room}`);
   }
 
   #leave(): void {
     this.#observer.disconnect();
     this.#resized.disconnect();
-    this.#live.login('');
+    this.#live.login('', '');
     this.#counter.remove();
     this.#effort.remove();
   }

@@ -11,12 +11,24 @@ function sessionIds(): string[] {
   }
 }
 
-/** The models whose pictures are on screen, outside of an open model list. */
-function avatarIds(): string[] {
-  const ids = [...document.querySelectorAll<HTMLImageElement>(`img[src*="${AVATAR}"]`)]
-    .filter((image) => !image.closest('[role=listbox], nav, #sidebar'))
-    .map((image) => new URL(image.src, location.href).searchParams.get('id') ?? '');
-  return [...new Set(ids)];
+/** The pictures of models in a part of the page, outside of an open model list. */
+const avatars = (part: ParentNode): HTMLImageElement[] =>
+  [...part.querySelectorAll<HTMLImageElement>(`img[src*="${AVATAR}"]`)].filter(
+    (image) => !image.closest('[role=listbox], nav, #sidebar'),
+  );
+const idOf = (image: HTMLImageElement): string =>
+  new URL(image.src, location.href).searchParams.get('id') ?? '';
+
+/** The models whose pictures are on screen. */
+const avatarIds = (): string[] => [...new Set(avatars(document).map(idOf))];
+
+/** The model that the next message is for (`@model`): its picture stands in the form, before the input. */
+function mentioned(): string | undefined {
+  const input = document.getElementById('chat-input');
+  const form = input?.closest('form');
+  const before = (image: Element) =>
+    input && image.compareDocumentPosition(input) & Node.DOCUMENT_POSITION_FOLLOWING;
+  return form ? avatars(form).filter(before).map(idOf)[0] : undefined;
 }
 
 function addressIds(): string[] {
@@ -44,6 +56,8 @@ export function shownNames(): string[] {
  * session, pictures and address know ids, and are believed where they agree with it.
  */
 export function selectedModels(models: Models): string[] {
+  const only = mentioned();
+  if (only && models.has(only)) return [only];
   const shown = shownNames();
   if (!shown.length) return sessionIds().filter((id) => models.has(id));
 

@@ -1,22 +1,22 @@
-import { isRecord, readGroups, type Group } from '../model';
+import { isRecord } from '../model';
 
 const PREFIX = '42["usage",';
 
-/** The groups in a socket.io packet of the event `usage`; null for any other packet. */
-export function readPacket(data: unknown): Map<string, Group | null> | null {
+/** What a socket.io packet of the event `usage` carries; null for any other packet. */
+export function readPacket(data: unknown): Record<string, unknown> | null {
   if (typeof data !== 'string' || !data.startsWith(PREFIX)) return null;
   try {
     const [, payload] = JSON.parse(data.slice(2)) as [string, unknown];
-    return isRecord(payload) ? readGroups(payload['groups']) : null;
+    return isRecord(payload) ? payload : null;
   } catch {
     return null;
   }
 }
 
 interface Listener {
-  changed(groups: ReadonlyMap<string, Group | null>): void;
+  changed(payload: Record<string, unknown>): void;
   /** A socket has come after one that closed: events may have been missed in between. */
-  reconnected(): void;
+  missed(): void;
 }
 
 /**
@@ -35,14 +35,14 @@ export function tapSocket(listener: Listener): () => boolean {
     if (!socket.url.includes('/ws/socket.io')) return;
     open.add(socket);
     socket.addEventListener('message', ({ data }) => {
-      const groups = readPacket(data);
-      if (groups?.size) listener.changed(groups);
+      const payload = readPacket(data);
+      if (payload) listener.changed(payload);
     });
     socket.addEventListener('close', () => {
       open.delete(socket);
       lost = true;
     });
-    if (lost) listener.reconnected();
+    if (lost) listener.missed();
     lost = false;
   };
 
