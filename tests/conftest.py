@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import browser as chromium
-from tests.support.browser import Tab
+from tests.support.browser import Look, Tab
 from tests.support.clients import Client
 from tests.support.host import ROOT, HostEnvironment, build_wheel
 from tests.support.openwebui import OpenWebUI
@@ -225,12 +225,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_tab(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Tab]]:
-    """`open_tab(client, path="/", dark=False)`: the page of a signed-in user. A failing test leaves a screenshot."""
+    """`open_tab(client, path="/", theme="dark", …)`: the page of a signed-in user, as he has set it up (see `Look`).
+
+    A failing test leaves a screenshot.
+    """
     with ExitStack() as stack:
         tabs: list[Tab] = []
 
-        def open_(client: Client, path: str = "/", *, dark: bool = False) -> Tab:
-            tab = stack.enter_context(chromium.tab(browser, client, artefacts, dark=dark))
+        def open_(client: Client, path: str = "/", **look: Any) -> Tab:
+            tab = stack.enter_context(chromium.tab(browser, client, artefacts, Look(**look)))
             tabs.append(tab)
             return tab.open(path)
 

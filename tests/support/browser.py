@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
@@ -73,15 +74,30 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How somebody has set up his browser and Open WebUI: `theme` is one of Open WebUI's, `language` a BCP 47 tag."""
+
+    theme: str = "light"
+    language: str = "en-US"
+    width: int = 1280
+    height: int = 800
+    zoom: int = 1
+    """2 is 200 %: half as many pixels of CSS in the same window."""
+
+
 @contextmanager
-def tab(browser: Browser, client: Client, artefacts: Path, *, dark: bool = False) -> Iterator[Tab]:
+def tab(browser: Browser, client: Client, artefacts: Path, look: Look) -> Iterator[Tab]:
     """A fresh profile, signed in as `client`."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, color_scheme="dark" if dark else "light", locale="en-US"
+        viewport={"width": look.width // look.zoom, "height": look.height // look.zoom},
+        device_scale_factor=look.zoom,
+        color_scheme="dark" if "dark" in look.theme else "light",
+        locale=look.language,
     )
     try:
         # Before any of the page's own scripts: the token is where its sign-in form would have put it.
-        settings = {"token": client.token, "locale": "en-US", "theme": "dark" if dark else "light"}
+        settings = {"token": client.token, "locale": look.language, "theme": look.theme}
         script = "".join(f"localStorage.setItem({json.dumps(k)}, {json.dumps(v)});" for k, v in settings.items())
         context.add_init_script(f"if (!localStorage.getItem('token')) {{ {script} }}")
         yield Tab(context.new_page(), client, artefacts)

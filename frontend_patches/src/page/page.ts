@@ -2,15 +2,13 @@ import { mount } from 'svelte';
 import ReasoningEffort from '../components/ReasoningEffort.svelte';
 import UsageCounter from '../components/UsageCounter.svelte';
 import { Live } from '../live';
+import { makeRoom, rememberRoom, takeRoom } from '../room';
 import { UsageState } from '../state.svelte';
-import { inputBox, makeRoom, placeAbove, placeInRow } from './places';
+import { inputBox, placeInRow } from './places';
 import { addToRequests } from './request';
 import { selectedModels, shownNames } from './selection';
 import { tapSocket } from './socket';
 import { adoptStyles } from './styles';
-
-/** Remembers how many lines there were, 0 for a server without groups: the room for them is kept while the page loads. */
-const ROOM_KEY = 'openwebuiUsageLines';
 
 /** So long, in milliseconds, may the selector show what is no model: while the page loads it is "Select a model". */
 const DOUBT = 3000;
@@ -32,7 +30,7 @@ export class Page {
   readonly #resized = new ResizeObserver(() => this.#makeRoom());
   readonly #strangers = new Set<string>();
   #doubt: ReturnType<typeof setTimeout> | undefined;
-  #room = 1;
+  #room = true;
   #frame = 0;
 
   /** `wanted` turns false when somebody else draws the components. */
@@ -42,7 +40,10 @@ export class Page {
       changed: (payload) => this.#live.changed(payload),
       missed: () => this.#live.missed(),
     });
-    this.#live = new Live(this.#state, eventsArrive, () => this.#update());
+    this.#live = new Live(this.#state, eventsArrive, () => {
+      this.#update();
+      this.#makeRoom(); // of nothing nothing is resized
+    });
   }
 
   start(): void {
@@ -138,20 +139,17 @@ export class Page {
 
   #placeCounter(box: HTMLElement): void {
     if (this.#counter.isConnected && this.#counter.nextElementSibling === box) return;
-    this.#room = Number(localStorage.getItem(ROOM_KEY) ?? 1) || 0;
-    placeAbove(this.#counter, box, this.#room);
+    box.before(this.#counter);
+    this.#room = takeRoom(this.#counter);
     this.#makeRoom();
   }
 
   #makeRoom(): void {
     const { firstElementChild: lines, nextElementSibling: box } = this.#counter;
     if (!this.#live.ready || !lines || !box) return;
-    const { groups, budgets } = this.#state;
-    let room = 0;
-    if (this.#room) room = makeRoom(this.#counter, box as HTMLElement, (lines as HTMLElement).offsetHeight);
-    if (!groups.size && !budgets.length) room = 0;
-    else if (!room) room = 1;
-    localStorage.setItem(ROOM_KEY, `${room}`);
+    const { offsetHeight: height } = lines as HTMLElement;
+    if (this.#room) makeRoom(this.#counter, box as HTMLElement, height);
+    rememberRoom(height, this.#state.groups.size + this.#state.budgets.length > 0);
   }
 
   #leave(): void {

@@ -11,33 +11,6 @@ export function inputBox(): HTMLElement | null {
   return box && box !== form && form.contains(box) ? box : null;
 }
 
-const rem = (): number => parseFloat(getComputedStyle(document.documentElement).fontSize) || 16; // px
-
-/** Puts `host` right before the box, with room for so many lines of text (1rem each), or for none. */
-export function placeAbove(host: HTMLElement, box: HTMLElement, lines: number): void {
-  host.style.position = 'relative';
-  host.style.height = `${lines}rem`;
-  box.before(host);
-  const gap = host.parentElement ? getComputedStyle(host.parentElement).rowGap : '';
-  host.style.marginBottom = lines ? '' : `-${parseFloat(gap) || 0}px`;
-}
-
-/** How many lines of text fit between the box and the heading of a new chat. */
-const FREE = 2;
-
-/**
- * Makes room in `host` for the `height` px of what it shows, which else grows upwards over the page, but for a line at least.
- * Where that would move the box, as in the middle of a new chat, room only for what fits nowhere else. Returns the lines.
- */
-export function makeRoom(host: HTMLElement, box: HTMLElement, height: number): number {
-  const wanted = Math.max(1, Math.round(height / rem()));
-  const top = box.getBoundingClientRect().top;
-  host.style.height = `${wanted}rem`;
-  if (Math.abs(box.getBoundingClientRect().top - top) > 0.5)
-    host.style.height = `${Math.max(1, wanted - FREE)}rem`;
-  return wanted;
-}
-
 /** Puts `host` left of the Web Search button, which is right of the integrations menu. False where there is no such place. */
 export function placeInRow(host: HTMLElement, box: HTMLElement): boolean {
   if (host.isConnected && box.contains(host)) return true;
