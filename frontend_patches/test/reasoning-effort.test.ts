@@ -148,7 +148,7 @@ test('several models that agree show what they agree on', () => {
 
 test('the tooltip comes with the pointer, and goes when the list opens', async () => {
   draw('low');
-  button().dispatchEvent(new MouseEvent('mouseenter'));
+  button().dispatchEvent(new PointerEvent('pointerenter', { pointerType: 'mouse' }));
   expect(document.querySelector('[role=tooltip]')?.textContent).toBe('Reasoning effort');
   await open();
   expect(document.querySelector('[role=tooltip]')).toBeNull();

@@ -110,7 +110,7 @@ test('the budget stands beside them, with its name', () => {
 test('the tooltip comes with the pointer, follows the numbers, and goes with Escape', () => {
   show({ a: 1 });
   const [line] = lines();
-  line?.dispatchEvent(new MouseEvent('mouseenter'));
+  line?.dispatchEvent(new PointerEvent('pointerenter', { pointerType: 'mouse' }));
   expect([...(tooltip()?.children ?? [])].slice(0, 3).map((part) => part.textContent)).toEqual([
     'a',
     'Prompt',
@@ -122,6 +122,25 @@ test('the tooltip comes with the pointer, follows the numbers, and goes with Esc
   expect(tooltip()?.children[2]?.textContent).toBe('99');
   line?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
   expect(tooltip()).toBeNull();
+});
+
+test.each([
+  [true, 1],
+  [false, 0],
+])('without a pointer that hovers (%s) a tap opens it, and the next one closes it', (touch, count) => {
+  vi.stubGlobal('matchMedia', () => ({ matches: touch }));
+  show({ a: 1 });
+  const [line] = lines();
+  const tap = () => {
+    for (const type of ['pointerenter', 'pointerleave'])
+      line?.dispatchEvent(new PointerEvent(type, { pointerType: 'touch' }));
+    line?.click();
+  };
+  tap();
+  expect(document.querySelectorAll('[role=tooltip]')).toHaveLength(count);
+  tap();
+  expect(tooltip()).toBeNull();
+  vi.unstubAllGlobals();
 });
 
 test('what rests is spoken once, what runs and what a new model brings is not', async () => {

@@ -374,6 +374,19 @@ class TestGroups:
         assert len(admin.usage_groups()) == 6
 
 
+class TestPage:
+    """What the page's script is told, beside groups, budgets and models."""
+
+    @pytest.mark.parametrize(
+        ("language", "word"), [("de-DE", "Denkaufwand"), ("en-GB", "Reasoning effort"), ("tlh", "Reasoning effort")]
+    )
+    def test_its_words_in_its_language(self, user: Client, language: str, word: str) -> None:
+        assert user.request("GET", "/api/usage/page", lang=language)["words"]["effort"] == word
+
+    def test_english_where_it_does_not_say(self, user: Client) -> None:
+        assert user.request("GET", "/api/usage/page")["words"]["high"] == "High"
+
+
 class TestDocs:
     def test_are_open_webuis_own_where_it_has_some(self, openwebui: OpenWebUI) -> None:
         assert openwebui.anonymous().get("/docs").status_code == 200

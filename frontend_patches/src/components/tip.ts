@@ -39,10 +39,13 @@ export function tip(anchor: HTMLElement, content: () => Content | null): { updat
   const hide = () => box.remove();
 
   const listeners = new AbortController();
-  const on = (type: string, listener: (event: Event) => void) =>
+  const on = (type: string, listener: (event: Event) => unknown) =>
     anchor.addEventListener(type, listener, { signal: listeners.signal });
-  on('mouseenter', show);
-  on('mouseleave', hide);
+  // Not "mouseenter": a tap makes one up, ahead of its click.
+  const byMouse = (then: () => void) => (event: Event) =>
+    (event as PointerEvent).pointerType === 'mouse' && then();
+  on('pointerenter', byMouse(show));
+  on('pointerleave', byMouse(hide));
   on('focus', () => anchor.matches(':focus-visible') && show());
   on('blur', hide);
   on('click', () => (!box.isConnected && matchMedia('(hover: none)').matches ? show() : hide()));
