@@ -58,6 +58,15 @@ def style(element: Locator, *names: str) -> dict[str, str]:
     return found
 
 
+def open_list(tab: Tab) -> Locator:
+    # The page puts the focus into the input once it is ready, which closes a list that was opened before.
+    tab.page.wait_for_function("document.activeElement?.closest('#chat-input')")
+    effort(tab).click()
+    opened = tab.page.get_by_role("listbox")
+    expect(opened).to_be_visible()
+    return opened
+
+
 def resting(tab: Tab) -> None:
     """All transitions have ended."""
     tab.page.wait_for_function("document.getAnimations().every((animation) => animation.playState !== 'running')")
@@ -78,7 +87,8 @@ def test_the_button_looks_as_its_neighbours_do(
     assert style(ours, *shared) == style(theirs, *shared)
     for button in (ours, theirs):  # Both are round, one as a circle and one as a pill.
         assert button.evaluate("b => parseFloat(getComputedStyle(b).borderTopLeftRadius) >= b.offsetHeight / 2")
-    assert style(ours, "fontSize") == style(tab.page.locator("[id^=model-selector][id$=-button]").first, "fontSize")
+    selector = tab.page.locator("[id^=model-selector][id$=-button]").first.get_by_text("o3-mini")
+    assert style(ours, "fontSize") == style(selector, "fontSize")
 
     def hovered(button: Locator) -> dict[str, str]:
         button.hover()
@@ -103,12 +113,12 @@ def test_the_button_looks_as_its_neighbours_do(
 @pytest.mark.parametrize("theme", THEMES)
 def test_the_list_looks_as_the_menu_beside_it(user: Client, open_tab: Callable[..., Tab], theme: str) -> None:
     tab = open_tab(user, "/?models=o3-mini", theme=theme)
-    effort(tab).click()
+    opened = open_list(tab)
     panel = ("backgroundColor", "borderTopColor", "borderTopWidth", "borderTopLeftRadius", "padding")
     item = ("height", "color", "fontSize", "fontWeight", "borderTopLeftRadius", "paddingLeft", "columnGap", "display")
-    ours = style(tab.page.get_by_role("listbox"), *panel), style(tab.page.get_by_role("option").first, *item)
-    gap = _gap(effort(tab), tab.page.get_by_role("listbox"))
-    shadow = style(tab.page.get_by_role("listbox"), "boxShadow")["boxShadow"]
+    ours = style(opened, *panel), style(tab.page.get_by_role("option").first, *item)
+    gap = _gap(effort(tab), opened)
+    shadow = style(opened, "boxShadow")["boxShadow"]
     tab.page.keyboard.press("Escape")
     tab.page.locator("#input-menu-button").click()
     menu = tab.page.get_by_role("menu")
@@ -217,8 +227,7 @@ def test_there_is_room_for_both(user: Client, open_tab: Callable[..., Tab], look
                 or box["y"] + box["height"] <= other["y"]
                 or other["y"] + other["height"] <= box["y"]
             )
-    effort(tab).click()
-    menu = tab.page.get_by_role("listbox").bounding_box()
+    menu = open_list(tab).bounding_box()
     assert menu is not None
     assert menu["x"] >= 0
     assert menu["x"] + menu["width"] <= width
@@ -262,10 +271,8 @@ def test_a_sheet_of_all_looks(user: Client, open_tab: Callable[..., Tab], browse
         set_up(user, **{"highContrastMode": False, "chatDirection": "auto", **shot.settings})
         tab = open_tab(user, "/?models=o3-mini", **shot.look)
         expect(effort(tab)).to_be_visible()
-        tab.page.wait_for_function("document.activeElement?.closest('#chat-input')")
         if shot.show == "menu":
-            effort(tab).click()
-            expect(tab.page.get_by_role("listbox")).to_be_visible()
+            open_list(tab)
         elif shot.show == "hover":
             effort(tab).hover()
         elif shot.show == "focus":
