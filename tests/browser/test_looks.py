@@ -199,9 +199,14 @@ def test_every_line_can_be_read(
 
 
 @pytest.mark.parametrize(
-    "look", [{"width": 375, "height": 700}, {"zoom": 2, "height": 900}], ids=["phone", "200-percent"]
+    "look",
+    [{"width": 375, "height": 700}, {"width": 320, "height": 600}, {"zoom": 2, "height": 900}],
+    ids=["phone", "small-phone", "200-percent"],
 )
-def test_there_is_room_for_both(user: Client, open_tab: Callable[..., Tab], look: dict[str, Any]) -> None:
+def test_there_is_room_for_both(
+    admin: Client, user: Client, open_tab: Callable[..., Tab], look: dict[str, Any]
+) -> None:
+    admin.request("PUT", f"/api/usage/groups/{GROUP}", {"limit": 999_999_999_999_999})
     tab = open_tab(user, "/?models=o3-mini", **look)
     expect(effort(tab)).to_be_visible()
     expect(line(tab, GROUP)).to_be_visible()
