@@ -31,7 +31,8 @@ def something_to_show(admin: Client, user: Client) -> Iterator[None]:
     )
     user.chat("o3-mini")
     yield
-    admin.request("DELETE", f"/api/usage/groups/{GROUP}")
+    for name in admin.usage_groups():
+        admin.request("DELETE", f"/api/usage/groups/{name}")
     admin.request("DELETE", f"/api/usage/budgets/{BUDGET}")
 
 
@@ -206,14 +207,18 @@ def test_every_line_can_be_read(
 def test_there_is_room_for_both(
     admin: Client, user: Client, open_tab: Callable[..., Tab], look: dict[str, Any]
 ) -> None:
-    admin.request("PUT", f"/api/usage/groups/{GROUP}", {"limit": 999_999_999_999_999})
+    long = "a group with a name as long as this one"
+    admin.add_group(long, ["o3-mini"], 999_999_999_999_999)
     tab = open_tab(user, "/?models=o3-mini", **look)
     expect(effort(tab)).to_be_visible()
-    expect(line(tab, GROUP)).to_be_visible()
+    expect(line(tab, long)).to_be_visible()
+    tab.screenshot(f"room-{look.get('width', '200-percent')}")
     boxes = [
         element.bounding_box()
         for element in (
             line(tab, GROUP),
+            line(tab, long).get_by_text("TOTAL"),
+            line(tab, long).get_by_text(long),
             line(tab, BUDGET),
             effort(tab),
             tab.page.locator("[id^=model-selector]").first,
