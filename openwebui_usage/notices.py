@@ -1,82 +1,110 @@
 """Posts to the admin's webhook when a soft limit or a limit is crossed: once per mark and period.
 
-Exactly one commit takes a sum over a mark, whichever worker makes it, so nobody has to remember what was posted. Each
-post is tried again for about five minutes; then it is given up, with a line in the log.
+Exactly one commit takes a sum over a mark, whichever worker makes it, and the notice is written in that transaction
+(see `ledger.outbox`). It is posted until the receiver has taken it, for a day, by whichever process lives: at least
+once, with an `id` by which a receiver knows one that it had before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import logging
-import queue
 import threading
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+from openwebui_usage.ledger.outbox import Waiting
 from openwebui_usage.ledger.recording import Change
+from openwebui_usage.ledger.store import Store
 from openwebui_usage.limits import crossed, instant, shown
 
 log = logging.getLogger(__name__)
 
 SIGNATURE = "X-Usage-Signature"
-WAITS = (1, 2, 4, 8, 16, 32, 64, 128)
-"""Seconds between tries."""
+FIRST_WAIT, LONGEST_WAIT = 1.0, 600.0
+"""Seconds between tries: each wait is twice the one before."""
+GIVE_UP_SECONDS = 86_400.0
+LOOK_SECONDS = 5.0
+"""How often the outbox is looked at when nobody says that something is in it."""
 _TIMEOUT = 10.0
 
 
 class Notifier:
-    """Posts from a thread of its own. Without a URL it does nothing."""
+    """Posts what waits in the outbox, from a thread of its own. Without a URL it does nothing."""
 
-    def __init__(self, url: str | None, secret: str | None) -> None:
-        """`secret` signs what is posted."""
+    def __init__(self, store: Store, url: str | None, secret: str | None) -> None:
+        """From now on `store` writes notices, where there is a `url`. `secret` signs what is posted."""
+        if url:
+            store.notices = notices
+        self._outbox = store.outbox
         self._url = url
         self._secret = secret
-        self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usage-webhook", daemon=True)
 
     def start(self) -> None:
-        """Begin to post."""
+        """Begin to post, with what an earlier process left."""
         if self._url:
             self._thread.start()
 
     def stop(self) -> None:
-        """Post what is queued, once each, and end."""
+        """Post what is due, once each, and end. What was not taken waits for the next process."""
         if self._thread.is_alive():
             self._stopping.set()
-            self._queue.put(None)
+            self._woken.set()
             self._thread.join(_TIMEOUT)
 
-    def changed(self, changes: Iterable[Change]) -> None:
-        """Sums changed: queue a notice for every mark that was crossed. From any thread."""
-        if self._url:
-            for change in changes:
-                for notice in notices(change, datetime.now(UTC)):
-                    self._queue.put(notice)
+    def wake(self) -> None:
+        """Something was put into the outbox. From any thread."""
+        self._woken.set()
 
     def _run(self) -> None:
         with httpx.Client(timeout=_TIMEOUT) as client:
-            while (notice := self._queue.get()) is not None:
-                self._post(client, json.dumps(notice).encode())
+            while not self._stopping.is_set():
+                self._woken.wait(self._pause())
+                self._woken.clear()
+                try:
+                    while (waiting := self._outbox.claim(time.time())) is not None:
+                        self._post(client, waiting)
+                except Exception as error:  # noqa: BLE001 - the database is away: what waits in it waits on
+                    log.debug("The outbox cannot be read: %s", error)
 
-    def _post(self, client: httpx.Client, body: bytes) -> None:
+    def _pause(self) -> float:
+        """Seconds until something is due. Other workers' notices are looked for as well: they may have died."""
+        try:
+            due = self._outbox.next_due()
+        except Exception:  # noqa: BLE001 - as above
+            return LOOK_SECONDS
+        return LOOK_SECONDS if due is None else min(LOOK_SECONDS, max(0.0, due - time.time()))
+
+    def _post(self, client: httpx.Client, waiting: Waiting) -> None:
+        body = waiting.body.encode()
         headers = {"Content-Type": "application/json"}
         if self._secret:
             headers[SIGNATURE] = signature(body, self._secret)
-        for wait in (*WAITS, None):
-            try:
-                client.post(str(self._url), content=body, headers=headers).raise_for_status()
-                return
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next notice is tried as well
-                if wait is None or self._stopping.wait(wait):
-                    # The address may hold a secret: it is not written down.
-                    log.error("The webhook was not reached, a notice is lost: %s", type(error).__name__)
-                    return
+        try:
+            client.post(str(self._url), content=body, headers=headers).raise_for_status()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next notice is tried as well
+            self._failed(waiting, type(error).__name__)
+        else:
+            self._outbox.done(waiting)
+
+    def _failed(self, waiting: Waiting, why: str) -> None:
+        # The address may hold a secret: it is not written down.
+        now = time.time()
+        if now - waiting.created_at > GIVE_UP_SECONDS:
+            log.error("The webhook was not reached for a day, a notice is lost: %s", why)
+            self._outbox.done(waiting)
+            return
+        if waiting.tries == 1:
+            log.warning("The webhook was not reached, a notice is tried again later: %s", why)
+        self._outbox.later(waiting, now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(waiting.tries - 1, 30)))
 
 
 def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,9 @@ class Standalone:
         self.opened = opened = open_place(place, settings)
         spool = self._settings.spool_dir or place.folder / "usage-spool"
         secret = self._settings.webhook_secret
-        self._notifier = Notifier(self._settings.webhook_url, secret.get_secret_value() if secret else None)
+        self._notifier = Notifier(
+            opened.store, self._settings.webhook_url, secret.get_secret_value() if secret else None
+        )
         self._writer = Writer(opened.store, Spool(spool), self._recorded)
         self._gate = Gate(opened.store, MemoryCounters(self._totals), fail_closed=self._settings.fail_closed)
         self._meter: Meter | None = None
@@ -82,7 +84,8 @@ class Standalone:
 
     def _recorded(self, done: Recorded) -> None:
         self._gate.settled(done)
-        self._notifier.changed(done.changes)
+        if done.notices:
+            self._notifier.wake()
 
     async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
         return await asyncio.to_thread(self.opened.store.totals, list(keys))

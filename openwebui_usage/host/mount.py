@@ -110,7 +110,9 @@ class Plugin:
         self._publisher = Publisher(self._store, self._catalog)
         self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._recorded)
         secret = self._settings.webhook_secret
-        self._notifier = Notifier(self._settings.webhook_url, secret.get_secret_value() if secret else None)
+        self._notifier = Notifier(
+            self._store, self._settings.webhook_url, secret.get_secret_value() if secret else None
+        )
         self._gate: Gate | None = None
         self._gate_task: asyncio.Task[None] | None = None
         self._client: MountedClient | None = None
@@ -177,7 +179,8 @@ class Plugin:
         """Rows are durable: the gate knows what they used, and the pages are told. On the writer's thread."""
         if self._gate is not None:
             self._gate.settled(done)
-        self._notifier.changed(done.changes)
+        if done.notices:
+            self._notifier.wake()
         if done.changes:
             self._publisher.changed(done.groups)
 

@@ -31,6 +31,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def sharing(engine: Engine) -> Iterator[Connection]:
+    """A short transaction beside those that write rows."""
+    with _transaction(engine, "pg_advisory_xact_lock_shared") as connection:
+        yield connection
+
+
 class Recorder:
     """Transactions that write rows, each thread on one connection that it keeps.
 

@@ -48,6 +48,8 @@ class Recorded:
     rows: tuple[CallRow, ...]
     groups: frozenset[str] = frozenset()
     changes: tuple[Change, ...] = ()
+    notices: int = 0
+    """How many now wait in the outbox because of it."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -120,6 +120,17 @@ usage_account = Table(
     Column("requests_offset", BigInteger, nullable=False),
 )
 """Users of the token client. `key_id` tells with which secret `token_hash` was made."""
+
+usage_notice = Table(
+    "usage_notice",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+"""Notices that wait to be posted to the admin's webhook, as JSON."""
 
 usage_revision = Table(
     "usage_revision",

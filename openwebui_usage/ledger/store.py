@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -38,12 +38,18 @@ from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
-from openwebui_usage.ledger.recording import SUMS, Batch, Key, Recorded, insert_probe
+from openwebui_usage.ledger.outbox import Outbox, put_notices
+from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.limits import Budget, Period, Subject, period_at, subject_of
 from openwebui_usage.pricing import Price, in_order
 
 _IDS_PER_QUERY = 500
+_WHAT_IS_COUNTED = ("scope", "models", "group", "period", "timezone")
+"""Of a budget. All sums are kept of that, so another unit or another way to count needs no new ones."""
+
+Notices = Callable[[Change, datetime], Iterable[Mapping[str, Any]]]
+"""What somebody is to be told of a change."""
 
 
 class GroupExists(Exception):
@@ -71,11 +77,14 @@ class Store:
 
     def __init__(self, engine: Engine, schema: str | None = None, otherwise: Price | None = None) -> None:
         """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; `otherwise` see `PriceBook`."""
+        self.notices: Notices | None = None
+        """What this tells of a change is put into the outbox, in the transaction that makes the change."""
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
         self._schema = schema
         self._otherwise = otherwise
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
+        self.outbox = Outbox(self._engine)
 
     def close(self) -> None:
         """Give up the connection that this thread writes rows on."""
@@ -189,9 +198,7 @@ class Store:
             budget = replace(before, **changes)
             connection.execute(update(usage_budget).where(usage_budget.c.id == budget.id).values(budget_values(budget)))
             raise_revision(connection)
-            if replace(before, limit=None, action="warn", soft_limits=()) != replace(
-                budget, limit=None, action="warn", soft_limits=()
-            ):
+            if any(getattr(before, name) != getattr(budget, name) for name in _WHAT_IS_COUNTED):
                 self._seed(connection, budget)
             return budget
 
@@ -241,9 +248,17 @@ class Store:
                     return Recorded(given)
                 recorded = Batch(rows, self._definitions).write(connection, self._schema)
                 if recorded is not None:
-                    return replace(recorded, rows=given)
+                    notices = self._put_notices(connection, recorded.changes)
+                    return replace(recorded, rows=given, notices=notices)
                 self._definitions = read_definitions(connection)
                 connection.rollback()
+
+    def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:
+        if self.notices is None:
+            return 0
+        now = datetime.now(UTC)
+        told = [notice for change in changes for notice in self.notices(change, now)]
+        return put_notices(connection, told, now.timestamp())
 
     def check(self) -> None:
         """Raise what the database says where it takes no calls at all. Leaves nothing behind."""

@@ -8,16 +8,24 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage import notices as notices_module
 from openwebui_usage.groups import Sums
+from openwebui_usage.ledger import CallRow, Store
+from openwebui_usage.ledger import outbox as outbox_module
 from openwebui_usage.ledger.recording import Change
 from openwebui_usage.limits import NANO, Budget, Counter, Scope, period_at
 from openwebui_usage.notices import SIGNATURE, Notifier, notices, signature
+from openwebui_usage.tokens import TokenUsage
+from tests.support.process import wait_until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = "known to both"
@@ -63,7 +71,40 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices_module, "WAITS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(notices_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(notices_module, "LOOK_SECONDS", 0.05)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
+    store = Store(engine)
+    store.migrate()
+    yield store
+    store.close()
+    engine.dispose()
+
+
+@contextmanager
+def posting(store: Store, url: str | None, secret: str | None = SECRET) -> Iterator[Notifier]:
+    """A process that posts what `store` puts into its outbox."""
+    notifier = Notifier(store, url, secret)
+    notifier.start()
+    yield notifier
+    notifier.stop()
+
+
+def use(store: Store, tokens: int) -> None:
+    """As much by one call."""
+    store.record([CallRow(time.time(), "m", "m", TokenUsage(input=tokens))])
+
+
+def is_empty(store: Store) -> bool:
+    return store.outbox.next_due() is None
+
+
+def until_empty(store: Store) -> None:
+    wait_until(lambda: is_empty(store), timeout=10, what="nothing waits any more")
 
 
 def change(before: int, after: int, budget: Budget | None = None, subject: str = "b1") -> Change:
@@ -72,17 +113,6 @@ def change(before: int, after: int, budget: Budget | None = None, subject: str =
     if budget.unit == "usd":
         return Change(counter, Sums(cost_nano=before), Sums(cost_nano=after))
     return Change(counter, Sums(input=before), Sums(input=after))
-
-
-def told(receiver: Receiver, *changes: Change, secret: str | None = SECRET) -> None:
-    notifier = Notifier(receiver.url, secret)
-    notifier.start()
-    notifier.changed(changes)
-    end = time.monotonic() + 5
-    while not notifier._queue.empty() and time.monotonic() < end:
-        time.sleep(0.01)
-    time.sleep(0.2)
-    notifier.stop()
 
 
 def test_a_notice_says_who_used_how_much_of_what() -> None:
@@ -106,66 +136,163 @@ def test_a_notice_says_who_used_how_much_of_what() -> None:
     }
 
 
-def test_each_mark_is_told_once_however_many_commits_there_are(receiver: Receiver) -> None:
-    told(receiver, *(change(step, step + 1) for step in range(150)))
-    assert [(notice["event"], notice["percent"]) for notice in receiver.taken()] == [
-        ("soft_limit", 80),
-        ("soft_limit", 95),
-        ("limit", 100),
-    ]
+MARKS = [("soft_limit", 80), ("soft_limit", 95), ("limit", 100)]
 
 
-def test_what_is_posted_is_signed(receiver: Receiver) -> None:
-    told(receiver, change(99, 100))
+def test_each_mark_is_told_once_however_many_commits_there_are(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, receiver.url):
+        for _ in range(150):
+            use(store, 1)
+        until_empty(store)
+    assert [(notice["event"], notice["percent"]) for notice in receiver.taken()] == MARKS
+    assert [notice["used"] for notice in receiver.taken()] == [80, 95, 100]
+
+
+def test_a_commit_that_is_undone_tells_nothing(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, receiver.url):
+        row = CallRow(time.time(), "m", "m", TokenUsage(input=100))
+        with pytest.raises(IntegrityError):
+            store.record([row, row])
+        use(store, 79)
+    assert receiver.posts == []
+
+
+def test_what_is_posted_is_signed(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented", soft_limits=())
+    with posting(store, receiver.url):
+        use(store, 100)
+        until_empty(store)
     [(_, body, sent)] = receiver.posts
     assert sent == f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}" == signature(body, SECRET)
 
 
-def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
-    told(receiver, change(99, 100), secret=None)
+def test_without_a_secret_nothing_is_signed(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented", soft_limits=())
+    with posting(store, receiver.url, secret=None):
+        use(store, 100)
+        until_empty(store)
     assert [sent for _, _, sent in receiver.posts] == [None]
 
 
 @pytest.mark.parametrize("statuses", [[503], [500, 404], [302, 429, 401]])
-def test_a_receiver_that_is_down_is_tried_again_with_the_same_notice(receiver: Receiver, statuses: list[int]) -> None:
+def test_a_receiver_that_is_down_is_tried_again_with_the_same_notice(
+    store: Store, receiver: Receiver, statuses: list[int]
+) -> None:
     receiver.statuses = list(statuses)
-    told(receiver, change(99, 100))
+    store.create_group("all", ["*"], 100, "documented", soft_limits=())
+    with posting(store, receiver.url):
+        use(store, 100)
+        until_empty(store)
     assert [status for status, _, _ in receiver.posts] == [*statuses, 204]
     assert len({body for _, body, _ in receiver.posts}) == 1
 
 
-def test_it_is_given_up_and_the_next_notice_is_posted(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    receiver.statuses = [503] * 4
-    told(receiver, change(79, 80), change(99, 100))
+def test_waits_grow(store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices_module, "LONGEST_WAIT", 100.0)
+    monkeypatch.setattr(notices_module, "FIRST_WAIT", 8.0)
+    store.create_group("all", ["*"], 100, "documented", soft_limits=())
+    store.notices = notices
+    use(store, 100)
+    notifier, waits = Notifier(store, receiver.url, None), []
+    for _ in range(6):
+        waiting = store.outbox.claim(time.time() + 1000)
+        assert waiting is not None
+        before = time.time()
+        notifier._failed(waiting, "away")
+        waits.append(round((store.outbox.next_due() or 0) - before))
+    assert waits == [8, 16, 32, 64, 100, 100]
+
+
+def test_after_a_day_it_is_given_up_and_others_are_posted(
+    store: Store, receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices_module, "GIVE_UP_SECONDS", 0.0)
+    receiver.statuses = [503]
+    store.create_group("all", ["*"], 100, "documented", soft_limits=(80,))
+    with posting(store, receiver.url):
+        use(store, 80)
+        until_empty(store)
+        use(store, 20)
+        until_empty(store)
     assert [notice["percent"] for notice in receiver.taken()] == [100]
     assert "a notice is lost" in caplog.text
     assert receiver.url not in caplog.text, "the address may hold a secret"
 
 
+def test_what_a_process_that_died_did_not_post_is_posted_by_the_next_one(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    Notifier(store, receiver.url, SECRET)  # Never started: it died too soon.
+    use(store, 100)
+    assert not is_empty(store)
+    with posting(Store(store._engine), receiver.url):
+        until_empty(store)
+    assert [(notice["event"], notice["percent"]) for notice in receiver.taken()] == MARKS
+    assert len({notice["id"] for notice in receiver.taken()}) == 3
+
+
+def test_what_died_with_its_notice_in_hand_is_posted_again_with_the_same_id(
+    store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "CLAIM_SECONDS", 0.5)
+    store.create_group("all", ["*"], 100, "documented", soft_limits=())
+    store.notices = notices
+    use(store, 100)
+    taken = store.outbox.claim(time.time())
+    assert taken is not None
+    assert store.outbox.claim(time.time()) is None, "it is nobody else's for a while"
+    with posting(store, receiver.url):
+        until_empty(store)
+    assert [notice["id"] for notice in receiver.taken()] == [taken.id]
+
+
+def test_many_processes_post_each_notice_once(store: Store, receiver: Receiver) -> None:
+    for number in range(20):
+        store.create_group(f"group {number}", ["*"], 100, "documented")
+    with posting(store, receiver.url), posting(store, receiver.url), posting(store, receiver.url):
+        use(store, 100)
+        until_empty(store)
+    assert len(receiver.taken()) == 60
+    assert len({notice["id"] for notice in receiver.taken()}) == 60
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "no address at all", "http://[", "ftp://127.0.0.1/"])
-def test_no_address_whatever_ends_the_thread_or_delays_a_call(url: str) -> None:
-    notifier = Notifier(url, SECRET)
-    notifier.start()
-    begun = time.monotonic()
-    notifier.changed([change(0, 100)] * 100)
-    assert time.monotonic() - begun < 0.5
-    time.sleep(0.3)
-    assert notifier._thread.is_alive()
-    notifier.stop()
+def test_no_address_whatever_ends_the_thread_or_keeps_a_row_from_the_ledger(store: Store, url: str) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, url) as notifier:
+        use(store, 100)
+        wait_until(lambda: (store.outbox.next_due() or 0) > time.time(), timeout=5, what="it was tried")
+        assert notifier._thread.is_alive()
     assert not notifier._thread.is_alive()
+    assert store.group("all").sums.calls == 1
 
 
-def test_without_an_address_nothing_runs() -> None:
-    notifier = Notifier(None, None)
-    notifier.start()
-    notifier.changed([change(0, 100)])
-    notifier.stop()
-    assert notifier._queue.empty()
+def test_without_an_address_nothing_is_kept_and_nothing_runs(store: Store) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, None) as notifier:
+        use(store, 100)
+        assert not notifier._thread.is_alive()
+    assert is_empty(store)
 
 
-def test_going_down_posts_what_is_queued(receiver: Receiver) -> None:
-    notifier = Notifier(receiver.url, SECRET)
-    notifier.changed([change(0, 100)])
-    notifier.start()
-    notifier.stop()
+def test_while_the_ledger_is_away_the_thread_waits(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, receiver.url):
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE usage_notice RENAME TO gone")
+        time.sleep(0.2)
+        with store._engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE gone RENAME TO usage_notice")
+        use(store, 100)
+        until_empty(store)
+    assert len(receiver.taken()) == 3
+
+
+def test_going_down_posts_what_is_due(store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices_module, "LOOK_SECONDS", 60.0)
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, receiver.url):
+        time.sleep(0.2)  # It looked, and found nothing.
+        use(store, 100)
     assert len(receiver.taken()) == 3
