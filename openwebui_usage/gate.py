@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from openwebui_usage import estimate
+from openwebui_usage.groups import Sums
+from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.live import Demand, LiveCounters
-from openwebui_usage.ledger.recording import Recorded
+from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.ledger.store import Store
-from openwebui_usage.limits import Budget, Refusal, Subject, Wanted
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.limits import Budget, Refusal, Subject, Wanted, budget_of_group
+from openwebui_usage.pricing import nano_dollars
+from openwebui_usage.streams import Wire
+from openwebui_usage.tokens import TokenUsage, reported_cost
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,7 @@ class Gate:
         self._known_at = float("-inf")
         self._looking = asyncio.Lock()
         self._typical: dict[str, TokenUsage] = {}
+        self._typical_cost: dict[str, int] = {}
 
     @property
     def definitions(self) -> Definitions:
@@ -87,14 +93,18 @@ class Gate:
         caller: Subject,
         body: Mapping[str, Any],
         outer: str | None = None,
+        *,
+        wire: Wire = "chat",
+        own_tasks: Sequence[CallRow] = (),
     ) -> Refusal | None:
         """Reserve what a call will probably use. None: it may be made, and must be settled by its `lease`.
 
         `outer` is the lease of a call on whose behalf this one is made, and which it replaces: a pipe's own row counts
-        only where it called nobody. Raises `LedgerAway` where it cannot be told and that counts as no.
+        only where it called nobody. `own_tasks` are rows of the same chat's tasks: what its title used does not refuse
+        its answer. Raises `LedgerAway` where it cannot be told and that counts as no.
         """
         try:
-            demands = self._demands(model_ids, caller, body)
+            demands = self._demands(model_ids, caller, body, wire, own_tasks)
             return await self._live.reserve(lease, demands, outer) if demands else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
@@ -126,10 +136,22 @@ class Gate:
         self._live.release([row.id for row in done.rows], done.changes)
         for row in done.rows:
             if row.outcome == "done" and row.usage.output and not row.usage.estimated:
-                self._learn(row.called_model, row.usage)
+                self._learn(row)
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether there is any limit that may refuse a call."""
+        definitions = self._definitions
+        budgets = (*map(budget_of_group, definitions.groups), *definitions.budgets)
+        return any(budget.limit is not None and budget.action == "block" for budget in budgets)
 
     def _demands(
-        self, model_ids: tuple[str, ...], caller: Subject, body: Mapping[str, Any] | None = None
+        self,
+        model_ids: tuple[str, ...],
+        caller: Subject,
+        body: Mapping[str, Any] | None = None,
+        wire: Wire = "chat",
+        own_tasks: Sequence[CallRow] = (),
     ) -> list[Demand]:
         """What a call asks of the counters that can refuse it; without a body only whether they do."""
         if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
@@ -145,47 +167,90 @@ class Gate:
             return []
         if body is None:
             return [Demand(counter, counter.budget.limit or 0, 0) for counter in counters]
-        wanted = self._wanted(model_ids, body, [counter.budget for counter in counters])
-        return [Demand(counter, counter.budget.limit or 0, wanted.of(counter.budget)) for counter in counters]
+        wanted = self._wanted(model_ids, body, wire, [counter.budget for counter in counters])
+        own = self._used_by(own_tasks)
+        return [
+            Demand(counter, (counter.budget.limit or 0) + own.get(counter.key, 0), wanted.of(counter.budget))
+            for counter in counters
+        ]
+
+    def _used_by(self, rows: Sequence[CallRow]) -> dict[Key, int]:
+        """What some rows added to each counter."""
+        used: dict[Key, int] = {}
+        for row in rows:
+            cost = self._definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+            usage = row.usage
+            sums = Sums(
+                calls=1,
+                input=usage.input,
+                completion=usage.completion,
+                reasoning=usage.reasoning,
+                output=usage.output,
+                cost_nano=0 if cost is None else cost.nano,
+            )
+            for counter in self._definitions.counters_of(row):
+                used[counter.key] = used.get(counter.key, 0) + counter.budget.used(sums)
+        return used
 
     def _is_exempt(self, budget: Budget, model_ids: tuple[str, ...]) -> bool:
         return budget.unit == "usd" and budget.free_models_exempt and self._definitions.book.is_free(model_ids)
 
-    def _wanted(self, model_ids: tuple[str, ...], body: Mapping[str, Any], budgets: Sequence[Budget]) -> Wanted:
+    def _wanted(
+        self, model_ids: tuple[str, ...], body: Mapping[str, Any], wire: Wire, budgets: Sequence[Budget]
+    ) -> Wanted:
         if all(budget.unit == "requests" for budget in budgets):
             return Wanted(0, 0)
         prompt = estimate.prompt_tokens(body)
         typical = self._typical.get(model_ids[-1], TokenUsage(output=FIRST_GUESS))
-        most = _most_output(body)
+        most = _most_output(body, wire)
         output = (typical.output if most is None else most) * _choices(body)
         reasoning = min(output, typical.reasoning * _choices(body))
         cost = None
         if any(budget.unit == "usd" for budget in budgets):
             price = self._definitions.book.cost(model_ids, TokenUsage(input=prompt, output=output))
-            cost = None if price is None else price.nano
+            # A price that only the provider tells is known from its last answers.
+            cost = self._typical_cost.get(model_ids[-1]) if price is None else price.nano
         return Wanted(prompt, output, reasoning, cost)
 
-    def _learn(self, model: str, usage: TokenUsage) -> None:
+    def _learn(self, row: CallRow) -> None:
+        model, usage = row.called_model, row.usage
         known = self._typical.get(model, usage)
-        mix: Callable[[int, int], int] = lambda old, new: round(old + _WEIGHT * (new - old))  # noqa: E731
         self._typical[model] = TokenUsage(
-            output=mix(known.output, usage.output), reasoning=mix(known.reasoning, usage.reasoning)
+            output=_mix(known.output, usage.output), reasoning=_mix(known.reasoning, usage.reasoning)
         )
+        cost = reported_cost(row.raw_usage)
+        if cost is not None:
+            nano = nano_dollars(Decimal(str(cost)))
+            self._typical_cost[model] = _mix(self._typical_cost.get(model, nano), nano)
 
 
-def _most_output(body: Mapping[str, Any]) -> int | None:
+def _mix(old: int, new: int) -> int:
+    return round(old + _WEIGHT * (new - old))
+
+
+_MOST_KEYS: dict[Wire, tuple[str, ...]] = {
+    "chat": ("max_completion_tokens", "max_tokens"),
+    "responses": ("max_output_tokens",),
+    "anthropic": ("max_tokens",),
+    "ollama": ("num_predict",),
+}
+"""Only what the provider heeds: by any other word a caller could make his reservations as small as he likes."""
+
+
+def _most_output(body: Mapping[str, Any], wire: Wire) -> int | None:
     """The most that the provider may write of one answer, where the request says so."""
-    options = body.get("options")
-    places = [body, options] if isinstance(options, Mapping) else [body]
-    keys = ("max_completion_tokens", "max_tokens", "max_output_tokens", "num_predict")
-    said = [count for place in places for key in keys if (count := _count(place.get(key))) is not None]
+    place = body.get("options") if wire == "ollama" else body
+    if not isinstance(place, Mapping):
+        return None
+    said = [count for key in _MOST_KEYS[wire] if (count := _count(place.get(key))) is not None]
     # Where it says so twice, providers differ in which they follow.
     return min(max(said), MOST_OUTPUT) if said else None
 
 
 def _choices(body: Mapping[str, Any]) -> int:
-    """How many answers are asked for."""
-    return min(_count(body.get("n")) or 1, MOST_CHOICES)
+    """How many answers are paid for."""
+    asked = max(_count(body.get("n")) or 1, _count(body.get("best_of")) or 1)
+    return min(asked, MOST_CHOICES)
 
 
 def _count(value: object) -> int | None:

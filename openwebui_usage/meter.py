@@ -54,6 +54,8 @@ class CallInfo:
     """The client did not ask for the chunk that tells the usage, so it does not see it."""
     is_admitted: bool = False
     """A task of a chat that was admitted is counted, and never refused."""
+    own_tasks: tuple[CallRow, ...] = ()
+    """What tasks of the same chat have used already, which does not count against it."""
 
     @property
     def model_ids(self) -> tuple[str, ...]:
@@ -264,7 +266,9 @@ class Meter:
             return Call(info, self._writer)
         call = Call(info, self._writer, gate.release)
         if not info.is_admitted:
-            refusal = await gate.admit(call.id, info.model_ids, info.subject, info.body, outer)
+            refusal = await gate.admit(
+                call.id, info.model_ids, info.subject, info.body, outer, wire=info.wire, own_tasks=info.own_tasks
+            )
             if refusal is not None:
                 raise Refused(refusal)
         return call

@@ -20,7 +20,7 @@ from openwebui_usage.limits import Budget, Counter, Refusal
 log = logging.getLogger(__name__)
 
 BELIEVED_MS = 1000
-LEASE_MS = 60_000
+LEASE_MS = 30_000
 """How long a reservation outlives the worker that made it."""
 PATIENCE_SECONDS = 2.0
 """How long Redis may take to answer. Long enough for an event loop that is busy with hundreds of calls."""

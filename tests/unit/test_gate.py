@@ -16,7 +16,8 @@ from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.live import MemoryCounters
 from openwebui_usage.ledger.recording import Key
-from openwebui_usage.limits import Budget, Subject, period_at
+from openwebui_usage.limits import NANO, Budget, Subject, period_at
+from openwebui_usage.streams import Wire
 from openwebui_usage.tokens import TokenUsage
 from tests.support.recorder import engine_like_open_webui
 
@@ -125,34 +126,40 @@ class TestWhatACallWillUse:
     HUGE = 10**400
 
     @pytest.mark.parametrize(
-        ("says", "output"),
+        ("wire", "says", "output"),
         [
-            ({}, FIRST_GUESS),
-            ({"max_tokens": 7}, 7),
-            ({"max_completion_tokens": 7}, 7),
-            ({"max_output_tokens": 7}, 7),
-            ({"options": {"num_predict": 7}}, 7),
-            ({"max_tokens": 1, "max_completion_tokens": 900}, 900),
-            ({"max_tokens": 7, "n": 3}, 21),
-            ({"max_tokens": 7, "n": HUGE}, 7 * MOST_CHOICES),
-            ({"max_tokens": HUGE}, MOST_OUTPUT),
-            ({"max_tokens": 0}, FIRST_GUESS),
-            ({"max_tokens": -HUGE, "n": -5}, FIRST_GUESS),
-            ({"max_tokens": "7", "n": "3"}, FIRST_GUESS),
-            ({"max_tokens": True, "n": True}, FIRST_GUESS),
-            ({"max_tokens": [7], "options": "none"}, FIRST_GUESS),
-            ({"options": {"num_predict": -1}}, FIRST_GUESS),
+            ("chat", {}, FIRST_GUESS),
+            ("chat", {"max_tokens": 7}, 7),
+            ("chat", {"max_completion_tokens": 7}, 7),
+            ("responses", {"max_output_tokens": 7}, 7),
+            ("anthropic", {"max_tokens": 7}, 7),
+            ("ollama", {"options": {"num_predict": 7}}, 7),
+            # What this provider does not heed.
+            ("chat", {"max_output_tokens": 7, "options": {"num_predict": 7}}, FIRST_GUESS),
+            ("responses", {"max_tokens": 7}, FIRST_GUESS),
+            ("ollama", {"max_tokens": 7, "num_predict": 7, "options": {"max_tokens": 7}}, FIRST_GUESS),
+            ("chat", {"max_tokens": 1, "max_completion_tokens": 900}, 900),
+            ("chat", {"max_tokens": 7, "n": 3}, 21),
+            ("chat", {"max_tokens": 7, "best_of": 3}, 21),
+            ("chat", {"max_tokens": 7, "n": HUGE}, 7 * MOST_CHOICES),
+            ("chat", {"max_tokens": HUGE}, MOST_OUTPUT),
+            ("chat", {"max_tokens": 0}, FIRST_GUESS),
+            ("chat", {"max_tokens": -HUGE, "n": -5}, FIRST_GUESS),
+            ("chat", {"max_tokens": "7", "n": "3"}, FIRST_GUESS),
+            ("chat", {"max_tokens": True, "n": True}, FIRST_GUESS),
+            ("chat", {"max_tokens": [7], "options": "none"}, FIRST_GUESS),
+            ("ollama", {"options": {"num_predict": -1}}, FIRST_GUESS),
         ],
     )
     def test_is_the_prompt_and_the_most_that_it_may_write(
-        self, store: Store, says: dict[str, object], output: int
+        self, store: Store, wire: Wire, says: dict[str, object], output: int
     ) -> None:
         store.create_group("all", ["*"], 10**15, "documented")
 
         async def play() -> None:
             gate = gate_on(store)
             await gate.refresh()
-            (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, **says})
+            (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, **says}, wire)
             assert demand.wanted - output == pytest.approx(self.PROMPT, abs=3)
 
         asyncio.run(play())
@@ -167,9 +174,9 @@ class TestWhatACallWillUse:
                 usage = TokenUsage(input=5, completion=2000, reasoning=1500, output=2000)
                 row = CallRow(id=str(number), started_at=1.0, model="mine", called_model="o1", usage=usage)
                 gate.settled(store.record([row]))
-            (demand,) = gate._demands(("another", "o1"), WHO, BODY)
+            (demand,) = gate._demands(("another", "o1"), WHO, BODY, "chat")
             assert demand.wanted == pytest.approx(2000 + 1500, abs=20)
-            (demand,) = gate._demands(("never-seen",), WHO, BODY)
+            (demand,) = gate._demands(("never-seen",), WHO, BODY, "chat")
             assert demand.wanted == pytest.approx(FIRST_GUESS, abs=20)
 
         asyncio.run(play())
@@ -226,10 +233,42 @@ def test_an_unpriced_model_can_be_limited_in_requests_and_tokens_only(store: Sto
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        (demand,) = gate._demands(("nobody-knows-this",), WHO, BODY)
+        (demand,) = gate._demands(("nobody-knows-this",), WHO, BODY, "chat")
         assert demand.wanted == 0
-        (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, "max_tokens": 1000})
+        (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, "max_tokens": 1000}, "chat")
         assert demand.wanted == pytest.approx(1000 * 10_000, rel=0.01), "a million tokens of gpt-4o cost $10"
+
+    asyncio.run(play())
+
+
+def test_a_price_that_only_the_provider_tells_is_learned(store: Store) -> None:
+    store.create_budget(Budget("", "money", NANO, unit="usd"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        usage = TokenUsage(input=5, completion=20, output=20)
+        row = CallRow(started_at=1.0, model="auto", called_model="auto", usage=usage, raw_usage={"cost": 0.25})
+        gate.settled(store.record([row]))
+        answers = [await admitted(gate, str(number), "auto") for number in range(10)]
+        assert answers.count(True) == 3, "a quarter of a dollar is used, and each will use as much"
+
+    asyncio.run(play())
+
+
+def test_what_a_chats_own_tasks_used_does_not_refuse_its_answer(store: Store) -> None:
+    store.create_group("all", ["gpt-4o"], 100, "documented")
+    store.create_budget(Budget("", "other", 2, unit="requests", models=("o1",)))
+    title = CallRow(started_at=time.time(), model="gpt-4o", called_model="gpt-4o", usage=TokenUsage(input=150))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        gate.settled(store.record([title]))
+        assert not await admitted(gate, "somebody else's")
+        assert await gate.admit("answer", ("gpt-4o",), WHO, BODY, own_tasks=[title]) is None
+        (demand,) = gate._demands(("o1",), WHO, BODY, "chat", [title])
+        assert demand.limit == 2, "only of what counted them"
 
     asyncio.run(play())
 
