@@ -11,20 +11,18 @@ import functools
 import inspect
 import json
 import logging
-import posixpath
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
-from urllib.parse import unquote
 
 from openwebui_usage.effort import chat_to_responses
 from openwebui_usage.gate import Gate, LedgerAway
 from openwebui_usage.host.effort import Steering, take_from_chat
 from openwebui_usage.host.models import Catalog
-from openwebui_usage.host.refusals import away_response, refusal_response
+from openwebui_usage.host.refusals import away_response, refusal_response, unreadable_response
 from openwebui_usage.host.status import StatusLine
 from openwebui_usage.limits import Refusal, Subject
 from openwebui_usage.meter import Call, CallInfo, Meter, Refused
@@ -78,7 +76,11 @@ _PROXIED: dict[str, tuple[Wire, Kind]] = {
     "embeddings": ("chat", "embeddings"),
 }
 
+UNKNOWN = "(unknown)"
+"""The model of a pass-through call that names none: some providers have only one."""
+
 _ADMITTED = "openwebui_usage_admitted"
+_TASKS = "openwebui_usage_tasks"
 
 _outer: ContextVar[Call | None] = ContextVar("openwebui_usage_outer_call", default=None)
 
@@ -145,6 +147,8 @@ class Seam:
                 return await original(*args, **kwargs)
             if info is None:
                 return await original(*args, **kwargs)
+            if info.model == UNKNOWN and self.gate is not None and self.gate.is_limiting:
+                return unreadable_response()
             outer = _outer.get()
             try:
                 call = await meter.open(info, None if outer is None else outer.id)
@@ -157,12 +161,16 @@ class Seam:
                 return await original(*bound.args, **bound.kwargs)
             if outer is not None:
                 outer.inner_calls += 1
+            if info.task is not None and info.is_admitted:
+                _own_tasks(bound.arguments.get("request")).append(call)
             # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
             token = _outer.set(call if point.kind == "pipe" else None)
             try:
                 result = await original(*bound.args, **bound.kwargs)
             except Exception as error:
                 await _safely(_refused(call, error))
+                if outer is not None and call.row is None and not call.inner_calls:
+                    outer.inner_calls -= 1  # The host refused it, no provider was asked.
                 raise
             except BaseException:  # Cancelled while the provider was thinking: it bills the prompt.
                 call.stopped()
@@ -181,13 +189,11 @@ class Seam:
         request, user, form = arguments.get("request"), arguments.get("user"), arguments.get("form_data")
         wire, kind = point.wire, point.kind
         if kind == "proxy":
-            # The host's HTTP client resolves what a path goes round about.
-            below = posixpath.normpath("/" + unquote(str(arguments.get("path", ""))))
-            found = _PROXIED.get(below.strip("/"))
+            found = _proxied(str(arguments.get("path", "")))
             if found is None or request is None or request.method != "POST":
                 return None
             wire, kind = found
-            form = json.loads(await request.body())
+            form = _named(await request.body())
         body = form if isinstance(form, dict) else form.model_dump(exclude_none=True) if form is not None else {}
         if not isinstance(body.get("model"), str) or self.catalog is None:
             return None
@@ -226,6 +232,7 @@ class Seam:
             path=path,
             # Whoever brings a provider of his own uses nothing that a budget counts.
             is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
+            own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
             unverified=kind == "direct",
             generates=kind != "embeddings",
             hide_usage_chunk=hide,
@@ -325,6 +332,36 @@ def _was_admitted(request: Any) -> bool:
     Only there is it the host who says what is a task; other routes take the caller's word for it.
     """
     return getattr(getattr(request, "state", None), _ADMITTED, False) is True
+
+
+def _own_tasks(request: Any) -> list[Call]:
+    """The tasks of the chat that this is the request of."""
+    state = getattr(request, "state", None)
+    tasks: list[Call] | None = getattr(state, _TASKS, None)
+    if tasks is None:
+        tasks = []
+        if state is not None:
+            setattr(state, _TASKS, tasks)
+    return tasks
+
+
+def _proxied(path: str) -> tuple[Wire, Kind] | None:
+    """What a pass-through path asks for, as the host's own HTTP client understands it: whatever it goes round about."""
+    from yarl import URL  # aiohttp's, and so the host's
+
+    below = URL(f"http://host/{path}").path.rstrip("/").lower()
+    return next((found for end, found in _PROXIED.items() if below.endswith(f"/{end}")), None)
+
+
+def _named(data: bytes) -> dict[str, Any]:
+    """A pass-through body with the model that it names. What cannot be read goes to the provider all the same."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        return {"model": UNKNOWN, "prompt": data.decode(errors="replace")}
+    return body if isinstance(body.get("model"), str) else {**body, "model": UNKNOWN}
 
 
 def _translated(original: Callable[..., Any]) -> Any:

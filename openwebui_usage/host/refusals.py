@@ -43,6 +43,13 @@ def _answer(text: str, facts: dict[str, Any], headers: dict[str, str]) -> JSONRe
     return JSONResponse({"error": error, "detail": text}, status_code=429, headers=headers)
 
 
+def unreadable_response() -> JSONResponse:
+    """HTTP 400: nobody can say which limits hold for the call."""
+    text = "model: must be given, in a body that is JSON: this deployment limits the use of its models."
+    error = {"message": text, "type": "invalid_request_error", "code": "usage_model_unknown", "param": "model"}
+    return JSONResponse({"error": error, "detail": text}, status_code=400)
+
+
 def away_response() -> JSONResponse:
     """HTTP 503: the ledger cannot be asked."""
     error = {"message": AWAY, "type": "server_error", "code": "usage_ledger_away", "param": None}
