@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 Source = Literal["admin", "provider", "genai-prices", "otherwise"]
 MILLION = 1_000_000
+MOST_NANO = MILLION * NANO
+"""A million dollars: no call costs more, whatever its price says, or a few of them would not fit into a sum."""
 _MOST_REMEMBERED = 10_000
 _SMALL_PROMPT = 30_000
 """Tokens up to which no provider takes more for a token of a longer prompt."""
@@ -89,7 +91,7 @@ class PriceBook:
         """
         price = self.price(model_ids)
         if price is not None:
-            return Cost(nano_dollars(price.cost(usage)), "admin")
+            return Cost(min(MOST_NANO, nano_dollars(price.cost(usage))), "admin")
         reported = reported_cost(raw)
         if reported is not None:
             return Cost(nano_dollars(Decimal(str(reported))), "provider")

@@ -29,8 +29,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeGuard
 
-MAX_TOKENS = 10**12
-"""No single call is larger; a provider that claims more is not believed."""
+MAX_TOKENS = 10**9
+"""No single call is larger. A provider that claims more is not believed: one report could use up a limit for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +229,8 @@ def _whole(
 
     It tells the same of the cache in `prompt`; and a part that is larger than the whole stands beside it, too.
     """
+    if prompt is None and completion is None:  # Billed, though nobody says what for: OUT, in either way to count.
+        completion = total
     prompt, cached, written = prompt or 0, cached or 0, written or 0
     visible, thought = completion or 0, reasoning or 0
     cache = cached + written

@@ -153,8 +153,8 @@ def group_json(entry: GroupUsage) -> dict[str, Any]:
             "billed": sums.input + sums.output,
             "calls": sums.calls,
             "estimated_calls": sums.estimated_calls,
-            # Where nobody knows any price there is no cost, which is not the same as 0.
-            "cost": None if sums.calls and sums.unpriced_calls == sums.calls else dollars(sums.cost_nano),
+            # What is unpriced is not the same as 0.
+            "cost": None if sums.unpriced_calls and not sums.cost_nano else dollars(sums.cost_nano),
             "unpriced_calls": sums.unpriced_calls,
         },
         "all_time": _counts(entry.ever, group.counting),

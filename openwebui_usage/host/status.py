@@ -43,7 +43,9 @@ class StatusLine:
         valves = await self._valves.of(STATUS)
         if valves is None or (await self._valves.of_user(STATUS, user_id)).get("show") is False:
             return None
-        rows = [row for row in await asyncio.to_thread(self._store.message, message_id) if row.task is None]
+        rows = await asyncio.to_thread(self._store.message, message_id)
+        # A message's id is whatever a caller of a pass-through endpoint says it is.
+        rows = [row for row in rows if row.task is None and row.user_id == user_id]
         if not rows:
             return None
         parts = [

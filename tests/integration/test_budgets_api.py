@@ -290,7 +290,11 @@ class TestPrices:
         admin.request("PUT", PRICES, {"model": "llama*", "input": 0, "output": 0})
         assert status(admin, "llama3.2:latest") == 200
         usage = admin.usage_groups()[name]["usage"]
-        assert (usage["cost"], usage["unpriced_calls"], usage["calls"]) == (0, 1, 2)
+        assert (usage["cost"], usage["unpriced_calls"], usage["calls"]) == (None, 1, 2)
+        admin.request("POST", f"/api/usage/groups/{quote(name)}/reset")
+        assert status(admin, "llama3.2:latest") == 200
+        usage = admin.usage_groups()[name]["usage"]
+        assert (usage["cost"], usage["unpriced_calls"], usage["calls"]) == (0, 0, 1)
 
     def test_that_the_provider_tells_count_where_the_admin_says_nothing(self, admin: Client, name: str) -> None:
         admin.add_group(name, ["openrouter-auto"])
