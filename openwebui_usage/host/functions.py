@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 AUTHOR = "openwebui-usage"
 """What the header of our functions says; a function of the same name by somebody else is left alone."""
+_BOOTSTRAP = "usage_bootstrap.py"
+"""That one is for where we are not yet."""
 _HEADER = re.compile(r"^([a-z_]+):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 
@@ -103,4 +105,5 @@ def _sources() -> list[Traversable | Path]:
     folder = inside if inside.is_dir() else Path(__file__).parents[2] / "functions"
     if not folder.is_dir():
         return []
-    return sorted((item for item in folder.iterdir() if item.name.endswith(".py")), key=lambda item: item.name)
+    found = (item for item in folder.iterdir() if item.name.endswith(".py") and item.name != _BOOTSTRAP)
+    return sorted(found, key=lambda item: item.name)

@@ -57,7 +57,7 @@ def on_import(module: ModuleType) -> None:
 
 def mount(app: FastAPI) -> None:
     """Tie the plugin to `app`. A second call does nothing. What the host does not have is logged and left out."""
-    if getattr(app.state, _MARK, None) is not None:
+    if plugin_of(app) is not None:
         return
     for name in sorted(TARGETS):
         if name in sys.modules:
@@ -67,9 +67,15 @@ def mount(app: FastAPI) -> None:
     plugin.attach()
 
 
+def plugin_of(app: FastAPI) -> Plugin | None:
+    """What `mount` tied to `app`."""
+    plugin: Plugin | None = getattr(app.state, _MARK, None)
+    return plugin
+
+
 def unmount(app: FastAPI) -> None:
     """Untie everything, backwards. The plugin must have been stopped, or never started."""
-    plugin = getattr(app.state, _MARK, None)
+    plugin = plugin_of(app)
     if plugin is None:
         return
     plugin.detach()

@@ -346,6 +346,21 @@ PIPES = {
                 user = await Users.get_user_by_id(__user__["id"])
                 return await generate_chat_completion(__request__, {**body, "model": "gpt-4o"}, user)
         """,
+    "pipe_second_way": """
+        import json, urllib.request
+        from open_webui.models.users import Users
+        from open_webui.routers.openai import generate_chat_completion
+        class Pipe:
+            async def pipe(self, body, __user__, __request__):
+                user = await Users.get_user_by_id(__user__["id"])
+                try:
+                    return await generate_chat_completion(__request__, {**body, "model": "gone"}, user=user)
+                except Exception:
+                    ask = {"model": "gpt-4o", "messages": body["messages"]}
+                request = urllib.request.Request("PROVIDER/openai/v1/chat/completions", json.dumps(ask).encode())
+                with urllib.request.urlopen(request) as answer:
+                    return json.load(answer)["choices"][0]["message"]["content"]
+        """,
     "pipe_inner_twice": """
         from open_webui.models.users import Users
         from open_webui.utils.chat import generate_chat_completion
@@ -439,6 +454,10 @@ PATHS: dict[str, tuple[str, Callable[[World], list[Expected]]]] = {
     "pipe-own-client": ("A pipe with a client of its own that says nothing", pipe("pipe_own_silent", estimated=True)),
     "pipe-own-async": ("A pipe with a client of its own that hands on the usage", pipe("pipe_own_async")),
     "pipe-own-generator": ("The same as a generator", pipe("pipe_own_generator")),
+    "pipe-second-way": (
+        "A pipe that asks Open WebUI for a model that is not there, and then a client of its own",
+        pipe("pipe_second_way", estimated=True),
+    ),
     "pipe-inner": ("A pipe that calls a model through Open WebUI: the inner call only", pipe("pipe_inner", "gpt-4o")),
     "pipe-inner-twice": (
         "A pipe that calls two models through Open WebUI",
@@ -503,18 +522,18 @@ def holds(models: Sequence[str], each: Row) -> bool:
 
 # --- the world
 
+ENV = {
+    "ENABLE_AUTOCOMPLETE_GENERATION": "true",
+    "ENABLE_CONTEXT_COMPACTION": "true",
+    "ENABLE_MEMORY_BACKGROUND_REVIEW": "true",
+    "MEMORIES_REVIEW_INTERVAL_TURNS": "1",
+    "ENABLE_SUBAGENTS": "true",
+}
+
 
 @pytest.fixture(scope="module")
 def deployment(new_openwebui: Callable[..., OpenWebUI], provider_process: Provider) -> Iterator[OpenWebUI]:
-    server = new_openwebui(
-        env={
-            "ENABLE_AUTOCOMPLETE_GENERATION": "true",
-            "ENABLE_CONTEXT_COMPACTION": "true",
-            "ENABLE_MEMORY_BACKGROUND_REVIEW": "true",
-            "MEMORIES_REVIEW_INTERVAL_TURNS": "1",
-            "ENABLE_SUBAGENTS": "true",
-        }
-    )
+    server = new_openwebui(env=ENV)
     try:
         server.start()
         furnish(server.admin, provider_process.url)
