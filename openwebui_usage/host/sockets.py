@@ -72,7 +72,9 @@ class Publisher:
         from open_webui.socket import main as host_socket
 
         shared = _is_shared(host_socket)
+        failing = False
         while True:
+            dirty: set[str] = set()
             try:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), GLANCE_INTERVAL)
@@ -81,18 +83,23 @@ class Publisher:
                 users = _connected_users(host_socket)
                 if users or dirty:  # What nobody saw is remembered too: it may be gone by the time somebody looks.
                     await self._publish(host_socket.sio, users, only=dirty if shared else None)
+                failing = False
                 await asyncio.sleep(SHORTEST_INTERVAL)
             except asyncio.CancelledError:
                 raise
-            except Exception:
-                log.exception("The usage event could not be sent; pages ask for the numbers themselves")
-                await asyncio.sleep(5)
+            except Exception as error:
+                if not failing:  # Once, however long the host's Redis is away.
+                    log.warning("The usage event cannot be sent, pages ask for the numbers themselves: %s", error)
+                    log.debug("This is where it failed", exc_info=True)
+                failing = True
+                self._dirty |= dirty
+                await asyncio.sleep(GLANCE_INTERVAL)
 
     async def _publish(self, sio: Any, users: dict[str, str], only: set[str] | None) -> None:
         """Tell each of `users` what changed for him; `only` leaves to other workers what they publish themselves."""
         entries = await asyncio.to_thread(self._store.groups)
         now = {entry.group.name: (entry.group, group_json(entry)) for entry in entries}
-        before, self._shown = self._shown, now
+        before = self._shown
         changed = {
             name
             for name in now.keys() | before.keys()
@@ -105,7 +112,8 @@ class Publisher:
                 event["budgets"] = budgets.get(user_id, [])
             if event["groups"] or "budgets" in event:
                 await sio.emit(EVENT, event, room=f"user:{user_id}")
-        self._shown_budgets = budgets
+        # Only now: what could not be sent is sent the next time.
+        self._shown, self._shown_budgets = now, budgets
 
     async def _groups(
         self, user_id: str, role: str, changed: set[str], before: _Shown, now: _Shown
