@@ -32,6 +32,7 @@ GIVE_UP_SECONDS = 86_400.0
 LOOK_SECONDS = 5.0
 """How often the outbox is looked at when nobody says that something is in it."""
 _TIMEOUT = 10.0
+_THREAD = "usage-webhook"
 
 
 class Notifier:
@@ -46,11 +47,12 @@ class Notifier:
         self._secret = secret
         self._woken = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="usage-webhook", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
 
     def start(self) -> None:
         """Begin to post, with what an earlier process left."""
         if self._url:
+            logging.getLogger("httpx").addFilter(_is_not_ours)
             self._thread.start()
 
     def stop(self) -> None:
@@ -59,6 +61,7 @@ class Notifier:
             self._stopping.set()
             self._woken.set()
             self._thread.join(_TIMEOUT)
+            logging.getLogger("httpx").removeFilter(_is_not_ours)
 
     def wake(self) -> None:
         """Something was put into the outbox. From any thread."""
@@ -105,6 +108,11 @@ class Notifier:
         if waiting.tries == 1:
             log.warning("The webhook was not reached, a notice is tried again later: %s", why)
         self._outbox.later(waiting, now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(waiting.tries - 1, 30)))
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """httpx writes the address of each request into the log, and ours may hold a secret."""
+    return record.threadName != _THREAD
 
 
 def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -156,6 +157,15 @@ class Client:
         form = {"name": name, "models": list(models), "limit": limit, **fields}
         group: dict[str, Any] = self.request("POST", "/api/usage/groups", form)["group"]
         return group
+
+    def forget_definitions(self) -> None:
+        """Delete all groups, budgets and prices. For admins."""
+        for name in self.usage_groups():
+            self.request("DELETE", f"/api/usage/groups/{quote(name, safe='')}")
+        for budget in self.request("GET", "/api/usage/budgets")["budgets"]:
+            self.request("DELETE", f"/api/usage/budgets/{quote(budget['name'], safe='')}")
+        for price in self.request("GET", "/api/usage/prices")["prices"]:
+            self.request("DELETE", f"/api/usage/prices/{quote(price['model'], safe='')}")
 
 
 def events(lines: Iterator[str]) -> list[dict[str, Any]]:

@@ -209,6 +209,7 @@ def test_after_a_day_it_is_given_up_and_others_are_posted(
     store: Store, receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices_module, "GIVE_UP_SECONDS", 0.0)
+    caplog.set_level("DEBUG")
     receiver.statuses = [503]
     store.create_group("all", ["*"], 100, "documented", soft_limits=(80,))
     with posting(store, receiver.url):
