@@ -96,12 +96,12 @@ class PriceBook:
         if reported is not None:
             return Cost(nano_dollars(Decimal(str(reported))), "provider")
         moment = None if at is None else datetime.fromtimestamp(at, UTC)
-        for model_id in model_ids:
-            public = _public_cost(model_id, usage, moment)
-            if public is not None:
-                return Cost(nano_dollars(public), "genai-prices")
+        # The model that answered: a workspace model may be called "gpt-4-helper", whatever it is made of.
+        public = _public_cost(model_ids[-1], usage, moment)
+        if public is not None:
+            return Cost(nano_dollars(public), "genai-prices")
         if self._otherwise is not None:
-            return Cost(nano_dollars(self._otherwise.cost(usage)), "otherwise")
+            return Cost(min(MOST_NANO, nano_dollars(self._otherwise.cost(usage))), "otherwise")
         return None
 
     def source(self, model_id: str) -> Source | None:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwebui_usage import pricing
-from openwebui_usage.pricing import Cost, Price, PriceBook, in_order, nano_dollars
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.pricing import MOST_NANO, Cost, Price, PriceBook, in_order, nano_dollars
+from openwebui_usage.tokens import MAX_TOKENS, TokenUsage
 
 USAGE = TokenUsage(input=1000, cached_input=100, completion=500, reasoning=100, output=500)
 
@@ -37,6 +37,15 @@ class TestTheOrder:
     def test_else_nobody_knows(self, model: str) -> None:
         assert self.book.cost([model], USAGE) is None
         assert not self.book.is_free([model])
+
+    def test_what_a_workspace_model_is_called_makes_no_public_price(self) -> None:
+        assert self.book.cost(["gpt-4o", "llama3.2:latest"], USAGE) is None
+        assert self.book.cost(["helper", "gpt-4o"], USAGE) == self.book.cost(["gpt-4o"], USAGE)
+
+    def test_no_call_costs_more_than_a_sum_can_hold(self) -> None:
+        dear = PriceBook([Price("dear", input=Decimal(10**6), output=Decimal(10**6))])
+        most = TokenUsage(input=MAX_TOKENS, output=MAX_TOKENS)
+        assert dear.cost(["dear"], most) == Cost(MOST_NANO, "admin")
 
     @pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), True, "1", None])
     def test_nonsense_of_a_provider_is_no_price(self, cost: object) -> None:
