@@ -34,6 +34,7 @@ MOST_OUTPUT = 1_000_000
 MOST_CHOICES = 128
 """What OpenAI takes as `n`: https://platform.openai.com/docs/api-reference/chat/create"""
 _WEIGHT = 0.2
+_MOST_REMEMBERED = 10_000
 
 
 class LedgerAway(Exception):
@@ -214,6 +215,9 @@ class Gate:
 
     def _learn(self, row: CallRow) -> None:
         model, usage = row.called_model, row.usage
+        if len(self._typical) >= _MOST_REMEMBERED:  # Some providers answer to any name.
+            self._typical.clear()
+            self._typical_cost.clear()
         known = self._typical.get(model, usage)
         self._typical[model] = TokenUsage(
             output=_mix(known.output, usage.output), reasoning=_mix(known.reasoning, usage.reasoning)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
@@ -65,12 +64,7 @@ def server(new_openwebui: Callable[..., OpenWebUI], postgres: Postgres) -> Itera
 @pytest.fixture
 def admin(server: OpenWebUI, provider: Provider) -> Iterator[Client]:
     yield server.admin
-    for group in server.admin.usage_groups():
-        server.admin.request("DELETE", f"/api/usage/groups/{quote(group, safe='')}")
-    for budget in server.admin.request("GET", "/api/usage/budgets")["budgets"]:
-        server.admin.request("DELETE", f"/api/usage/budgets/{quote(budget['name'], safe='')}")
-    for price in server.admin.request("GET", "/api/usage/prices")["prices"]:
-        server.admin.request("DELETE", f"/api/usage/prices/{quote(price['model'])}")
+    server.admin.forget_definitions()
 
 
 @pytest.fixture

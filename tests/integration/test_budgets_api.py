@@ -27,12 +27,7 @@ def name() -> str:
 @pytest.fixture(autouse=True)
 def nothing_left(admin: Client) -> Iterator[None]:
     yield
-    for group in admin.usage_groups():
-        admin.request("DELETE", f"/api/usage/groups/{quote(group, safe='')}")
-    for budget in admin.request("GET", BUDGETS)["budgets"]:
-        admin.request("DELETE", f"{BUDGETS}/{quote(budget['name'], safe='')}")
-    for price in admin.request("GET", PRICES)["prices"]:
-        admin.request("DELETE", f"{PRICES}/{quote(price['model'])}")
+    admin.forget_definitions()
 
 
 def status(client: Client, model: str = "gpt-4o-mini") -> int:

@@ -48,8 +48,7 @@ def name() -> str:
 @pytest.fixture(autouse=True)
 def no_groups_left(admin: Client) -> Iterator[None]:
     yield
-    for name in admin.usage_groups():
-        admin.request("DELETE", f"{GROUPS}/{quote(name, safe='')}")
+    admin.forget_definitions()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
@@ -11,9 +13,12 @@ from tests.support.recorder import a_call
 from tests.support.services import Postgres
 from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the database below
     NewEngine,
+    TestBudgets,
     TestCounting,
     TestGroups,
     TestMigrations,
+    TestMoney,
+    TestOutbox,
     TestRecording,
     engine,
     new_engine,
@@ -37,8 +42,10 @@ class TestASchemaOfItsOwn:
             Store(engine, "elsewhere").migrate()
         ledger, same = Store(engine, "elsewhere"), Store(engine, "elsewhere")
         ledger.create_group("G", ["gpt-4o"], None, "documented", period="month")
+        ledger.notices = lambda change, now: [{"calls": change.after.calls}]
         row = a_call()
         assert ledger.record([row]).groups == {"G"}
+        assert same.outbox.claim(time.time()) is not None
         same.record([row], maybe_written=True)
         assert same.group("G").sums.calls == 1
         same.update_group("G", {"period": "week"})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 import threading
+import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.command import upgrade
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
@@ -24,6 +30,8 @@ from openwebui_usage.ledger import CallRow, GroupExists, GroupMissing, Store
 from openwebui_usage.ledger import database as ledger_database
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_total
 from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.limits import FOREVER, NANO, Budget, Scope
+from openwebui_usage.pricing import Price
 from openwebui_usage.tokens import TokenUsage
 from tests.support.recorder import MODELS, a_call, engine_like_open_webui, start_recorder
 
@@ -450,3 +458,128 @@ def _upgrade_to(engine: Engine, revision: str) -> None:
         config.attributes["connection"] = connection
         upgrade(config, revision)
         connection.commit()
+
+
+class TestBudgets:
+    """Sums of everybody, of each user, and of a user group, whose members the rows do not tell."""
+
+    MEMBERS = Budget("", "members", NANO, scope=Scope("group", "staff"))
+
+    def used(self, store: Store, name: str, period: str = FOREVER.key) -> Sums:
+        budget = next(budget for budget in store.budgets() if budget.name == name)
+        return store.totals([(budget.id, period)])[budget.id, period]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"limit": 5},
+            {"unit": "usd", "limit": 5},
+            {"counting": "billed"},
+            {"free_models_exempt": False},
+            {"action": "warn"},
+            {"soft_limits": ()},
+        ],
+        ids=repr,
+    )
+    def test_keep_their_sums_where_a_change_is_not_about_what_they_count(
+        self, store: Store, change: dict[str, Any]
+    ) -> None:
+        store.create_budget(self.MEMBERS)
+        store.record([a_call(user_groups=("staff",)), a_call(user_groups=("other",))])
+        before = self.used(store, "members")
+        store.update_budget("members", change)
+        assert self.used(store, "members") == before
+        assert before.calls == 1
+
+    def test_of_a_user_group_start_anew_where_they_count_something_else(self, store: Store) -> None:
+        store.create_budget(self.MEMBERS)
+        store.record([a_call(user_groups=("staff",))])
+        store.update_budget("members", {"models": ("o1",)})
+        assert self.used(store, "members").calls == 0
+
+    def test_of_everybody_know_what_was_before(self, store: Store) -> None:
+        store.record([a_call(), a_call("o3-mini")])
+        store.create_budget(Budget("", "all", 5))
+        store.update_budget("all", {"models": ("o3*",)})
+        assert self.used(store, "all").calls == 1
+
+
+class TestOutbox:
+    """Notices are written with what caused them, and each is posted by one at a time."""
+
+    def notify(self, store: Store) -> None:
+        store.notices = lambda change, now: [{"calls": change.after.calls}]
+
+    def test_is_filled_by_the_commit_or_not_at_all(self, store: Store, other: Store) -> None:
+        store.create_group("G", ["*"], None, "documented")
+        self.notify(store)
+        row = a_call()
+        with pytest.raises(IntegrityError):
+            store.record([row, row])
+        assert store.outbox.next_due() is None
+        assert store.record([row, a_call()]).notices == 1
+        assert store.record([row], maybe_written=True).notices == 0
+        waiting = other.outbox.claim(time.time())
+        assert waiting is not None
+        assert json.loads(waiting.body) == {"id": waiting.id, "calls": 2}
+
+    def test_gives_each_to_one_at_a_time(self, store: Store, new_engine: NewEngine) -> None:
+        store.create_group("G", ["*"], None, "documented")
+        self.notify(store)
+        for _ in range(20):
+            store.record([a_call()])
+        now, taken = time.time(), list[str]()
+
+        def take() -> None:
+            outbox = Store(new_engine()).outbox
+            while outbox.next_due() is not None and (outbox.next_due() or 0) <= now:
+                waiting = outbox.claim(now)
+                if waiting is not None:
+                    taken.append(waiting.id)
+
+        threads = [threading.Thread(target=take) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(taken) == len(set(taken)) == 20
+
+    def test_keeps_what_could_not_be_posted_until_it_is_done(self, store: Store) -> None:
+        store.create_group("G", ["*"], None, "documented")
+        self.notify(store)
+        store.record([a_call()])
+        now = time.time()
+        first = store.outbox.claim(now)
+        assert first is not None
+        store.outbox.later(first, now + 8)
+        assert store.outbox.next_due() == now + 8
+        assert store.outbox.claim(now + 7) is None
+        again = store.outbox.claim(now + 8)
+        assert again is not None
+        assert (again.id, again.body, again.tries) == (first.id, first.body, 2)
+        store.outbox.done(again)
+        assert store.outbox.next_due() is None
+
+
+class TestMoney:
+    """Whole nano-dollars, summed by the database, equal what Decimal gives for each row."""
+
+    PRICES = st.decimals(0, 1000, places=6)
+    CALLS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**5)), min_size=1, max_size=12)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(price_in=PRICES, price_out=PRICES, calls=CALLS, batch=st.integers(1, 5))
+    def test_adds_up(
+        self, store: Store, price_in: Decimal, price_out: Decimal, calls: list[tuple[int, int]], batch: int
+    ) -> None:
+        model = f"model-{uuid.uuid4().hex}"
+        store.put_price(Price(model, price_in, price_out))
+        store.create_group(model, [model], None, "documented")
+        rows = [a_call(model, usage=TokenUsage(input=one, completion=two, output=two)) for one, two in calls]
+        for start in range(0, len(rows), batch):
+            store.record(rows[start : start + batch])
+        costs = [
+            ((one * price_in + two * price_out) / 10**6 * NANO).to_integral_value(ROUND_HALF_UP) for one, two in calls
+        ]
+        sums = store.group(model).sums
+        assert (sums.cost_nano, sums.unpriced_calls) == (sum(costs), 0)
