@@ -3,8 +3,8 @@
 Open WebUI (0.12) copies the connections that it finds in its environment into its database at the first start, and
 from then on believes only the database. A demo that was once used would stay there for ever, and would keep a real
 provider from the environment out. So the demo's connection carries a key of its own, by which it is recognised, and
-the rows that hold nothing but the demo are deleted before every start and after every stop: Open WebUI then copies
-afresh whatever its environment says. Rows that an admin has touched are never changed.
+the rows that hold nothing but the demo are deleted before every start, whoever starts, and after every stop: Open WebUI
+then copies afresh whatever its environment says. Rows that an admin has touched are never changed.
 """
 
 import json
@@ -82,12 +82,17 @@ def read(database_url: str, schema: str | None = None) -> dict[str, Any]:
 def forget(database_url: str, *kinds: Saved, schema: str | None = None) -> bool:
     """Delete the connections where they are of one of `kinds`, so that Open WebUI's next start asks its environment."""
     with _connect(database_url) as db:
-        if db is None or judge(_read(db, schema)) not in kinds:
-            return False
-        rows = _rows(schema)
-        db.execute(delete(rows).where(rows.c.key.in_((*_OPENAI, "ollama.enable"))))
-        db.commit()
-        return True
+        return db is not None and forget_in(db, *kinds, schema=schema)
+
+
+def forget_in(db: Connection, *kinds: Saved, schema: str | None = None) -> bool:
+    """The same on a connection at hand."""
+    if judge(_read(db, schema)) not in kinds:
+        return False
+    rows = _rows(schema)
+    db.execute(delete(rows).where(rows.c.key.in_((*_OPENAI, "ollama.enable"))))
+    db.commit()
+    return True
 
 
 @contextmanager

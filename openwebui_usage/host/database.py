@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from openwebui_usage.demo import connection
 from openwebui_usage.settings import Settings
+
+log = logging.getLogger("openwebui_usage")
 
 
 def host_engine() -> tuple[Engine, str | None]:
@@ -18,6 +23,20 @@ def host_engine() -> tuple[Engine, str | None]:
     except ImportError:
         return engine, None
     return engine, DATABASE_SCHEMA or None
+
+
+def forget_lost_demo() -> None:
+    """A demo provider whose machine went down with it is still among the host's connections: take it away.
+
+    The host reads them when its lifespan begins. Where `openwebui-usage serve` brought a demo, its key is in the
+    environment, and the connection stays.
+    """
+    if os.environ.get("OPENAI_API_KEYS") == connection.KEY:
+        return
+    engine, schema = host_engine()
+    with engine.connect() as db:
+        if connection.forget_in(db, connection.Saved.DEMO, schema=schema):
+            log.info("Forgot the connection of a demo provider that is gone")
 
 
 def redis_prefix() -> str:

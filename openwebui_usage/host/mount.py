@@ -22,7 +22,7 @@ from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
 from openwebui_usage.host.client import MountedClient
-from openwebui_usage.host.database import host_engine, redis_prefix, spool_folder
+from openwebui_usage.host.database import forget_lost_demo, host_engine, redis_prefix, spool_folder
 from openwebui_usage.host.effort import Steering
 from openwebui_usage.host.functions import install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
@@ -248,6 +248,10 @@ class Plugin:
 
         @contextlib.asynccontextmanager
         async def lifespan(app: Any) -> AsyncIterator[Any]:
+            try:
+                await asyncio.to_thread(forget_lost_demo)
+            except Exception:
+                log.exception("Open WebUI's connections could not be looked at")
             async with inner(app) as state:
                 await self.start()
                 try:

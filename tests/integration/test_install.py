@@ -16,9 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from openwebui_usage.demo.connection import environment
 from tests.support.host import ROOT, HostEnvironment
-from tests.support.openwebui import QUIET
+from tests.support.openwebui import QUIET, OpenWebUI, connections
 from tests.support.process import Process, free_port, wait_until
+from tests.support.provider import Provider
 
 DEMO_MODELS = {"demo-reasoner", "demo-chat"}
 
@@ -283,6 +285,20 @@ class TestStart:
         assert "demo provider" not in process.log.read_text()
         assert models(url) == set()
         assert process.stop(signal.SIGTERM) in {0, -signal.SIGTERM}
+
+    def test_a_demo_that_died_with_its_machine_keeps_no_provider_out(
+        self, new_openwebui: Callable[..., OpenWebUI], installed: HostEnvironment, provider_process: Provider
+    ) -> None:
+        """Nobody is left to clean up, and the next start is Open WebUI's own."""
+        server = new_openwebui(host=installed, env=environment("http://127.0.0.1:9/v1", keep_ollama=False))
+        try:
+            assert "gpt-4o" not in server.start().admin.models()
+            server.kill9()
+            server.env |= connections(provider_process.url)
+            assert "gpt-4o" in server.start().admin.models()
+            assert "a demo provider that is gone" in server.log_text()
+        finally:
+            server.stop()
 
     def test_a_port_that_is_taken(self, checkout: Path, installed: HostEnvironment) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
