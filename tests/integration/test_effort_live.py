@@ -108,13 +108,10 @@ def test_a_pass_through_endpoint_is_steered_too(
     assert heard(provider, model) == expected
 
 
-@pytest.mark.parametrize("model", ["gpt-oss:20b", "llama3.2:latest"])
-def test_what_was_said_to_ollamas_own_endpoint_arrives_as_it_was_said(
-    admin: Client, provider: Provider, model: str
-) -> None:
-    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": False, **HIGH}
+def test_what_was_said_to_ollamas_own_endpoint_arrives_as_it_was_said(admin: Client, provider: Provider) -> None:
+    body = {"model": "gpt-oss:20b", "messages": [{"role": "user", "content": "Hello"}], "stream": False, **HIGH}
     admin.request("POST", "/ollama/v1/chat/completions", {**body, "reasoning_effort": "low"})
-    assert heard(provider, model) == {"reasoning_effort": "low"}
+    assert heard(provider, "gpt-oss:20b") == {"reasoning_effort": "low"}
 
 
 def test_the_responses_endpoint_takes_the_object_itself(admin: Client, provider: Provider) -> None:
