@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from sqlalchemy import Engine
 
 from openwebui_usage.demo import connection
 from openwebui_usage.settings import Settings
-
-log = logging.getLogger("openwebui_usage")
 
 
 def host_engine() -> tuple[Engine, str | None]:
@@ -35,8 +32,7 @@ def forget_lost_demo() -> None:
         return
     engine, schema = host_engine()
     with engine.connect() as db:
-        if connection.forget_in(db, connection.Saved.DEMO, schema=schema):
-            log.info("Forgot the connection of a demo provider that is gone")
+        connection.forget_in(db, connection.Saved.DEMO, schema=schema)
 
 
 def redis_prefix() -> str:
