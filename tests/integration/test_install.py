@@ -37,7 +37,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def host(new_host: Callable[..., HostEnvironment]) -> HostEnvironment:
+def empty_host(new_host: Callable[..., HostEnvironment]) -> HostEnvironment:
     """Open WebUI without the plugin, to install into."""
     return new_host(plugin=False)
 
@@ -49,10 +49,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed(checkout: Path, host: HostEnvironment) -> HostEnvironment:
-    done = install(checkout, "--python", str(host.python))
+def installed(checkout: Path, empty_host: HostEnvironment) -> HostEnvironment:
+    done = install(checkout, "--python", str(empty_host.python))
     assert done.returncode == 0, done.stderr
-    return host
+    return empty_host
 
 
 def clean(**more: str) -> dict[str, str]:
