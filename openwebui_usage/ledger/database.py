@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, local
@@ -12,7 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from openwebui_usage.ledger.schema import metadata, usage_revision
 
@@ -38,6 +38,39 @@ def sharing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+class Transaction:
+    """A transaction that writes rows. What is done once for every call goes straight to the driver, by `execute`.
+
+    There SQLAlchemy took 0.17 ms of the 0.6 that the client waits for a durable row, on a busy host.
+    """
+
+    __slots__ = ("_cursor", "connection", "mark")
+
+    def __init__(self, connection: Connection, cursor: Any) -> None:
+        """`connection` and the driver's own `cursor` on it are in the same transaction."""
+        self.connection = connection
+        self._cursor = cursor
+        self.mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        """What stands for a value in a statement."""
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement; returns the rows that it answers with."""
+        self._cursor.execute(statement, values)
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    def undo(self) -> None:
+        """Take everything back. What is executed after this is in no transaction."""
+        self.connection.rollback()
+        self._cursor.connection.rollback()
+
+    def commit(self) -> None:
+        """Make it durable."""
+        if self.connection.in_transaction():  # SQLAlchemy was asked for something, too.
+            self.connection.commit()
+        else:
+            self._cursor.connection.commit()
+
+
 class Recorder:
     """Transactions that write rows, each thread on one connection that it keeps.
 
@@ -51,17 +84,22 @@ class Recorder:
         self._mine = local()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Transaction]:
         """Several may run at once; the definitions stay as they are until all have ended.
 
         Waits `PATIENCE` seconds for a lock, then fails: somebody's stream is waiting. After any error the connection is
-        given up: the next transaction makes a new one.
+        given up: the next transaction makes a new one. Raises SQLAlchemy's errors, whoever found them.
         """
         connection = self._connection()
+        dialect = self._engine.dialect
         try:
-            _begin(connection, "pg_advisory_xact_lock_shared", PATIENCE)
-            yield connection
-            connection.commit()
+            transaction = Transaction(connection, connection.connection.cursor())
+            transaction.execute(_beginning(dialect.name, "pg_advisory_xact_lock_shared", PATIENCE))
+            yield transaction
+            transaction.commit()
+        except dialect.loaded_dbapi.Error as error:
+            self.close()
+            raise DBAPIError.instance("", None, error, dialect.loaded_dbapi.Error, dialect=dialect) from error
         except BaseException:
             self.close()
             raise
@@ -91,19 +129,18 @@ class Recorder:
 @contextmanager
 def _transaction(engine: Engine, lock: str) -> Iterator[Connection]:
     with engine.connect() as connection:
-        _begin(connection, lock)
+        connection.exec_driver_sql(_beginning(connection.dialect.name, lock))
         yield connection
         connection.commit()
 
 
-def _begin(connection: Connection, lock: str, patience: float | None = None) -> None:
-    if connection.dialect.name == "sqlite":
+def _beginning(dialect: str, lock: str, patience: float | None = None) -> str:
+    if dialect == "sqlite":
         # Python's driver would begin as a reader and fail with "database is locked", without waiting, where another
         # process wrote in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        limit = "" if patience is None else f"SET LOCAL lock_timeout = {round(patience * 1000)}; "
-        connection.exec_driver_sql(f"{limit}SELECT {lock}({_LOCK})")
+        return "BEGIN IMMEDIATE"
+    limit = "" if patience is None else f"SET LOCAL lock_timeout = {round(patience * 1000)}; "
+    return f"{limit}SELECT {lock}({_LOCK})"
 
 
 def migrate(engine: Engine, schema: str | None = None) -> None:

@@ -240,31 +240,31 @@ class Store:
         """
         given = tuple(rows)
         while True:
-            with self._recorder.transaction() as connection:
+            with self._recorder.transaction() as transaction:
                 if maybe_written:
-                    known = _known_ids(connection, [row.id for row in given])
+                    known = _known_ids(transaction.connection, [row.id for row in given])
                     rows = list({row.id: row for row in given if row.id not in known}.values())
                 if not rows:
                     return Recorded(given)
-                recorded = Batch(rows, self._definitions).write(connection, self._schema)
+                recorded = Batch(rows, self._definitions).write(transaction, self._schema)
                 if recorded is not None:
-                    notices = self._put_notices(connection, recorded.changes)
+                    notices = self._put_notices(transaction.connection, recorded.changes)
                     return replace(recorded, rows=given, notices=notices)
-                self._definitions = read_definitions(connection)
-                connection.rollback()
+                self._definitions = read_definitions(transaction.connection)
+                transaction.undo()
 
     def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:
         if self.notices is None:
             return 0
         now = datetime.now(UTC)
         told = [notice for change in changes for notice in self.notices(change, now)]
-        return put_notices(connection, told, now.timestamp())
+        return put_notices(connection, told, now.timestamp()) if told else 0
 
     def check(self) -> None:
         """Raise what the database says where it takes no calls at all. Leaves nothing behind."""
-        with self._recorder.transaction() as connection:
-            insert_probe(connection)
-            connection.rollback()
+        with self._recorder.transaction() as transaction:
+            insert_probe(transaction, self._schema)
+            transaction.undo()
 
     def message(self, message_id: str) -> list[CallRow]:
         """The calls that made one chat message, in order."""

@@ -6,12 +6,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -39,9 +39,9 @@ class Ledger:
 
     def __init__(self, url: str, engine: Engine, folder: Path, postgres: Postgres | None = None) -> None:
         self.url, self.engine, self.folder, self.postgres = url, engine, folder, postgres
-        self.pragma = ""
-        """Set on SQLite's connections before each statement."""
-        event.listen(engine, "before_cursor_execute", self._set_pragma)
+        self._connections: list[Any] = []
+        self._pragma = ""
+        event.listen(engine, "connect", self._connected)
         self.store = Store(engine)
         self.store.migrate()
         self.store.create_group("G", ["*"], None, "documented")
@@ -70,10 +70,17 @@ class Ledger:
             return False
         return ids == sorted(row.id for row in rows) and calls == len(rows)
 
-    def _set_pragma(self, connection: Connection, *_: Any) -> None:
-        if self.pragma:
-            driver: Any = connection.connection.dbapi_connection
-            driver.execute(f"PRAGMA {self.pragma}")
+    def set_pragma(self, pragma: str) -> None:
+        """Set it on all of SQLite's connections, also those that come later."""
+        self._pragma = pragma
+        for connection in self._connections:
+            with suppress(sqlite3.ProgrammingError):  # It was closed.
+                connection.execute(f"PRAGMA {pragma}")
+
+    def _connected(self, connection: Any, _: object) -> None:
+        self._connections.append(connection)
+        if self._pragma:
+            connection.execute(f"PRAGMA {self._pragma}")
 
     def spooled(self) -> int:
         return sum(len(path.read_bytes().splitlines()) for path in self.folder.glob("calls-*.jsonl"))
@@ -93,17 +100,17 @@ def locked(ledger: Ledger) -> Iterator[None]:
 
 @contextmanager
 def read_only(ledger: Ledger) -> Iterator[None]:
-    ledger.pragma = "query_only=1"
+    ledger.set_pragma("query_only=1")
     yield
-    ledger.pragma = "query_only=0"
+    ledger.set_pragma("query_only=0")
 
 
 @contextmanager
 def full(ledger: Ledger) -> Iterator[None]:
     """Not one page more; what is left of the last ones may still be used up."""
-    ledger.pragma = "max_page_count=1"
+    ledger.set_pragma("max_page_count=1")
     yield
-    ledger.pragma = "max_page_count=1073741823"
+    ledger.set_pragma("max_page_count=1073741823")
 
 
 SQLITE_FAULTS = (locked, read_only, full)
