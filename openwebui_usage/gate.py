@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,6 +33,8 @@ MOST_OUTPUT = 1_000_000
 """Output tokens that no call is believed to write, whatever it asks for: else one could reserve a budget of years."""
 MOST_CHOICES = 128
 """What OpenAI takes as `n`: https://platform.openai.com/docs/api-reference/chat/create"""
+LATEST = 1000
+"""Calls of the ledger that tell a new worker what its models usually write."""
 _WEIGHT = 0.2
 _MOST_REMEMBERED = 10_000
 
@@ -54,6 +56,7 @@ class Gate:
         self._looking = asyncio.Lock()
         self._typical: dict[str, TokenUsage] = {}
         self._typical_cost: dict[str, int] = {}
+        self._has_learned = False
 
     @property
     def definitions(self) -> Definitions:
@@ -78,6 +81,9 @@ class Gate:
 
     async def _read(self) -> None:
         self._definitions = await asyncio.to_thread(self._store.definitions)
+        if not self._has_learned:
+            self._learn(await asyncio.to_thread(self._store.latest, LATEST))
+            self._has_learned = True
         if any(budget.unit == "usd" for budget in self._definitions.budgets):
             # The first price is the dear one: it loads the list of all.
             await asyncio.to_thread(self._definitions.book.is_free, ["gpt-4o"])
@@ -135,9 +141,7 @@ class Gate:
     def settled(self, done: Recorded) -> None:
         """Rows are in the ledger: their holds are replaced by what they really used. From the writer's thread."""
         self._live.release([row.id for row in done.rows], done.changes)
-        for row in done.rows:
-            if row.outcome == "done" and row.usage.output and not row.usage.estimated:
-                self._learn(row)
+        self._learn(done.rows)
 
     @property
     def is_limiting(self) -> bool:
@@ -213,7 +217,12 @@ class Gate:
             cost = self._typical_cost.get(model_ids[-1]) if price is None else price.nano
         return Wanted(prompt, output, reasoning, cost)
 
-    def _learn(self, row: CallRow) -> None:
+    def _learn(self, rows: Iterable[CallRow]) -> None:
+        for row in rows:
+            if row.outcome == "done" and row.usage.output and not row.usage.estimated:
+                self._learn_from(row)
+
+    def _learn_from(self, row: CallRow) -> None:
         model, usage = row.called_model, row.usage
         if len(self._typical) >= _MOST_REMEMBERED:  # Some providers answer to any name.
             self._typical.clear()

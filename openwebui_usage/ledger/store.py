@@ -272,6 +272,12 @@ class Store:
         with self._engine.connect() as connection:
             return [CallRow.from_row(row) for row in connection.execute(query)]
 
+    def latest(self, count: int) -> list[CallRow]:
+        """The calls that were begun last, in order."""
+        query = select(usage_call).order_by(usage_call.c.id.desc()).limit(count)  # Ids grow with time.
+        with self._engine.connect() as connection:
+            return [CallRow.from_row(row) for row in connection.execute(query)][::-1]
+
     def _refresh(self, connection: Connection) -> Definitions:
         """The definitions as this very transaction sees them; they are read only when somebody changed one."""
         definitions = self._definitions

@@ -283,3 +283,18 @@ def test_a_fault_of_ours_costs_no_call(store: Store, monkeypatch: pytest.MonkeyP
         assert await admitted(gate, "a")
 
     asyncio.run(play())
+
+
+def test_a_new_worker_expects_what_the_ledger_knows_of_a_model(store: Store) -> None:
+    store.create_group("few", ["o1"], 12_000, "documented")
+    usage = TokenUsage(input=5, completion=4_000, output=4_000)
+    store.record([CallRow(time.time(), "o1", "o1", usage) for _ in range(2)])
+    store.record([CallRow(time.time(), "o1", "o1", TokenUsage(input=5), outcome="error")])
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        # 8,010 are used: one more of 4,000 fits, and what it holds leaves no room for others.
+        assert [await admitted(gate, lease, "o1") for lease in "abc"] == [True, False, False]
+
+    asyncio.run(play())
