@@ -164,12 +164,13 @@ class TestBudgets:
         assert chat(user).status_code == 429
         assert chat(admin).status_code == 200
 
-    def test_in_money_leave_free_models_alone(self, admin: Client, name: str) -> None:
+    def test_in_money_leave_free_models_alone(self, admin: Client, user: Client, name: str) -> None:
         for model, rate in (("gpt-4o-mini", 1000), ("llama3.2*", 0)):
             admin.request("PUT", "/api/usage/prices", {"model": model, "input": rate, "output": rate})
-        admin.request("POST", BUDGETS, {"name": name, "scope": {"kind": "everyone"}, "unit": "usd", "limit": 0.001})
-        assert [chat(admin).status_code, chat(admin).status_code] == [200, 429]
-        assert chat(admin, "llama3.2:latest").status_code == 200
+        scope = {"kind": "user", "id": user.id}  # Who has spent nothing yet.
+        admin.request("POST", BUDGETS, {"name": name, "scope": scope, "unit": "usd", "limit": 0.001})
+        assert [chat(user).status_code, chat(user).status_code] == [200, 429]
+        assert chat(user, "llama3.2:latest").status_code == 200
 
     def test_must_all_admit_a_call(self, admin: Client, provider: Provider, name: str) -> None:
         for number, limit in enumerate((10**6, 0)):

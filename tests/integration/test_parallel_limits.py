@@ -138,7 +138,8 @@ def test_what_a_worker_held_that_was_killed_is_free_again_soon(
         return server.admin.post("/api/chat/completions", json={**body, "max_tokens": 1}).status_code
 
     with server.admin.streaming("slow", max_tokens=1000) as answer:
-        next(answer.iter_bytes())
+        chunks = answer.iter_bytes()  # The connection ends with it.
+        next(chunks)
         assert status() == 429
         server.kill9()
     provider.behave("slow", chunks=1, delay=0)
