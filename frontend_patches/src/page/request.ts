@@ -1,8 +1,7 @@
-import { isRecord, type Effort } from '../model';
+import { isRecord } from '../model';
+import { reasoningFor, type EffortOf } from '../reasoning';
 
 const CHAT = /\/api\/(v1\/)?chat\/completions$/;
-
-export type EffortOf = (model: string) => Effort | null;
 
 /** The body of a chat request with the efforts of its models; null where there is nothing to add. */
 export function withEffort(text: string, effortOf: EffortOf): string | null {
@@ -12,21 +11,13 @@ export function withEffort(text: string, effortOf: EffortOf): string | null {
   if ('reasoning' in body || 'reasoning_effort' in body) return null;
   if (isRecord(body['params']) && body['params']['reasoning_effort'] != null) return null;
 
-  const effort = effortOf(body['model']);
   // A chat with several models is one request that names them all.
   const messages: unknown[] = Array.isArray(body['message_ids']) ? body['message_ids'] : [];
-  const models = messages.map((message) => (isRecord(message) ? message['model_id'] : null));
-  const efforts = models
-    .filter((model) => typeof model === 'string')
-    .flatMap((model): [string, Effort][] => {
-      const value = effortOf(model);
-      return value ? [[model, value]] : [];
-    });
-
-  const several = models.length > 1 && efforts.length > 0;
-  if (!effort && !several) return null;
-  const reasoning = { ...(effort && { effort }), ...(several && { efforts: Object.fromEntries(efforts) }) };
-  return JSON.stringify({ ...body, reasoning });
+  const models = messages
+    .map((message) => (isRecord(message) ? message['model_id'] : null))
+    .filter((model) => typeof model === 'string');
+  const reasoning = reasoningFor(body['model'], models, effortOf);
+  return reasoning && JSON.stringify({ ...body, reasoning });
 }
 
 /** Adds the chosen effort to every chat request of the page. Whatever is not as expected passes untouched. */
