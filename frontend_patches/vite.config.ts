@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
@@ -99,6 +100,11 @@ export default defineConfig({
     lib: { entry: 'src/main.ts', formats: ['iife'], name: 'openwebuiUsage', fileName: () => 'usage.js' },
   },
   test: { environment: 'happy-dom', include: ['test/**/*.test.ts'] },
-  // Without it vitest resolves Svelte's server build.
-  ...(process.env['VITEST'] && { resolve: { conditions: ['browser'] } }),
+  // Without the condition vitest resolves Svelte's server build.
+  ...(process.env['VITEST'] && {
+    resolve: {
+      conditions: ['browser'],
+      alias: { $lib: fileURLToPath(new URL('test/host', import.meta.url)) },
+    },
+  }),
 });
