@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.support import browser as chromium
 from tests.support.browser import Look, Tab
 from tests.support.clients import Client
+from tests.support.frontend import patched_build
 from tests.support.host import ROOT, HostEnvironment, build_wheel
 from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Provider
@@ -117,19 +118,36 @@ def new_openwebui(
 ) -> Callable[..., OpenWebUI]:
     """A deployment, not yet started; see `start_openwebui`. Whoever starts it stops it."""
 
-    def make(*, plugin: bool = True, host: HostEnvironment | None = None, **options: Any) -> OpenWebUI:
+    def make(
+        *,
+        plugin: bool = True,
+        host: HostEnvironment | None = None,
+        front_end: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> OpenWebUI:
         directory = tmp_path_factory.mktemp("openwebui")
         if host is None:
             host = request.getfixturevalue("host" if plugin else "bare_host")
         log = new_log("openwebui" if plugin else "openwebui-bare")
-        return OpenWebUI(host, directory, provider_url=provider_process.url, log=log, **options)
+        env = {**({"FRONTEND_BUILD_DIR": str(front_end)} if front_end else {}), **(env or {})}
+        return OpenWebUI(host, directory, provider_url=provider_process.url, log=log, env=env, **options)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def openwebui_process(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
-    yield from _running(new_openwebui())
+def front_end(request: pytest.FixtureRequest) -> Path | None:
+    """What the servers show: None is Open WebUI's own front end, a folder one that was built from patched source.
+
+    A file whose tests hold for both says `pytestmark = on_both_front_ends`, from tests/support/frontend.py.
+    """
+    return patched_build() if getattr(request, "param", "stock") == "patched" else None
+
+
+@pytest.fixture(scope="session")
+def openwebui_process(new_openwebui: Callable[..., OpenWebUI], front_end: Path | None) -> Iterator[OpenWebUI]:
+    yield from _running(new_openwebui(front_end=front_end))
 
 
 @pytest.fixture
@@ -139,15 +157,17 @@ def openwebui(openwebui_process: OpenWebUI, provider: Provider) -> OpenWebUI:
 
 
 @pytest.fixture
-def start_openwebui(new_openwebui: Callable[..., OpenWebUI], provider: Provider) -> Iterator[Callable[..., OpenWebUI]]:
+def start_openwebui(
+    new_openwebui: Callable[..., OpenWebUI], provider: Provider, front_end: Path | None
+) -> Iterator[Callable[..., OpenWebUI]]:
     """`start_openwebui(plugin=True, workers=1, database_url=None, redis_url=None, env=None, host=None)`: one's own.
 
-    It has a data directory of its own and ends with the test.
+    It has a data directory of its own and ends with the test. `front_end` is a folder; None is Open WebUI's own.
     """
     with ExitStack() as stack:
 
         def start(**options: Any) -> OpenWebUI:
-            server = new_openwebui(**options)
+            server = new_openwebui(**{"front_end": front_end, **options})
             stack.callback(server.stop)
             return server.start()
 
@@ -224,11 +244,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_tab(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Tab]]:
+def open_tab(
+    browser: Browser, artefacts: Path, front_end: Path | None, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Tab]]:
     """`open_tab(client, path="/", theme="dark", …)`: the page of a signed-in user, as he has set it up (see `Look`).
 
     A failing test leaves a screenshot.
     """
+    if front_end:
+        artefacts = artefacts / "patched"
     with ExitStack() as stack:
         tabs: list[Tab] = []
 

@@ -13,9 +13,11 @@ from playwright.sync_api import Locator, Page, Request, WebSocketRoute, expect
 
 from tests.support.browser import Tab
 from tests.support.clients import Client
+from tests.support.frontend import on_both_front_ends
 from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Call, Provider
 
+pytestmark = on_both_front_ends
 _numbers = itertools.count(1)
 WITHIN = 3000
 """Milliseconds in which a number must have arrived."""
