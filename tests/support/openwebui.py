@@ -165,6 +165,8 @@ class OpenWebUI:
         """The administrator, signed in."""
         if self._admin is None:
             self._admin = self.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD)
+            # "What's new" would open over the page at some moment, and take the focus with it.
+            self._admin.request("POST", "/api/v1/users/user/settings/update", {"ui": {"showChangelog": False}})
         return self._admin
 
     def sign_in(self, email: str, password: str) -> Client:
