@@ -25,6 +25,18 @@ _ARGUMENTS = [
 ]
 
 
+# Open WebUI puts the focus into the input several times while it starts, which closes a menu that was opened between.
+_NOTE_FOCUS = """{
+  window.inputFocused = 0;
+  const focus = HTMLElement.prototype.focus;
+  HTMLElement.prototype.focus = function (...options) {
+    if (this.id === 'chat-input') window.inputFocused = performance.now();
+    return focus.apply(this, options);
+  };
+}"""
+_AT_REST = "performance.now() - window.inputFocused > 700"
+
+
 class Tab:
     """One page of one signed-in user. `page` is Playwright's; `problems` are errors that the page reported."""
 
@@ -42,6 +54,7 @@ class Tab:
         self.page.goto(self.client.url + path)
         self.page.locator("#chat-input").wait_for(timeout=60_000)
         self.page.keyboard.press("Escape")  # "What's new" and other greetings
+        self.page.wait_for_function(_AT_REST)
         return self
 
     def send(self, prompt: str) -> Tab:
@@ -100,6 +113,7 @@ def tab(browser: Browser, client: Client, artefacts: Path, look: Look) -> Iterat
         settings = {"token": client.token, "locale": look.language, "theme": look.theme}
         script = "".join(f"localStorage.setItem({json.dumps(k)}, {json.dumps(v)});" for k, v in settings.items())
         context.add_init_script(f"if (!localStorage.getItem('token')) {{ {script} }}")
+        context.add_init_script(_NOTE_FOCUS)
         yield Tab(context.new_page(), client, artefacts)
     finally:
         context.close()
