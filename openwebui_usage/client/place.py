@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from openwebui_usage.ledger.accounts import Accounts, TokenHasher
+from openwebui_usage.ledger.own_file import file_engine, make_private, move_from, own_file
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.pricing import Price
 from openwebui_usage.settings import ClientSettings
@@ -42,7 +42,12 @@ class Place:
 
     @property
     def file(self) -> Path | None:
-        """The database's file, where it is one."""
+        """The database's file, where it is one; beside Open WebUI's the ledger has a file of its own."""
+        file = self._given_file
+        return own_file(file) if file is not None and self.of_open_webui else file
+
+    @property
+    def _given_file(self) -> Path | None:
         url = make_url(self.url)
         return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
@@ -57,15 +62,20 @@ class Place:
         try:
             if file is None:
                 return create_engine(self.url, pool_pre_ping=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-            engine = create_engine(self.url, connect_args={"check_same_thread": False})
+            make_private(file)
+            return file_engine(file)
         except OSError as error:
             raise NoPlace(f"{file}: {error.strerror}.") from None
         except (ArgumentError, ImportError) as error:
             raise NoPlace(f"--database: {error}") from None
-        event.listen(engine, "connect", _set_pragmas)
-        return engine
+
+    def move_to(self, engine: Engine) -> None:
+        """Take over what an earlier version kept in Open WebUI's own file."""
+        file = self._given_file
+        if self.of_open_webui and file is not None and file.exists():
+            old = create_engine(self.url)
+            move_from(old, engine)
+            old.dispose()
 
     def hasher(self, settings: ClientSettings) -> TokenHasher:
         """What hashes tokens here, by the first that there is: OPENWEBUI_USAGE_CLIENT_SECRET; in Open WebUI's database
@@ -95,6 +105,7 @@ def open_place(place: Place, settings: ClientSettings) -> Opened:
     hasher = place.hasher(settings)
     store = Store(engine, place.schema, None if place.of_open_webui else OTHERWISE)
     try:
+        place.move_to(engine)
         store.migrate()
     except Exception as error:  # noqa: BLE001 - drivers have errors of their own
         raise NoPlace(f"The database cannot be opened: {str(error).partition(chr(10))[0]}") from None
@@ -165,10 +176,3 @@ def _secret_file(path: Path) -> bytes:
     except OSError as error:
         raise NoPlace(f"{path}: {error.strerror}.") from None
     return secret
-
-
-def _set_pragmas(connection: object, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

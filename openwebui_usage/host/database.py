@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from openwebui_usage.demo import connection
+from openwebui_usage.ledger.own_file import file_engine, move_from, own_file
 from openwebui_usage.settings import Settings
 
 
@@ -20,6 +21,36 @@ def host_engine() -> tuple[Engine, str | None]:
     except ImportError:
         return engine, None
     return engine, DATABASE_SCHEMA or None
+
+
+def ledger_engine() -> tuple[Engine, str | None]:
+    """Where the ledger is kept, and the schema: a file of its own beside the host's SQLite file, else its engine.
+
+    An encrypted file (`sqlite+sqlcipher`) keeps it, for only the host's engine knows the key. Connects to nothing yet.
+    """
+    engine, schema = host_engine()
+    file = _plain_file(engine)
+    return (engine, schema) if file is None else (file_engine(own_file(file)), None)
+
+
+def move_ledger(engine: Engine) -> None:
+    """Take over into `engine`, the ledger's, what an earlier version kept in the host's file."""
+    host, _ = host_engine()
+    if host is not engine:
+        move_from(host, engine)
+
+
+def close_ledger(engine: Engine) -> None:
+    """Let go of a file of the ledger's own; the host's engine is the host's."""
+    host, _ = host_engine()
+    if host is not engine:
+        engine.dispose()
+
+
+def _plain_file(engine: Engine) -> Path | None:
+    database = engine.url.database
+    is_file = engine.url.drivername in ("sqlite", "sqlite+pysqlite") and database not in (None, "", ":memory:")
+    return Path(str(database)) if is_file else None
 
 
 def forget_lost_demo() -> None:

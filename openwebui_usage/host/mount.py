@@ -22,7 +22,14 @@ from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
 from openwebui_usage.host.client import MountedClient
-from openwebui_usage.host.database import forget_lost_demo, host_engine, redis_prefix, spool_folder
+from openwebui_usage.host.database import (
+    close_ledger,
+    forget_lost_demo,
+    ledger_engine,
+    move_ledger,
+    redis_prefix,
+    spool_folder,
+)
 from openwebui_usage.host.effort import Steering
 from openwebui_usage.host.functions import install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
@@ -111,8 +118,8 @@ class Plugin:
         self._settings = get_settings()
         self._catalog = Catalog(app)
         self._valves = Valves()
-        engine, schema = host_engine()
-        self._store = Store(engine, schema)
+        self._engine, self._schema = ledger_engine()
+        self._store = Store(self._engine, self._schema)
         self._publisher = Publisher(self._store, self._catalog)
         self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._recorded)
         secret = self._settings.webhook_secret
@@ -138,6 +145,7 @@ class Plugin:
     async def start(self) -> None:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         try:
+            await asyncio.to_thread(move_ledger, self._engine)
             await asyncio.to_thread(self._writer.start)
             self._notifier.start()
             self._seam.catalog = self._catalog
@@ -174,6 +182,7 @@ class Plugin:
         await self._publisher.stop()
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._notifier.stop)
+        await asyncio.to_thread(close_ledger, self._engine)
 
     async def _changed(self, names: Iterable[str]) -> None:
         """An admin changed something: it holds for the next call, and the pages are told."""
@@ -216,8 +225,7 @@ class Plugin:
             self._splice(router)
 
     def _add_client(self) -> None:
-        engine, schema = host_engine()
-        self._client = MountedClient(engine, schema, lambda: self._seam.meter, lambda: self._gate)
+        self._client = MountedClient(self._engine, self._schema, lambda: self._seam.meter, lambda: self._gate)
         self._put_in(self._client.routes)
 
     def _splice(self, router: APIRouter) -> None:

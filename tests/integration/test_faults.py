@@ -302,7 +302,7 @@ def test_open_webui_chats_on_while_its_database_is_locked(
     server = start_openwebui()
     server.admin.add_group("G", ["gpt-4o-mini"])
     stream_through(server, 3)
-    database = server.data / "webui.db"
+    database = server.ledger_file
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         stream_through(server, 5)

@@ -92,7 +92,7 @@ def test_open_webui_is_killed_under_load(start_openwebui: Callable[..., OpenWebU
     provider.ended_calls(1)
     assert len(seen) >= 30
 
-    engine = create_engine(f"sqlite:///{server.data}/webui.db", poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{server.ledger_file}", poolclass=NullPool)
     with engine.connect() as connection:
         rows = list(connection.execute(select(usage_call).where(usage_call.c.user_id.is_not(None))))
     by_prompt = {str(row.input): row for row in rows}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from openwebui_usage.ledger import Store
 from tests.support.clients import Client
 from tests.support.ledger import Ledger
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
+from tests.support.recorder import a_call, engine_like_open_webui
 
 MESSAGES = [{"role": "user", "content": "Hello there"}]
 GROUP = "kept"
@@ -80,3 +82,26 @@ def test_a_report_that_cannot_be_true_does_not_use_up_a_limit(admin: Client, pro
     usage = admin.usage_groups()[GROUP]["usage"]
     assert usage["calls"] == 1
     assert usage["total"] < 1000
+
+
+def test_a_ledger_that_an_earlier_version_kept_in_open_webuis_file_is_moved(
+    start_openwebui: Callable[..., OpenWebUI], provider: Provider
+) -> None:
+    server = start_openwebui()
+    server.stop()
+    server.ledger_file.unlink()
+    engine = engine_like_open_webui(f"sqlite:///{server.data}/webui.db")
+    store = Store(engine)
+    store.migrate()
+    store.create_group("old", ["gpt-4o-mini"], 10**6, "billed")
+    store.record([a_call("gpt-4o-mini") for _ in range(5)])
+    store.close()
+    engine.dispose()
+    server.start()
+    assert "5 calls were moved" in server.log_text()
+    server.admin.stream("gpt-4o-mini")
+    assert server.admin.usage_groups()["old"]["usage"]["calls"] == 6
+    assert len(Ledger(server).all()) == 6
+    server.stop()
+    server.start()
+    assert server.admin.usage_groups()["old"]["usage"]["calls"] == 6

@@ -33,13 +33,14 @@ def assert_usable(client: Client) -> None:
 
 
 def assert_absent(server: OpenWebUI) -> None:
-    """No trace of the plugin: no route, no script, no function, no table, no line in the log."""
+    """No trace of the plugin: no route, no script, no function, no table, no file, no line in the log."""
     answer = server.admin.get("/api/usage/groups")
     assert "json" not in answer.headers["content-type"]
     assert server.admin.get("/static/loader.js").text == ""
     assert server.admin.request("GET", "/api/v1/functions/") == []
     with sqlite3.connect(f"file:{server.data / 'webui.db'}?mode=ro", uri=True) as database:
         assert database.execute(OUR_TABLES).fetchall() == []
+    assert not server.ledger_file.exists()
     assert "openwebui_usage" not in server.log_text()
 
 
@@ -157,12 +158,12 @@ def counts_again(client: Client, ledger: Ledger) -> bool:
 @pytest.mark.usefixtures("provider")
 def test_tables_that_somebody_drops_cost_no_chat(brittle: OpenWebUI) -> None:
     brittle.admin.add_group("all", ["*"])
-    with closing(sqlite3.connect(brittle.data / "webui.db", timeout=30)) as database:
+    with closing(sqlite3.connect(brittle.ledger_file, timeout=30)) as database:
         for (table,) in database.execute(OUR_TABLES).fetchall():
             database.execute(f'DROP TABLE "{table}"')
     assert_usable(brittle.admin)
     # The tables come back, empty, and with them the calls that were made meanwhile.
-    path = f"file:{brittle.data / 'webui.db'}?mode=ro"
+    path = f"file:{brittle.ledger_file}?mode=ro"
     with closing(sqlite3.connect(path, uri=True)) as database:
         wait_until(
             lambda: (

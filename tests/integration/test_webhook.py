@@ -178,7 +178,7 @@ def test_while_the_ledger_is_away_nothing_is_sent_that_is_not_checked(
     admin.add_group("unknown", ["gpt-4o-mini"], 10**6)
 
     def rename(old: str, new: str) -> None:
-        with closing(sqlite3.connect(server.data / "webui.db", timeout=20)) as connection:
+        with closing(sqlite3.connect(server.ledger_file, timeout=20)) as connection:
             connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
     rename("usage_total", "usage_total_away")

@@ -183,6 +183,6 @@ def test_two_workers_on_sqlite_without_redis(
     start_openwebui: Callable[..., OpenWebUI], slow_models: Provider, stack: ExitStack
 ) -> None:
     server = start_openwebui(workers=2)
-    deployment = Deployment(server, f"sqlite:///{server.data}/webui.db", stack)
+    deployment = Deployment(server, f"sqlite:///{server.ledger_file}", stack)
     assert deployment.call(100) == 100
     check(deployment, slow_models, 100)

@@ -44,7 +44,7 @@ class Ledger:
     """The rows that came since `mark`, read without disturbing the writer."""
 
     def __init__(self, server: OpenWebUI) -> None:
-        self._path = server.data / "webui.db"
+        self._path = server.ledger_file
         self._before: set[str] = set()
         self.mark()
 

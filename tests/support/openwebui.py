@@ -77,6 +77,8 @@ class OpenWebUI:
         self.host = host
         self.data = directory / "data"
         self.data.mkdir(parents=True, exist_ok=True)
+        self.ledger_file = self.data / "webui-usage.db"
+        """Where Open WebUI is on SQLite."""
         self.workers = workers
         self.log = log
         self.port = free_port()

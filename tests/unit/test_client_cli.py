@@ -130,6 +130,12 @@ class TestUsers:
         assert [user["name"] for user in place.users("list", DATABASE_URL="sqlite:///other/users.db")] == ["Ann"]
         assert not (tmp_path / "usage-client.db").exists()
 
+    def test_beside_open_webuis_file_the_ledgers_own_is_meant(self, place: Place, tmp_path: Path) -> None:
+        (tmp_path / "webui.db").touch()
+        place.users("create", "Ann", DATABASE_URL="sqlite:///webui.db", WEBUI_SECRET_KEY="for tests only")
+        assert (tmp_path / "webui.db").stat().st_size == 0
+        assert [user["name"] for user in place.users("list", "--database", "webui-usage.db")] == ["Ann"]
+
     def test_manage_py_has_the_same_verbs(self, place: Place) -> None:
         done = place.run("create", "User Name", "--limit", "1000.0", module=MANAGE)
         token = re.search("Token: ([a-z0-9]{8})", done.stdout)

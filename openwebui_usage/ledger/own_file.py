@@ -1,0 +1,106 @@
+"""A SQLite file of the ledger's own, beside Open WebUI's.
+
+Where Open WebUI keeps its data in PostgreSQL, the ledger's tables stand among its own. In SQLite they do not: a file
+has one writer at a time, so each would wait for the other's lock, and every commit makes all other connections forget
+what they have read of the file. With a row per call in Open WebUI's own file, each call cost the next one 0.5 ms.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine import URL
+
+from openwebui_usage.ledger.database import migrate, writing
+from openwebui_usage.ledger.schema import metadata, usage_revision
+
+log = logging.getLogger(__name__)
+
+_MOVED = "moved"
+"""The revision that says that the tables of Open WebUI's file are here by now."""
+_OLD = "open_webui"
+_VERSIONS = "usage_alembic_version"
+
+
+def own_file(file: Path) -> Path:
+    """The ledger's file beside Open WebUI's: `webui-usage.db` beside `webui.db`."""
+    return file.with_name(f"{file.stem}-usage.db")
+
+
+def file_engine(file: Path) -> Engine:
+    """An engine on a SQLite file, which is made for its owner alone when somebody connects."""
+    url = URL.create("sqlite", database=str(file))
+    engine = create_engine(url, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "do_connect")
+    def make(*_: Any) -> None:
+        make_private(file)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def make_private(file: Path) -> None:
+    """Make a file that only its owner may read, where there is none yet. Raises OSError.
+
+    One that is there is not even opened: closing it would let go of all locks that SQLite holds on it in this process
+    (https://www.sqlite.org/howtocorrupt.html, 2.2), and the next process that leaves would take the WAL with it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def move_from(open_webui: Engine, ledger: Engine) -> None:
+    """Take over what an earlier version kept in Open WebUI's own file, once.
+
+    Copied in one transaction, and only then removed there: whatever happens in between, nothing is lost or there twice.
+    """
+    tables = [table.name for table in metadata.sorted_tables]
+    if not set(tables) & set(inspect(open_webui).get_table_names()):
+        return
+    migrate(open_webui)
+    migrate(ledger)
+    with ledger.connect() as connection:
+        connection.exec_driver_sql(f"ATTACH DATABASE ? AS {_OLD}", (str(open_webui.url.database),))
+        try:
+            connection.commit()
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if not _has_moved(connection):  # Another worker may have been faster.
+                count = _copy(connection)
+                log.info("The ledger has a file of its own now, %s: %d calls were moved", ledger.url.database, count)
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.exec_driver_sql(f"DETACH DATABASE {_OLD}")
+    with writing(open_webui) as connection:
+        for name in (*tables, _VERSIONS):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def _has_moved(connection: Connection) -> bool:
+    known = usage_revision.select().where(usage_revision.c.name == _MOVED)
+    return connection.execute(known).first() is not None
+
+
+def _copy(connection: Connection) -> int:
+    """Copy all rows; returns how many calls."""
+    calls = 0
+    for table in metadata.sorted_tables:
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        copied = connection.exec_driver_sql(
+            f"INSERT OR IGNORE INTO main.{table.name} ({columns}) SELECT {columns} FROM {_OLD}.{table.name}"  # noqa: S608
+        )
+        if table.name == "usage_call":
+            calls = copied.rowcount
+    connection.execute(usage_revision.insert(), {"name": _MOVED, "value": 1})
+    return calls
