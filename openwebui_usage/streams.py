@@ -32,13 +32,12 @@ _END_MARK: dict[Wire, bytes] = {
     "anthropic": b"message_stop",
     "ollama": b"true",
 }
-_DONE = (b"[DONE]\n", b"[DONE]\n\n", b"[DONE]\r\n", b"[DONE]\r\n\r\n")
-"""How a chunk of chat completions ends that is the last one."""
+_EVENT_END = (b"}\n", b"}\n\n", b"}\r\n", b"}\r\n\r\n")
+"""How a chunk of chat completions ends that is not the last one: that ends in ``[DONE]``."""
 _CHUNKS_TOGETHER = 256
 """Chunks of a chat that are looked through at once: one search in many costs a fraction of as many searches."""
 _SHORT = 1024
 """Bytes of a chunk that may wait for that."""
-_NEWLINE = 10
 _LAST_BYTES = 32_000
 """An error is the last that a provider says, so it is looked for in so many last bytes, once the stream is over."""
 _RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
@@ -114,10 +113,9 @@ class StreamReader:
         """
         if (
             self._is_patient
+            and chunk.endswith(_EVENT_END)
+            and len(chunk) < _SHORT
             and not self._begun
-            and 0 < len(chunk) < _SHORT
-            and chunk[-1] == _NEWLINE
-            and not chunk.endswith(_DONE)
             and not (self._at_once and self._search(chunk))
         ):
             if self.visible_at is None:
@@ -219,7 +217,10 @@ class StreamReader:
                 self._keep(chunks)
 
     def _read(self, chunk: bytes) -> None:
-        for line in chunk.splitlines(keepends=True):
+        start = self._first_telling_line(chunk)
+        if start:
+            self._keep(chunk[:start])
+        for line in chunk[start:].splitlines(keepends=True):
             if not (self._search(line) or self._end_mark in line or b'"error"' in line):
                 self._keep(line)
                 continue
@@ -230,6 +231,13 @@ class StreamReader:
             self.ended = self.ended or self._is_end(event, line)
         if self.ended:
             self._read_last()
+
+    def _first_telling_line(self, chunk: bytes) -> int:
+        """Where the first line begins that may tell more than text."""
+        report = self._search(chunk)
+        places = (-1 if report is None else report.start(), chunk.find(self._end_mark), chunk.find(b'"error"'))
+        first = min((place for place in places if place >= 0), default=len(chunk))
+        return chunk.rfind(b"\n", 0, first) + 1
 
     def _read_usage(self, event: object) -> bool:
         usage = find_usage(event)

@@ -133,15 +133,16 @@ class Seam:
         return _replace_everywhere(module, original, wrapper)
 
     def _metered(self, point: Point, original: Original) -> Original:
-        signature = inspect.signature(original)
+        names = tuple(inspect.signature(original).parameters)
 
         async def metered(*args: Any, **kwargs: Any) -> Any:
             meter = self.meter
             if meter is None:
                 return await original(*args, **kwargs)
             try:
-                bound = signature.bind(*args, **kwargs)
-                info = await self._enter(point, bound.arguments)
+                given = dict(zip(names, args, strict=False), **kwargs)
+                info = await self._enter(point, given)
+                args, kwargs = _with_form(names, args, kwargs, given)
             except Exception:
                 log.exception("A call could not be metered; it goes on without us")
                 return await original(*args, **kwargs)
@@ -153,20 +154,20 @@ class Seam:
             try:
                 call = await meter.open(info, None if outer is None else outer.id)
             except Refused as refused:
-                return await self._refusal_response(refused.refusal, info.model, bound.arguments.get("user"))
+                return await self._refusal_response(refused.refusal, info.model, given.get("user"))
             except LedgerAway:
                 return away_response()
             except Exception:
                 log.exception("A call could not be checked; it goes on without us")
-                return await original(*bound.args, **bound.kwargs)
+                return await original(*args, **kwargs)
             if outer is not None:
                 outer.inner_calls += 1
             if info.task is not None and info.is_admitted:
-                _own_tasks(bound.arguments.get("request")).append(call)
+                _own_tasks(given.get("request")).append(call)
             # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
             token = _outer.set(call if point.kind == "pipe" else None)
             try:
-                result = await original(*bound.args, **bound.kwargs)
+                result = await original(*args, **kwargs)
             except Exception as error:
                 await _safely(_refused(call, error))
                 if outer is not None and call.row is None and not call.inner_calls:
@@ -273,17 +274,17 @@ class Seam:
         return result
 
     def _chat_endpoint(self, original: Original) -> Original:
-        signature = inspect.signature(original)
+        names = tuple(inspect.signature(original).parameters)
 
         async def chat_completion(*args: Any, **kwargs: Any) -> Any:
             if self.meter is None:
                 return await original(*args, **kwargs)
-            bound = signature.bind(*args, **kwargs)
-            request, form = bound.arguments.get("request"), bound.arguments.get("form_data")
+            given = dict(zip(names, args, strict=False), **kwargs)
+            request, form = given.get("request"), given.get("form_data")
             if request is None or not isinstance(form, dict):
-                return await original(*bound.args, **bound.kwargs)
+                return await original(*args, **kwargs)
             take_from_chat(request, form)
-            user = bound.arguments.get("user")
+            user = given.get("user")
             try:
                 refusal = await self._refusal(form, user)
                 setattr(request.state, _ADMITTED, refusal is None)
@@ -292,7 +293,7 @@ class Seam:
             # In the page a refusal shows as the error of the message, which the provider's seam answers with.
             if refusal is not None and not form.get("session_id"):
                 return await self._refusal_response(refusal, form["model"], user)
-            return await original(*bound.args, **bound.kwargs)
+            return await original(*args, **kwargs)
 
         return chat_completion
 
@@ -383,6 +384,18 @@ def _ask_for_usage(body: dict[str, Any]) -> bool:
         return False
     body["stream_options"] = {**options, "include_usage": True}
     return True
+
+
+def _with_form(
+    names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], given: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as the host passed them, with the form of `given`."""
+    if "form_data" in kwargs:
+        return args, {**kwargs, "form_data": given["form_data"]}
+    if "form_data" not in given:
+        return args, kwargs
+    place = names.index("form_data")
+    return (*args[:place], given["form_data"], *args[place + 1 :]), kwargs
 
 
 def _with_changes(form: Any, body: dict[str, Any], sent: dict[str, Any]) -> Any:

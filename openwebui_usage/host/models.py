@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable
@@ -34,23 +36,38 @@ class Model:
 
 
 class Memo:
-    """Remembers answers for a few seconds: nothing of the host's database is asked on the path of every call."""
+    """Remembers answers for a few seconds: nothing of the host's database is asked on the path of every call.
+
+    Whoever asks while the same is being asked waits for that answer, or many calls at once would ask many times.
+    """
 
     def __init__(self) -> None:
         """Empty."""
         self._answers: dict[Any, tuple[float, Any]] = {}
+        self._asking: dict[Any, asyncio.Task[Any]] = {}
 
     async def get(self, key: Any, ask: Callable[[], Any], seconds: float = REMEMBER_SECONDS) -> Any:
         """The answer to `key`, from memory or by `ask`, a function that is sync in old and async in new hosts."""
-        now = time.monotonic()
         known = self._answers.get(key)
-        if known is not None and known[0] > now:
+        if known is not None and known[0] > time.monotonic():
             return known[1]
-        answer = await settled(ask())
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(_answer(ask))
+            asking.add_done_callback(functools.partial(self._answered, key, seconds))
+        return await asyncio.shield(asking)  # Whoever asked first may go away.
+
+    def _answered(self, key: Any, seconds: float, asked: asyncio.Task[Any]) -> None:
+        del self._asking[key]
+        if asked.cancelled() or asked.exception() is not None:
+            return
         if len(self._answers) >= _MOST_REMEMBERED:
             self._answers.clear()
-        self._answers[key] = (now + seconds, answer)
-        return answer
+        self._answers[key] = (time.monotonic() + seconds, asked.result())
+
+
+async def _answer(ask: Callable[[], Any]) -> Any:
+    return await settled(ask())
 
 
 async def settled(value: Any) -> Any:

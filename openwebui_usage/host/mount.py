@@ -197,7 +197,7 @@ class Plugin:
         if done.notices:
             self._notifier.wake()
         if done.changes:
-            self._publisher.changed(done.groups)
+            self._publisher.counted(done.groups)
 
     def _counters(self) -> LiveCounters:
         """Shared by all workers where the host has Redis, else this worker's own."""

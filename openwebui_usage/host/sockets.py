@@ -42,6 +42,7 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._dirty: set[str] = set()
+        self._is_defined_anew = False
         self._shown: _Shown = {}
         self._shown_budgets: dict[str, list[dict[str, Any]]] = {}
 
@@ -57,15 +58,22 @@ class Publisher:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def counted(self, names: Iterable[str]) -> None:
+        """Groups were used. May be called from any thread."""
+        self._tell(frozenset(names), is_definition=False)
+
     def changed(self, names: Iterable[str]) -> None:
-        """Groups changed, or budgets. May be called from any thread."""
-        names = frozenset(names)
+        """Somebody made, changed or deleted groups or budgets. May be called from any thread."""
+        self._tell(frozenset(names), is_definition=True)
+
+    def _tell(self, names: frozenset[str], *, is_definition: bool) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # The loop is closed: the host is going down.
-                self._loop.call_soon_threadsafe(self._mark, names)
+                self._loop.call_soon_threadsafe(self._mark, names, is_definition)
 
-    def _mark(self, names: frozenset[str]) -> None:
+    def _mark(self, names: frozenset[str], is_definition: bool) -> None:
         self._dirty |= names
+        self._is_defined_anew = self._is_defined_anew or is_definition
         self._wake.set()
 
     async def _run(self) -> None:
@@ -75,13 +83,16 @@ class Publisher:
         failing = False
         while True:
             dirty: set[str] = set()
+            defined_anew = False
             try:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), GLANCE_INTERVAL)
                 self._wake.clear()
                 dirty, self._dirty = self._dirty, set()
+                defined_anew, self._is_defined_anew = self._is_defined_anew, False
                 users = _connected_users(host_socket)
-                if users or dirty:  # What nobody saw is remembered too: it may be gone by the time somebody looks.
+                # A new group is remembered though nobody sees it: it may be gone again by the time somebody looks.
+                if users or defined_anew:
                     await self._publish(host_socket.sio, users, only=dirty if shared else None)
                 failing = False
                 await asyncio.sleep(SHORTEST_INTERVAL)
@@ -93,6 +104,7 @@ class Publisher:
                     log.debug("This is where it failed", exc_info=True)
                 failing = True
                 self._dirty |= dirty
+                self._is_defined_anew = self._is_defined_anew or defined_anew
                 await asyncio.sleep(GLANCE_INTERVAL)
 
     async def _publish(self, sio: Any, users: dict[str, str], only: set[str] | None) -> None:

@@ -1,0 +1,77 @@
+"""What is remembered of the host's answers, and how often it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from openwebui_usage.host.models import Memo
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Host:
+    """Answers with how often it was asked, once it may."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.fault: Exception | None = None
+
+    async def ask(self) -> int:
+        self.asked += 1
+        await self.may_answer.wait()
+        if self.fault is not None:
+            raise self.fault
+        return self.asked
+
+
+async def test_many_at_once_ask_once() -> None:
+    memo, host = Memo(), Host()
+    waiting = [asyncio.create_task(memo.get("key", host.ask)) for _ in range(50)]
+    await asyncio.sleep(0)
+    host.may_answer.set()
+    assert await asyncio.gather(*waiting) == [1] * 50
+    assert await memo.get("key", host.ask) == 1
+
+
+async def test_another_key_or_a_later_time_asks_again() -> None:
+    memo, host = Memo(), Host()
+    host.may_answer.set()
+    assert await memo.get("key", host.ask, seconds=0) == 1
+    assert await memo.get("key", host.ask) == 2
+    assert await memo.get("other", host.ask) == 3
+    assert await memo.get("key", host.ask) == 2
+
+
+async def test_who_asked_first_may_go_away() -> None:
+    memo, host = Memo(), Host()
+    first, second = (asyncio.create_task(memo.get("key", host.ask)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    host.may_answer.set()
+    assert await second == 1
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_an_error_is_for_all_who_wait_and_is_not_remembered() -> None:
+    memo, host = Memo(), Host()
+    host.fault = OSError("away")
+    waiting = [asyncio.create_task(memo.get("key", host.ask)) for _ in range(3)]
+    await asyncio.sleep(0)
+    host.may_answer.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [OSError] * 3
+    host.fault = None
+    assert await memo.get("key", host.ask) == 2
+
+
+async def test_a_host_that_answers_at_once_is_asked_as_well() -> None:
+    assert await Memo().get("key", lambda: "sync") == "sync"
