@@ -13,17 +13,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 
+from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import migrate, writing
-from openwebui_usage.ledger.schema import metadata, usage_revision
+from openwebui_usage.ledger.schema import metadata, usage_call, usage_revision
+from openwebui_usage.ledger.store import Store
 
 log = logging.getLogger(__name__)
 
 _MOVED = "moved"
 """The revision that says that the tables of Open WebUI's file are here by now."""
 _OLD = "open_webui"
+_OLD_ROWS = usage_call.name
+_LATE = text(f"SELECT * FROM {_OLD}.{_OLD_ROWS} WHERE id NOT IN (SELECT id FROM main.{_OLD_ROWS})")  # noqa: S608
+_PATIENCE_MS = 600_000
+"""A worker that starts waits for the one that moves the tables, as long as that may take."""
 _VERSIONS = "usage_alembic_version"
 
 
@@ -61,7 +67,7 @@ def make_private(file: Path) -> None:
 
 
 def move_from(open_webui: Engine, ledger: Engine) -> None:
-    """Take over what an earlier version kept in Open WebUI's own file, once.
+    """Take over what an earlier version kept in Open WebUI's own file; later, what it counted when it ran once more.
 
     Copied in one transaction, and only then removed there: whatever happens in between, nothing is lost or there twice.
     """
@@ -70,21 +76,33 @@ def move_from(open_webui: Engine, ledger: Engine) -> None:
         return
     migrate(open_webui)
     migrate(ledger)
+    late: list[CallRow] = []
     with ledger.connect() as connection:
+        connection.detach()  # It does not go back into the pool with these settings.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
         connection.exec_driver_sql(f"ATTACH DATABASE ? AS {_OLD}", (str(open_webui.url.database),))
-        try:
-            connection.commit()
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            if not _has_moved(connection):  # Another worker may have been faster.
-                count = _copy(connection)
-                log.info("The ledger has a file of its own now, %s: %d calls were moved", ledger.url.database, count)
-            connection.commit()
-        finally:
-            connection.rollback()
-            connection.exec_driver_sql(f"DETACH DATABASE {_OLD}")
+        connection.commit()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # One worker after the other.
+        if _OLD_ROWS not in _old_tables(connection):
+            return
+        if _has_moved(connection):
+            late = [CallRow.from_row(row) for row in connection.execute(_LATE)]
+        else:
+            count = _copy(connection)
+            log.info("The ledger has a file of its own now, %s: %d calls were moved", ledger.url.database, count)
+        connection.commit()
+    if late:
+        store = Store(ledger)
+        store.record(late, maybe_written=True)
+        store.close()
+        log.info("%d calls of an earlier version were moved to %s", len(late), ledger.url.database)
     with writing(open_webui) as connection:
         for name in (*tables, _VERSIONS):
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def _old_tables(connection: Connection) -> set[str]:
+    return set(connection.exec_driver_sql(f"SELECT name FROM {_OLD}.sqlite_master").scalars())  # noqa: S608
 
 
 def _has_moved(connection: Connection) -> bool:
@@ -100,7 +118,7 @@ def _copy(connection: Connection) -> int:
         copied = connection.exec_driver_sql(
             f"INSERT OR IGNORE INTO main.{table.name} ({columns}) SELECT {columns} FROM {_OLD}.{table.name}"  # noqa: S608
         )
-        if table.name == "usage_call":
+        if table.name == _OLD_ROWS:
             calls = copied.rowcount
     connection.execute(usage_revision.insert(), {"name": _MOVED, "value": 1})
     return calls

@@ -1,4 +1,4 @@
-"""What the ledger does by itself, on a SQLite file set up as Open WebUI sets up its own.
+"""What the ledger does by itself, on a SQLite file of its own.
 
     tests/run --bench ledger
 
@@ -19,11 +19,11 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from openwebui_usage.ledger import CallRow, Store, Writer
+from openwebui_usage.ledger.own_file import file_engine
 from openwebui_usage.ledger.recording import _call_values
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.tokens import TokenUsage
-from tests.support.recorder import engine_like_open_webui
 
 WRITERS, CALLS_EACH, SINGLE = 64, 400, 2000
 GROUPS, FEW, MANY = 1000, 1000, 1_000_000
@@ -35,7 +35,7 @@ def a_row(number: int = 0) -> CallRow:
 
 
 def a_store(folder: Path) -> Store:
-    store = Store(engine_like_open_webui(f"sqlite:///{folder}/ledger.db"))
+    store = Store(file_engine(folder / "ledger.db"))
     store.migrate()
     store.create_group("bench", ["model-*"], 10**15, "documented")
     return store
@@ -102,7 +102,7 @@ def alone(folder: Path) -> float:
 
 def reading_groups(folder: Path) -> tuple[float, float]:
     """Milliseconds of `groups()` with few and with many rows in the ledger, medians."""
-    engine = engine_like_open_webui(f"sqlite:///{folder}/ledger.db")
+    engine = file_engine(folder / "ledger.db")
     store = Store(engine)
     store.migrate()
     for number in range(GROUPS):

@@ -118,6 +118,24 @@ def test_a_move_that_fails_leaves_everything_where_it_was(host: Engine, own: Eng
     assert Store(own).group("G").sums.calls == 3
 
 
+def test_what_an_earlier_version_counts_when_it_runs_once_more_is_added(host: Engine, own: Engine) -> None:
+    move_from(host, own)
+    before = Store(own)
+    before.record([a_call("gpt-4o")])
+    earlier = Store(host)
+    earlier.migrate()
+    earlier.create_group("G", ["*"], None, "documented")
+    earlier.record([a_call("gpt-4o") for _ in range(2)])
+    earlier.close()
+    move_from(host, own)
+    move_from(host, own)
+    assert our_tables(host) == []
+    assert len(before.latest(10)) == 6
+    group = before.group("G")
+    assert (group.group.limit, group.sums.calls, group.sums.input) == (1000, 6, 600)
+    before.close()
+
+
 def test_workers_that_start_at_once_move_it_once(host: Engine, tmp_path: Path) -> None:
     engines = [file_engine(own_file(tmp_path / "webui.db")) for _ in range(4)]
     errors: list[BaseException] = []
