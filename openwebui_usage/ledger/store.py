@@ -239,18 +239,22 @@ class Store:
         replayed before); those are left out.
         """
         given = tuple(rows)
+        definitions = self._definitions
+        is_stale = False
         while True:
             with self._recorder.transaction() as transaction:
+                if is_stale:  # Nobody changes them before this transaction ends: the second try is the last one.
+                    definitions = self._definitions = read_definitions(transaction.connection, self._otherwise)
                 if maybe_written:
                     known = _known_ids(transaction.connection, [row.id for row in given])
                     rows = list({row.id: row for row in given if row.id not in known}.values())
                 if not rows:
                     return Recorded(given)
-                recorded = Batch(rows, self._definitions).write(transaction, self._schema)
+                recorded = Batch(rows, definitions).write(transaction, self._schema)
                 if recorded is not None:
                     notices = self._put_notices(transaction.connection, recorded.changes)
                     return replace(recorded, rows=given, notices=notices)
-                self._definitions = read_definitions(transaction.connection)
+                is_stale = True
                 transaction.undo()
 
     def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:

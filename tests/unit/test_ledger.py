@@ -333,6 +333,15 @@ class TestRecording:
         assert usage.sums == usage.ever == sums_of_rows(engine, group.id)
         assert usage.sums.calls == 180
 
+    def test_the_price_of_the_unpriced_outlives_a_change(self, new_engine: NewEngine, store: Store) -> None:
+        frugal = Store(new_engine(), otherwise=Price("*", input=Decimal(1), output=Decimal(2)))
+        for name in ("A", "B"):
+            store.create_group(name, ["*"], None, "documented")
+            frugal.record([a_call("house-model")])
+            [row] = frugal.latest(1)
+            assert row.cost_source == "otherwise"
+        frugal.close()
+
     def test_by_several_processes_at_once_loses_nothing(
         self, store: Store, engine: Engine, url: str, tmp_path: Path
     ) -> None:
