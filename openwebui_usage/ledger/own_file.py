@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import migrate, writing
-from openwebui_usage.ledger.schema import metadata, usage_call, usage_revision
+from openwebui_usage.ledger.schema import metadata, usage_call, usage_group, usage_revision
 from openwebui_usage.ledger.store import Store
 
 log = logging.getLogger(__name__)
@@ -80,12 +80,13 @@ def move_from(open_webui: Engine, ledger: Engine) -> None:
     with ledger.connect() as connection:
         connection.detach()  # It does not go back into the pool with these settings.
         connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+        connection.exec_driver_sql("PRAGMA synchronous=FULL")  # On disk before the other file loses it.
         connection.exec_driver_sql(f"ATTACH DATABASE ? AS {_OLD}", (str(open_webui.url.database),))
         connection.commit()
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # One worker after the other.
         if _OLD_ROWS not in _old_tables(connection):
             return
-        if _has_moved(connection):
+        if _is_in_use(connection):
             late = [CallRow.from_row(row) for row in connection.execute(_LATE)]
         else:
             count = _copy(connection)
@@ -105,9 +106,11 @@ def _old_tables(connection: Connection) -> set[str]:
     return set(connection.exec_driver_sql(f"SELECT name FROM {_OLD}.sqlite_master").scalars())  # noqa: S608
 
 
-def _has_moved(connection: Connection) -> bool:
-    known = usage_revision.select().where(usage_revision.c.name == _MOVED)
-    return connection.execute(known).first() is not None
+def _is_in_use(connection: Connection) -> bool:
+    """Whether the ledger counts already: then only rows may be added to it, and to its totals."""
+    moved = usage_revision.select().where(usage_revision.c.name == _MOVED)
+    queries = (moved, usage_call.select().limit(1), usage_group.select().limit(1))
+    return any(connection.execute(query).first() is not None for query in queries)
 
 
 def _copy(connection: Connection) -> int:

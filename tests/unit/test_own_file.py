@@ -136,6 +136,18 @@ def test_what_an_earlier_version_counts_when_it_runs_once_more_is_added(host: En
     before.close()
 
 
+def test_a_ledger_that_counts_already_takes_rows_only(host: Engine, own: Engine) -> None:
+    store = Store(own)
+    store.migrate()
+    store.create_group("G", ["*"], 7, "billed")
+    store.record([a_call("gpt-4o")])
+    move_from(host, own)
+    group = store.group("G")
+    assert (group.group.limit, group.sums.calls) == (7, 4)
+    assert our_tables(host) == []
+    store.close()
+
+
 def test_workers_that_start_at_once_move_it_once(host: Engine, tmp_path: Path) -> None:
     engines = [file_engine(own_file(tmp_path / "webui.db")) for _ in range(4)]
     errors: list[BaseException] = []
