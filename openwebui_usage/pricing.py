@@ -8,6 +8,7 @@ such, and never as 0. (The token client, all of whose limits are in money, has a
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ MOST_NANO = MILLION * NANO
 _MOST_REMEMBERED = 10_000
 _SMALL_PROMPT = 30_000
 """Tokens up to which no provider takes more for a token of a longer prompt."""
+_QUARTER = 900
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,11 @@ class PriceBook:
         price = self.price(model_ids)
         if price is not None:
             return Cost(min(MOST_NANO, nano_dollars(price.cost(usage))), "admin")
-        reported = reported_cost(raw)
+        reported = reported_cost(raw) if raw else None
         if reported is not None:
             return Cost(nano_dollars(Decimal(str(reported))), "provider")
-        moment = None if at is None else datetime.fromtimestamp(at, UTC)
         # The model that answered: a workspace model may be called "gpt-4-helper", whatever it is made of.
-        public = _public_cost(model_ids[-1], usage, moment)
+        public = _public_cost(model_ids[-1], usage, time.time() if at is None else at)
         if public is not None:
             return Cost(nano_dollars(public), "genai-prices")
         if self._otherwise is not None:
@@ -143,26 +145,25 @@ def dollars(nano: int | None) -> float | None:
     return None if nano is None else nano / NANO
 
 
-def _public_cost(model_id: str, usage: TokenUsage, moment: datetime | None) -> Decimal | None:
+def _public_cost(model_id: str, usage: TokenUsage, at: float) -> Decimal | None:
     found = _known_name(model_id)
     if found is None:
         return None
-    moment = moment or datetime.now(UTC)
     try:
         if usage.input > _SMALL_PROMPT:
-            return _calculate(*found, usage, moment)
-        return _rate(*found, _quarter(moment)).cost(usage)
+            return _calculate(*found, usage, at)
+        return _rate(*found, at // _QUARTER * _QUARTER).cost(usage)
     except (LookupError, ValueError) as error:
         log.debug("No public price for %s: %s", model_id, error)
         return None
 
 
 @lru_cache(maxsize=10_000)
-def _rate(name: str, provider: str | None, quarter: datetime) -> Price:
+def _rate(name: str, provider: str | None, quarter: float) -> Price:
     """A model's public price as rates: calculating a call by these is fifty times faster than asking the package.
 
-    True for small prompts only, for large ones are dearer with some providers; and for a quarter of an hour, for a few
-    providers have night rates.
+    True for small prompts only, for large ones are dearer with some providers; and for the quarter of an hour that
+    begins at `quarter`, for a few providers have night rates.
     """
     unit = 1000
     base = _calculate(name, provider, TokenUsage(), quarter)
@@ -180,11 +181,7 @@ def _rate(name: str, provider: str | None, quarter: datetime) -> Price:
     )
 
 
-def _quarter(moment: datetime) -> datetime:
-    return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
-
-
-def _calculate(name: str, provider: str | None, usage: TokenUsage, moment: datetime) -> Decimal:
+def _calculate(name: str, provider: str | None, usage: TokenUsage, at: float) -> Decimal:
     """The price in US dollars. Raises LookupError for an unknown model."""
     import genai_prices
 
@@ -194,6 +191,7 @@ def _calculate(name: str, provider: str | None, usage: TokenUsage, moment: datet
         cache_write_tokens=usage.cache_write or None,
         output_tokens=usage.output,
     )
+    moment = datetime.fromtimestamp(at, UTC)
     price = genai_prices.calc_price(counts, name, provider_id=provider, genai_request_timestamp=moment).total_price
     if price < 0:
         raise ValueError(f"negative price for {name}")

@@ -8,16 +8,18 @@ of the interpreter's lock, and where the event loop is busy it takes millisecond
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from openwebui_usage.groups import Group, Sums
 from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_revision
-from openwebui_usage.ledger.schema import EVER
+from openwebui_usage.ledger.schema import EVER, usage_call
 from openwebui_usage.limits import Counter
 from openwebui_usage.pricing import Cost
 from openwebui_usage.tokens import TokenUsage
@@ -50,60 +52,85 @@ class Recorded:
     """How many now wait in the outbox because of it."""
 
 
-@dataclass(slots=True)
 class Batch:
     """Rows as the definitions of one revision count them, not written yet."""
 
-    rows: Sequence[CallRow]
-    definitions: Definitions
-    _calls: list[dict[str, Any]] = field(default_factory=list)
-    _added: dict[Key, dict[str, int]] = field(default_factory=dict)
-    _counters: dict[Key, Counter] = field(default_factory=dict)
-    _groups: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
+    def __init__(self, rows: Sequence[CallRow], definitions: Definitions) -> None:
         """Count them."""
-        definitions = self.definitions
-        for row in self.rows:
+        self._rows = tuple(rows)
+        self._definitions = definitions
+        self._calls: list[_Values] = []
+        self._tallies: dict[_Kind, _Tally] = {}
+        for row in self._rows:
+            tally = self._tally_of(row)
             cost = _cost(row, definitions)
-            groups = () if row.unverified else definitions.covering(row.model_ids).groups
-            self._calls.append(_call_values(row, cost, groups))
-            for counter in definitions.counters_of(row):
-                self._counters[counter.key] = counter
-                self._add(counter.key, row, cost)
-            for group in groups:
-                self._groups.add(group.name)
-                if group.period != EVER:
-                    self._add((group.id, EVER), row, cost)
+            tally.add(row, cost)
+            self._calls.append(_call_values(row, cost, tally.groups))
 
     def write(self, transaction: Transaction, schema: str | None) -> Recorded | None:
         """Write rows and totals. None where the definitions are others by now: the transaction is to be undone."""
         _insert(transaction, self._calls, schema)
-        revision, after = _increment(transaction, self._added, schema)
-        if revision != self.definitions.revision:
+        added: dict[Key, tuple[int, ...]] = {}
+        counters: dict[Key, Counter] = {}
+        for tally in self._tallies.values():
+            for counter in tally.counters:
+                counters[counter.key] = counter
+            for key in tally.keys:
+                added[key] = _plus(added[key], tally.sums) if key in added else tally.sums
+        revision, after = _increment(transaction, added, schema)
+        if revision != self._definitions.revision:
             return None
-        changes = (
-            Change(counter, _minus(after[key], self._added[key]), after[key]) for key, counter in self._counters.items()
-        )
-        return Recorded(tuple(self.rows), frozenset(self._groups), tuple(changes))
+        changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
+        names = frozenset(group.name for tally in self._tallies.values() for group in tally.groups)
+        return Recorded(self._rows, names, tuple(changes))
 
-    def _add(self, key: Key, row: CallRow, cost: Cost | None) -> None:
-        sums = self._added.get(key)
-        if sums is None:
-            sums = self._added[key] = dict.fromkeys(SUMS, 0)
+    def _tally_of(self, row: CallRow) -> _Tally:
+        # No period ends within a second.
+        kind = (row.model, row.called_model, row.user_id, row.user_groups, int(row.started_at), row.unverified)
+        tally = self._tallies.get(kind)
+        if tally is None:
+            groups = () if row.unverified else self._definitions.covering(row.model_ids).groups
+            tally = self._tallies[kind] = _Tally(groups, self._definitions.counters_of(row))
+        return tally
+
+
+_Values = tuple[Any, ...]
+"""What one row says, in the order of `_COLUMNS`."""
+_Kind = tuple[str, str, str | None, tuple[str, ...], int, bool]
+"""All of a row that decides what counts it."""
+
+
+class _Tally:
+    """What rows of one kind come to, and where that is added."""
+
+    __slots__ = ("counters", "groups", "sums")
+
+    def __init__(self, groups: tuple[Group, ...], counters: Sequence[Counter]) -> None:
+        self.groups = groups
+        self.counters = counters
+        self.sums = (0,) * len(SUMS)
+
+    @property
+    def keys(self) -> Iterable[Key]:
+        """A group keeps the sum of all time, too."""
+        yield from (counter.key for counter in self.counters)
+        yield from ((group.id, EVER) for group in self.groups if group.period != EVER)
+
+    def add(self, row: CallRow, cost: Cost | None) -> None:
         usage = row.usage
-        sums["calls"] += 1
-        sums["estimated_calls"] += usage.estimated
-        sums["input"] += usage.input
-        sums["cached_input"] += usage.cached_input
-        sums["cache_write"] += usage.cache_write
-        sums["completion"] += usage.completion
-        sums["reasoning"] += usage.reasoning
-        sums["output"] += usage.output
-        if cost is not None:
-            sums["cost_nano"] += cost.nano
-        elif usage.input or usage.output:
-            sums["unpriced_calls"] += 1
+        added = (
+            1,
+            usage.estimated,
+            usage.input,
+            usage.cached_input,
+            usage.cache_write,
+            usage.completion,
+            usage.reasoning,
+            usage.output,
+            0 if cost is None else cost.nano,
+            cost is None and bool(usage.input or usage.output),
+        )
+        self.sums = _plus(self.sums, added)
 
 
 def insert_probe(transaction: Transaction, schema: str | None) -> None:
@@ -120,36 +147,39 @@ def _cost(row: CallRow, definitions: Definitions) -> Cost | None:
     return definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
 
 
-def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> dict[str, Any]:
+_COLUMNS = tuple(usage_call.columns.keys())
+
+
+def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> _Values:
     usage = row.usage
-    return {
-        "id": row.id,
-        "started_at": row.started_at,
-        "user_id": _text(row.user_id),
-        "user_name": _text(row.user_name),
-        "model": _text(row.model),
-        "called_model": _text(row.called_model),
-        "chat_id": _text(row.chat_id),
-        "message_id": _text(row.message_id),
-        "task": _text(row.task),
-        "path": _text(row.path),
-        "groups": "".join(f" {group.id} " for group in groups),
-        "input": usage.input,
-        "cached_input": usage.cached_input,
-        "cache_write": usage.cache_write,
-        "completion": usage.completion,
-        "reasoning": usage.reasoning,
-        "output": usage.output,
-        "estimated": usage.estimated,
-        "unverified": row.unverified,
-        "outcome": row.outcome,
-        "first_token_after": row.first_token_after,
-        "thinking": row.thinking,
-        "duration": row.duration,
-        "cost_nano": None if cost is None else cost.nano,
-        "cost_source": None if cost is None else cost.source,
-        "raw_usage": _raw(row.raw_usage),
-    }
+    return (
+        row.id,
+        row.started_at,
+        _text(row.user_id),
+        _text(row.user_name),
+        _text(row.model),
+        _text(row.called_model),
+        _text(row.chat_id),
+        _text(row.message_id),
+        _text(row.task),
+        _text(row.path),
+        "".join([f" {group.id} " for group in groups]),
+        usage.input,
+        usage.cached_input,
+        usage.cache_write,
+        usage.completion,
+        usage.reasoning,
+        usage.output,
+        usage.estimated,
+        row.unverified,
+        row.outcome,
+        row.first_token_after,
+        row.thinking,
+        row.duration,
+        None if cost is None else cost.nano,
+        None if cost is None else cost.source,
+        _raw(row.raw_usage),
+    )
 
 
 def _text(value: str | None) -> str | None:
@@ -169,16 +199,15 @@ def _raw(usage: dict[str, Any] | None) -> str | None:
     return raw if len(raw) <= _LONGEST_RAW_USAGE else None
 
 
-def _insert(transaction: Transaction, calls: Sequence[Mapping[str, Any]], schema: str | None) -> None:
-    columns = tuple(calls[0])
+def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | None) -> None:
     for start in range(0, len(calls), _ROWS_PER_STATEMENT):
         part = calls[start : start + _ROWS_PER_STATEMENT]
-        statement = _insertion("usage_call", columns, transaction.mark, schema, len(part))
-        transaction.execute(statement, [value for call in part for value in call.values()])
+        statement = _insertion("usage_call", _COLUMNS, transaction.mark, schema, len(part))
+        transaction.execute(statement, list(chain.from_iterable(part)))
 
 
 def _increment(
-    transaction: Transaction, added: Mapping[Key, Mapping[str, int]], schema: str | None
+    transaction: Transaction, added: Mapping[Key, tuple[int, ...]], schema: str | None
 ) -> tuple[int, dict[Key, Sums]]:
     """`total = total + n`, done by the database: two workers never overwrite each other.
 
@@ -187,12 +216,12 @@ def _increment(
     if not added:
         return read_revision(transaction.connection), {}
     # In one order everywhere, so that two workers never wait for each other's rows in a circle.
-    rows = [(*key, *sums.values()) for key, sums in sorted(added.items())]
+    rows = [(*key, *sums) for key, sums in sorted(added.items())]
     revision, after = 0, {}
     for start in range(0, len(rows), _ROWS_PER_STATEMENT):
         part = rows[start : start + _ROWS_PER_STATEMENT]
         statement = _addition(transaction.mark, schema, len(part))
-        found = transaction.execute(statement, [value for row in part for value in row])
+        found = transaction.execute(statement, list(chain.from_iterable(part)))
         revision = found[0][0]
         after.update({(subject, period): Sums(*total) for _, subject, period, *total in found})
     return revision, after
@@ -219,5 +248,9 @@ def _prefix(schema: str | None) -> str:
     return '"{}".'.format(schema.replace('"', '""')) if schema else ""
 
 
-def _minus(sums: Sums, added: Mapping[str, int]) -> Sums:
-    return Sums(*(getattr(sums, name) - added[name] for name in SUMS))
+def _plus(sums: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(operator.add, sums, others))
+
+
+def _minus(sums: Sums, added: tuple[int, ...]) -> Sums:
+    return Sums(*(getattr(sums, name) - count for name, count in zip(SUMS, added, strict=True)))

@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from openwebui_usage.ledger import CallRow, Store, Writer
 from openwebui_usage.ledger.own_file import file_engine
-from openwebui_usage.ledger.recording import _call_values
+from openwebui_usage.ledger.recording import _COLUMNS, _call_values
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.tokens import TokenUsage
@@ -111,7 +111,8 @@ def reading_groups(folder: Path) -> tuple[float, float]:
     few = _median_ms(store.groups)
     with engine.begin() as connection:
         for start in range(FEW, MANY, 10_000):
-            rows = [_call_values(a_row(number), None, ()) for number in range(start, start + 10_000)]
+            values = [_call_values(a_row(number), None, ()) for number in range(start, start + 10_000)]
+            rows = [dict(zip(_COLUMNS, row, strict=True)) for row in values]
             connection.execute(insert(usage_call), rows)
     return few, _median_ms(store.groups)
 
