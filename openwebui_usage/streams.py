@@ -266,7 +266,7 @@ class StreamReader:
                 return
 
     def _is_end(self, event: object, line: bytes) -> bool:
-        if not isinstance(event, Mapping):
+        if not isinstance(event, dict):
             return self._wire == "chat" and line.strip().removeprefix(b"data:").strip() == b"[DONE]"
         if self._wire == "ollama":
             return event.get("done") is True
@@ -323,7 +323,7 @@ class UsageHider:
             self._hid = False
             return True
         event = parse_line(line) if _tells_usage(line) else None
-        self._hid = isinstance(event, Mapping) and event.get("choices") == [] and isinstance(event.get("usage"), dict)
+        self._hid = isinstance(event, dict) and event.get("choices") == [] and isinstance(event.get("usage"), dict)
         return self._hid
 
 
@@ -332,7 +332,7 @@ def _tells_usage(chunk: bytes) -> bool:
 
 
 def _is_error(event: object) -> bool:
-    return isinstance(event, Mapping) and bool(event.get("error") or event.get("type") == "response.failed")
+    return isinstance(event, dict) and bool(event.get("error") or event.get("type") == "response.failed")
 
 
 def parse_line(line: bytes) -> object:
@@ -352,13 +352,13 @@ def streamed_text(data: bytes) -> Iterator[str]:
     """Everything that the model wrote in these lines: answer, thoughts and tool arguments, of any wire format."""
     for line in data.splitlines():
         event = parse_line(line)
-        if isinstance(event, Mapping):
+        if isinstance(event, dict):
             yield from _event_text(event)
 
 
 def answered_text(body: object) -> str:
     """Everything that the model wrote in a response body that was not streamed."""
-    return "".join(_event_text(body)) if isinstance(body, Mapping) else ""
+    return "".join(_event_text(body)) if isinstance(body, dict) else ""
 
 
 _TEXT_KEYS = (
@@ -386,5 +386,5 @@ def _event_text(event: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     for key in _NESTED_KEYS:
         inner = event.get(key)
         for item in inner if isinstance(inner, list) else (inner,):
-            if isinstance(item, Mapping):
+            if isinstance(item, dict):
                 yield from _event_text(item, depth + 1)

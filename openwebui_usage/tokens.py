@@ -79,18 +79,18 @@ def find_usage(event: object) -> Mapping[str, Any] | None:
     (``x_groq.usage``), Gemini (``usageMetadata``), Ollama (top level) and llama.cpp (``timings``, only where there
     is no ``usage``: the two describe the same tokens).
     """
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         return None
     for holder in (event, event.get("response"), event.get("message"), event.get("x_groq")):
-        if isinstance(holder, Mapping):
+        if isinstance(holder, dict):
             usage = holder.get("usage")
-            if isinstance(usage, Mapping) and usage:
+            if isinstance(usage, dict) and usage:
                 return usage
     if "prompt_eval_count" in event or "eval_count" in event:
         return event
     for key in ("usageMetadata", "timings"):
         usage = event.get(key)
-        if isinstance(usage, Mapping) and usage:
+        if isinstance(usage, dict) and usage:
             return usage
     return None
 
@@ -102,7 +102,7 @@ def read_usage(usage: object) -> TokenUsage | None:
     gateways fill them in where they know nothing. Of two formats in one payload (gateways rename fields and keep the
     old ones) the first that says something counts.
     """
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
     reader = next((read for keys, read in _FORMATS if any(_count(usage, key) for key in keys)), None)
     if reader is None:
@@ -124,7 +124,7 @@ def plain_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
             kept[key] = value
         elif key == "service_tier" and isinstance(value, str):
             kept[key] = value[:40]
-        elif isinstance(value, Mapping) and key not in _ANSWERS:
+        elif isinstance(value, dict) and key not in _ANSWERS:
             details = {name: detail for name, detail in value.items() if isinstance(name, str) and _is_number(detail)}
             kept |= {key: details} if details else {}
     return kept
@@ -132,7 +132,7 @@ def plain_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 def reported_cost(usage: object) -> float | None:
     """What the provider itself says the call cost, in US dollars (OpenRouter's ``usage.cost``)."""
-    cost = usage.get("cost") if isinstance(usage, Mapping) else None
+    cost = usage.get("cost") if isinstance(usage, dict) else None
     return float(cost) if _is_number(cost) and 0 <= cost < 1_000_000 else None
 
 
@@ -249,7 +249,7 @@ def _whole(
 def _count(usage: Mapping[str, Any], *path: str) -> int | None:
     value: object = usage
     for key in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(key)
     return int(value) if _is_number(value) and 0 <= value <= MAX_TOKENS else None
