@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -28,6 +29,7 @@ from tests.support.provider import Provider
 
 SHORT, LONG = "bench-short", "bench-long"
 PAIRS, ROUNDS = 6, 2
+DISK_WRITES, DISK_BYTES = 200, 20_000
 CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 60, 300, 8, 10_000
 
 
@@ -122,6 +124,7 @@ def main() -> None:
                 _measure(servers, askers, measured)
                 if number == PAIRS - 1:
                     _print_table(measured)
+                    _print_disk(folder)
                     _print_memory(servers, askers)
 
 
@@ -164,6 +167,30 @@ def _print_table(measured: dict[str, Measured]) -> None:
     b, p = statistics.median(bare.streams), statistics.median(plugin.streams)
     print(f"| a stream of 3,000 chunks, median | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
     _print_differences("a stream of 3,000 chunks", bare.streams, plugin.streams)
+
+
+def _print_disk(folder: Path) -> None:
+    """What one durable write takes at least, on the disk of the ledgers: a call waits for that, whoever makes it.
+
+    Also at the pace of calls that are asked in turn: a machine that sleeps in between takes its time to wake.
+    """
+    for label, pause in (
+        ("one after the other", 0.0),
+        ("one every 14 ms", 0.014),
+    ):
+        spans = []
+        with (folder / "disk").open("wb", buffering=0) as file:
+            file.write(bytes(DISK_WRITES * DISK_BYTES))
+            os.fsync(file.fileno())
+            file.seek(0)  # Like SQLite's log, which is written over from its beginning.
+            for _ in range(DISK_WRITES):
+                time.sleep(pause)
+                started = time.perf_counter()
+                file.write(bytes(DISK_BYTES))
+                os.fdatasync(file.fileno())
+                spans.append(time.perf_counter() - started)
+        median = statistics.median(spans) * 1000
+        print(f"| write and fdatasync of {DISK_BYTES // 1000} kB, {label} | | | {median:.2f} ms |")
 
 
 def _print_memory(servers: dict[str, OpenWebUI], askers: dict[str, tuple[Asker, Asker]]) -> None:
