@@ -52,7 +52,9 @@ def _serve_demo(listening: socket.socket) -> None:
 
     from openwebui_usage.demo.server import create_app
 
-    uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False)).run([listening])
+    # Longer than Open WebUI keeps an idle connection (15 s): closed by us, it might be asked in that very moment.
+    config = uvicorn.Config(create_app(), log_level="warning", access_log=False, timeout_keep_alive=60)
+    uvicorn.Server(config).run([listening])
 
 
 def _forget_demo() -> None:
