@@ -28,9 +28,9 @@ from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Provider
 
 SHORT, LONG = "bench-short", "bench-long"
-PAIRS, ROUNDS = 6, 2
+PAIRS, ROUNDS = 6, 8
 DISK_WRITES, DISK_BYTES = 200, 20_000
-CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 60, 300, 8, 10_000
+CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 16, 200, 2, 10_000
 
 
 @dataclass
@@ -135,18 +135,19 @@ def _measure(
         for alone, together in askers.values():
             asyncio.run(alone.ask(model, calls))
             asyncio.run(together.ask(SHORT, 100))
-    for _ in range(ROUNDS):  # In turn, so that a drift of the machine's speed meets both.
+    for number in range(ROUNDS):  # In turn, so that a drift of the machine's speed meets both.
+        order = list(askers.items()) if number % 2 == 0 else list(reversed(askers.items()))
         for _ in range(CALLS_ALONE):
-            for name, (alone, _) in askers.items():
+            for name, (alone, _) in order:
                 measured[name].alone += asyncio.run(alone.ask(SHORT, 1))[0]
-        for name, (_, together) in askers.items():
+        for name, (_, together) in order:
             worked = _cpu_seconds(servers[name].pid)
             spans, rate = asyncio.run(together.ask(SHORT, CALLS_TOGETHER))
             measured[name].together += spans
             measured[name].rates.append(rate)
             measured[name].work.append((_cpu_seconds(servers[name].pid) - worked) / CALLS_TOGETHER)
         for _ in range(STREAMS):
-            for name, (alone, _) in askers.items():
+            for name, (alone, _) in order:
                 measured[name].streams += asyncio.run(alone.ask(LONG, 1))[0]
 
 
@@ -162,6 +163,7 @@ def _print_table(measured: dict[str, Measured]) -> None:
             _print_differences(label, read(bare), read(plugin))
     b, p = statistics.median(bare.rates), statistics.median(plugin.rates)
     print(f"| calls per second at 50 in flight | {b:.0f} | {p:.0f} | × {p / b:.3f} |")
+    _print_quotients("calls per second at 50 in flight", bare.rates, plugin.rates)
     b, p = statistics.median(bare.work), statistics.median(plugin.work)
     print(f"| CPU time of a call at 50 in flight | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
     b, p = statistics.median(bare.streams), statistics.median(plugin.streams)
@@ -213,6 +215,14 @@ def _print_differences(label: str, bare: list[float], plugin: list[float]) -> No
     medians = sorted(statistics.median(more[start : start + each]) for start in range(0, len(more), each))
     spread = f"{medians[0]:+.2f} to {medians[-1]:+.2f} ms"
     print(f"| {label}, median of the differences ({PAIRS} pairs: {spread}) | | | {statistics.median(more):+.2f} ms |")
+
+
+def _print_quotients(label: str, bare: list[float], plugin: list[float]) -> None:
+    """Round by round: their median, and those of the single pairs."""
+    times = [p / b for b, p in zip(bare, plugin, strict=True)]
+    medians = sorted(statistics.median(times[start : start + ROUNDS]) for start in range(0, len(times), ROUNDS))
+    spread = f"× {medians[0]:.3f} to × {medians[-1]:.3f}"
+    print(f"| {label}, median of the quotients ({PAIRS} pairs: {spread}) | | | × {statistics.median(times):.3f} |")
 
 
 def _megabytes(pid: int) -> float:
