@@ -102,16 +102,18 @@ class Gate:
         outer: str | None = None,
         *,
         wire: Wire = "chat",
+        generates: bool = True,
         own_tasks: Sequence[CallRow] = (),
     ) -> Refusal | None:
         """Reserve what a call will probably use. None: it may be made, and must be settled by its `lease`.
 
         `outer` is the lease of a call on whose behalf this one is made, and which it replaces: a pipe's own row counts
-        only where it called nobody. `own_tasks` are rows of the same chat's tasks: what its title used does not refuse
-        its answer. Raises `LedgerAway` where it cannot be told and that counts as no.
+        only where it called nobody. `generates` is false for embeddings, which use input only. `own_tasks` are rows of
+        the same chat's tasks: what its title used does not refuse its answer. Raises `LedgerAway` where it cannot be
+        told and that counts as no.
         """
         try:
-            demands = self._demands(model_ids, caller, body, wire, own_tasks)
+            demands = self._demands(model_ids, caller, body, wire, own_tasks, generates=generates)
             return await self._live.reserve(lease, demands, outer) if demands else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
@@ -157,6 +159,8 @@ class Gate:
         body: Mapping[str, Any] | None = None,
         wire: Wire = "chat",
         own_tasks: Sequence[CallRow] = (),
+        *,
+        generates: bool = True,
     ) -> list[Demand]:
         """What a call asks of the counters that can refuse it; without a body only whether they do."""
         if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
@@ -172,7 +176,8 @@ class Gate:
             return []
         if body is None:
             return [Demand(counter, counter.budget.limit or 0, 0) for counter in counters]
-        wanted = self._wanted(model_ids, body, wire, [counter.budget for counter in counters])
+        most = _most_output(body, wire) if generates else 0
+        wanted = self._wanted(model_ids, body, most, [counter.budget for counter in counters])
         own = self._used_by(own_tasks)
         return [
             Demand(counter, (counter.budget.limit or 0) + own.get(counter.key, 0), wanted.of(counter.budget))
@@ -201,13 +206,12 @@ class Gate:
         return budget.unit == "usd" and budget.free_models_exempt and self._definitions.book.is_free(model_ids)
 
     def _wanted(
-        self, model_ids: tuple[str, ...], body: Mapping[str, Any], wire: Wire, budgets: Sequence[Budget]
+        self, model_ids: tuple[str, ...], body: Mapping[str, Any], most: int | None, budgets: Sequence[Budget]
     ) -> Wanted:
         if all(budget.unit == "requests" for budget in budgets):
             return Wanted(0, 0)
         prompt = estimate.prompt_tokens(body)
         typical = self._typical.get(model_ids[-1], TokenUsage(output=FIRST_GUESS))
-        most = _most_output(body, wire)
         output = (typical.output if most is None else most) * _choices(body)
         reasoning = min(output, typical.reasoning * _choices(body))
         cost = None

@@ -267,7 +267,14 @@ class Meter:
         call = Call(info, self._writer, gate.release)
         if not info.is_admitted:
             refusal = await gate.admit(
-                call.id, info.model_ids, info.subject, info.body, outer, wire=info.wire, own_tasks=info.own_tasks
+                call.id,
+                info.model_ids,
+                info.subject,
+                info.body,
+                outer,
+                wire=info.wire,
+                generates=info.generates,
+                own_tasks=info.own_tasks,
             )
             if refusal is not None:
                 raise Refused(refusal)

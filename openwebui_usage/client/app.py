@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from openwebui_usage.client.answers import Desk, Ledger, Problem, Question, Stream, stats
 from openwebui_usage.client.guard import Buckets, Guesses, Network, Rate, TooMany, client_address
-from openwebui_usage.client.page import SecurityHeaders, add_page
+from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.provider import Provider
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
 from openwebui_usage.ledger.accounts import Account, AccountMissing, TokenHasher
@@ -213,4 +213,5 @@ async def _ledger_away(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "Something went wrong on the server; its log says what."}, 500)
+    text = "Something went wrong on the server; its log says what."
+    return JSONResponse({"error": text}, 500, {**SECURITY, "Cache-Control": "no-store"})

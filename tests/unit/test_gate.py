@@ -164,6 +164,22 @@ class TestWhatACallWillUse:
 
         asyncio.run(play())
 
+    @pytest.mark.parametrize("says", [{}, {"max_tokens": 900}])
+    def test_is_the_input_alone_where_nothing_is_written(self, store: Store, says: dict[str, object]) -> None:
+        """An embedding, whatever its model wrote elsewhere."""
+        store.create_group("all", ["*"], 100, "documented")
+
+        async def play() -> None:
+            gate = gate_on(store)
+            await gate.refresh()
+            body = {"model": "embed", "input": "x" * 200, **says}
+            for lease in ("a", "b"):
+                assert await gate.admit(lease, ("embed",), WHO, body, generates=False) is None
+            (demand,) = gate._demands(("embed",), WHO, body, generates=False)
+            assert 0 < demand.wanted <= 100
+
+        asyncio.run(play())
+
     def test_is_what_its_model_usually_writes(self, store: Store) -> None:
         store.create_group("all", ["*"], 10**9, "documented")
 
