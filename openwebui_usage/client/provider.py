@@ -181,11 +181,9 @@ class _Demo:
     """The demo provider on loopback, in a thread: it answers beside whatever loop this runs in."""
 
     def __init__(self) -> None:
-        import uvicorn
+        from openwebui_usage.demo.server import create_server
 
-        from openwebui_usage.demo.server import create_app
-
-        self._server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False))
+        self._server = create_server()
         self._thread: threading.Thread | None = None
 
     def start(self) -> str:

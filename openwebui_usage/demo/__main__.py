@@ -48,13 +48,9 @@ def _answers(local: OpenerDirector, url: str) -> bool:
 
 
 def _serve_demo(listening: socket.socket) -> None:
-    import uvicorn
+    from openwebui_usage.demo.server import create_server
 
-    from openwebui_usage.demo.server import create_app
-
-    # Longer than Open WebUI keeps an idle connection (15 s): closed by us, it might be asked in that very moment.
-    config = uvicorn.Config(create_app(), log_level="warning", access_log=False, timeout_keep_alive=60)
-    uvicorn.Server(config).run([listening])
+    create_server().run([listening])
 
 
 def _forget_demo() -> None:

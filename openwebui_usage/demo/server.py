@@ -7,12 +7,24 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from openwebui_usage.demo.answers import MODELS, Prompt, Rejected, Reply, parse, pieces, reply
+
+_KEEP_ALIVE = 60
+"""Seconds that an idle connection stays open: longer than clients keep theirs (Open WebUI: 15 s). One that is closed on
+this side may be asked in that very moment."""
+
+
+def create_server() -> uvicorn.Server:
+    """The demo provider, to be run on a listening socket."""
+    return uvicorn.Server(
+        uvicorn.Config(create_app(), log_level="warning", access_log=False, timeout_keep_alive=_KEEP_ALIVE)
+    )
 
 
 def create_app(delay: float = 0.02) -> Starlette:
