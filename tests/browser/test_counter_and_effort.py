@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, Request, WebSocket, WebSocketRoute, expect
 
 from tests.support.browser import Tab
 from tests.support.clients import Client
@@ -638,6 +639,17 @@ def _refuse(socket: WebSocketRoute) -> None:
     socket.close()
 
 
+def joins(tab: Tab) -> list[str]:
+    """Fills with what tells the page, from now on, that its socket is connected and will get events."""
+    told: list[str] = []
+
+    def watch(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda data: told.append(str(data)) if str(data).startswith("40") else None)
+
+    tab.page.on("websocket", watch)
+    return told
+
+
 def test_an_open_page_survives_a_restart_of_the_server(
     start_openwebui: Callable[..., OpenWebUI], provider: Provider, open_tab: Callable[..., Tab]
 ) -> None:
@@ -646,9 +658,15 @@ def test_an_open_page_survives_a_restart_of_the_server(
     server.admin.chat("gpt-4o-mini")
     tab = open_tab(server.admin, "/?models=gpt-4o-mini")
     expect(line(tab, "kept")).to_contain_text(shown(documented(provider.ended_calls(1)), 1_000_000))
+    connected = joins(tab)
     server.restart()
     server.admin.chat("gpt-4o-mini")
     # Open WebUI tries to connect again after five seconds at most.
     expect(line(tab, "kept")).to_contain_text(shown(documented(provider.ended_calls(2)), 1_000_000), timeout=15_000)
+    # Until then the page asks every three seconds, and may have known of the second call before.
+    deadline = time.monotonic() + 15
+    while not connected and time.monotonic() < deadline:
+        tab.page.wait_for_timeout(100)
+    assert connected
     server.admin.chat("gpt-4o-mini")
     expect(line(tab, "kept")).to_contain_text(shown(documented(provider.ended_calls(3)), 1_000_000), timeout=WITHIN)
