@@ -100,6 +100,10 @@ _Kind = tuple[str, str, str | None, tuple[str, ...], int, bool]
 """All of a row that decides what counts it."""
 
 
+_counts = operator.attrgetter("input", "cached_input", "cache_write", "completion", "reasoning", "output")
+"""A call's tokens, in the order in which both tables have them."""
+
+
 class _Tally:
     """What rows of one kind come to, and where that is added."""
 
@@ -121,12 +125,7 @@ class _Tally:
         added = (
             1,
             usage.estimated,
-            usage.input,
-            usage.cached_input,
-            usage.cache_write,
-            usage.completion,
-            usage.reasoning,
-            usage.output,
+            *_counts(usage),
             0 if cost is None else cost.nano,
             cost is None and bool(usage.input or usage.output),
         )
@@ -164,12 +163,7 @@ def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> _V
         _text(row.task),
         _text(row.path),
         "".join([f" {group.id} " for group in groups]),
-        usage.input,
-        usage.cached_input,
-        usage.cache_write,
-        usage.completion,
-        usage.reasoning,
-        usage.output,
+        *_counts(usage),
         usage.estimated,
         row.unverified,
         row.outcome,

@@ -176,10 +176,7 @@ def _print_disk(folder: Path) -> None:
 
     Also at the pace of calls that are asked in turn: a machine that sleeps in between takes its time to wake.
     """
-    for label, pause in (
-        ("one after the other", 0.0),
-        ("one every 14 ms", 0.014),
-    ):
+    for label, pause in (("one after the other", 0.0), ("one every 14 ms", 0.014)):
         spans = []
         with (folder / "disk").open("wb", buffering=0) as file:
             file.write(bytes(DISK_WRITES * DISK_BYTES))

@@ -225,6 +225,40 @@ class TestCounting:
         assert store.group("G").sums == Sums()
         assert [(row.unverified, row.groups) for row in rows_in(engine)] == [(True, "")]
 
+    def test_of_a_batch_is_that_of_its_rows_one_by_one(self, store: Store, engine: Engine) -> None:
+        """Where they differ in anything that decides what counts them."""
+        for model in ("helper", "gpt-4o"):
+            store.create_group(model, [model], None, "documented", period="day")
+        for scope in (Scope(), Scope("each_user"), Scope("user", "ann"), Scope("group", "staff")):
+            store.create_budget(Budget("", str(scope), NANO, scope=scope, period="day"))
+        midnight = 20_000 * 86_400.0
+        others: list[dict[str, Any]] = [
+            {"user_id": "bob"},
+            {"user_id": None},
+            {"user_groups": ("staff",)},
+            {"called_model": "o1"},
+            {"model": "o1"},
+            {"unverified": True},
+            {"started_at": midnight - 0.001},
+        ]
+        usual = {"user_id": "ann", "model": "helper", "called_model": "gpt-4o", "started_at": midnight}
+
+        def rows() -> list[CallRow]:
+            usage = TokenUsage(input=3, completion=2, output=2)
+            return [CallRow(**{**usual, **other}, usage=usage) for other in ({}, *others, {}, *others)]  # type: ignore[arg-type]
+
+        def totals() -> dict[tuple[str, str], list[int]]:
+            with engine.connect() as connection:
+                return {(subject, period): sums for subject, period, *sums in connection.execute(select(usage_total))}
+
+        store.record(rows())
+        batch = totals()
+        for row in rows():
+            store.record([row])
+        assert totals() == {key: [2 * count for count in sums] for key, sums in batch.items()}
+        assert len({period for _, period in batch}) == 3
+        assert len({sums[0] for sums in batch.values()}) > 3
+
     def test_keeps_every_detail_of_a_call(self, store: Store, engine: Engine) -> None:
         row = a_call(
             "my-helper",
