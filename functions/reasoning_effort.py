@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 try:
-    from openwebui_usage.effort import DEFAULT_EFFORT, NOT_REASONING_MODELS, REASONING_MODELS
+    from openwebui_usage.rules.effort import DEFAULT_EFFORT, NOT_REASONING_MODELS, REASONING_MODELS
 except ImportError:  # The package was uninstalled: this function does nothing until it is deleted or comes back.
     DEFAULT_EFFORT, NOT_REASONING_MODELS, REASONING_MODELS = "medium", "", ""
 

@@ -21,7 +21,7 @@ class Event:
     async def event(self, event, __app__, __id__):
         importlib.invalidate_caches()  # The package may have been installed while this process ran.
         try:
-            from openwebui_usage.host import late
+            from openwebui_usage.host import bootstrap as late
         except ImportError as error:
             log.warning("openwebui-usage is not installed (yet): %s", error)
             return

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from openwebui_usage import estimate
-from openwebui_usage.gate import Gate
-from openwebui_usage.ledger.calls import CallRow, Outcome, new_id
-from openwebui_usage.limits import Refusal, Subject
-from openwebui_usage.streams import StreamReader, UsageHider, Wire, answered_text
-from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usage
+from openwebui_usage.admission.gate import Gate
+from openwebui_usage.ledger.rows import CallRow, Outcome, new_id
+from openwebui_usage.rules import estimate
+from openwebui_usage.rules.budgets import Refusal, Subject
+from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text
+from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage
 
 log = logging.getLogger(__name__)
 

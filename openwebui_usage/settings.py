@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from openwebui_usage.groups import Counting
+from openwebui_usage.rules.groups import Counting
 
 
 class Settings(BaseSettings):

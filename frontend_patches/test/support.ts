@@ -3,7 +3,7 @@ import type { Budget, Group, Usage } from '../src/model';
 import type { Words } from '../src/words';
 
 /** What the server says in each language. */
-export const DICTIONARY = JSON.parse(readFileSync('../openwebui_usage/api/words.json', 'utf8')) as Record<
+export const DICTIONARY = JSON.parse(readFileSync('../openwebui_usage/api/translations.json', 'utf8')) as Record<
   string,
   Words
 >;

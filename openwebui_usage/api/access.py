@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Request
 
-from openwebui_usage.groups import Group
+from openwebui_usage.rules.groups import Group
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
+from openwebui_usage.admission.budget_status import Standing, standings
 from openwebui_usage.api.access import Access, Caller
-from openwebui_usage.api.schemas import (
+from openwebui_usage.api.models import (
     BudgetChanges,
     GroupChanges,
     NewBudget,
@@ -24,11 +25,10 @@ from openwebui_usage.api.schemas import (
     price_json,
     standing_json,
 )
-from openwebui_usage.api.words import words_in
-from openwebui_usage.groups import Counting, Group, GroupUsage
+from openwebui_usage.api.translations import words_in
 from openwebui_usage.ledger import BudgetExists, BudgetMissing, GroupExists, GroupMissing, PriceMissing, Store
-from openwebui_usage.limits import Budget, Subject
-from openwebui_usage.standings import Standing, standings
+from openwebui_usage.rules.budgets import Budget, Subject
+from openwebui_usage.rules.groups import Counting, Group, GroupUsage
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from openwebui_usage.client.answers import Desk, Ledger, Problem, Question, Stream, stats
-from openwebui_usage.client.guard import Buckets, Guesses, Network, Rate, TooMany, client_address
+from openwebui_usage.client.accounts import Account, AccountMissing, TokenHasher
+from openwebui_usage.client.chat import Desk, Ledger, Problem, Question, Stream, stats
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
-from openwebui_usage.client.provider import Provider
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
-from openwebui_usage.ledger.accounts import Account, AccountMissing, TokenHasher
+from openwebui_usage.client.throttling import Buckets, Guesses, Network, Rate, TooMany, client_address
+from openwebui_usage.client.upstream import Provider
 
 log = logging.getLogger(__name__)
 

@@ -73,8 +73,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Add a user, and print his token. It is shown this once: only a hash of it is kept."""
-    from openwebui_usage.client.provider import Upstream
     from openwebui_usage.client.standalone import price_note
+    from openwebui_usage.client.upstream import Upstream
 
     nano = _nano(limit, "--limit")
     if nano < 0:
@@ -218,7 +218,7 @@ def list_prices(database: Database = None, open_webui: OfOpenWebUI = False, as_j
     with _opened(database, open_webui) as opened:
         found = opened.store.prices()
     if as_json:
-        from openwebui_usage.api.schemas import price_json
+        from openwebui_usage.api.models import price_json
 
         _print_json([price_json(price) for price in found])
         return
@@ -258,7 +258,7 @@ def set_price(
     """Set the price of a model. What was counted before keeps its cost."""
     from pydantic import ValidationError
 
-    from openwebui_usage.api.schemas import NewPrice
+    from openwebui_usage.api.models import NewPrice
 
     given = {"model": model, "input": input_, "output": output, "request": request}
     given |= {} if cached_input is None else {"cached_input": cached_input}
@@ -292,7 +292,7 @@ def delete_price(
 
 @contextmanager
 def _opened(database: str | None, open_webui: bool) -> Iterator[Any]:
-    from openwebui_usage.client.place import open_place
+    from openwebui_usage.client.storage import open_place
 
     with _saying_why():
         settings, place = _where(database, open_webui)
@@ -304,7 +304,7 @@ def _opened(database: str | None, open_webui: bool) -> Iterator[Any]:
 
 
 def _where(database: str | None, open_webui: bool) -> tuple[Any, Any]:
-    from openwebui_usage.client.place import NoPlace, Place, place_of, read_settings
+    from openwebui_usage.client.storage import NoPlace, Place, place_of, read_settings
 
     settings = read_settings()
     mounted = os.environ.get("OPENWEBUI_USAGE_CLIENT", "").strip().lower() in ("true", "1", "yes", "on")
@@ -323,8 +323,8 @@ def _saying_why() -> Iterator[None]:
     """One sentence, instead of a traceback."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from openwebui_usage.client.place import NoPlace
-    from openwebui_usage.ledger.accounts import AccountExists, AccountMissing, OtherSecret
+    from openwebui_usage.client.accounts import AccountExists, AccountMissing, OtherSecret
+    from openwebui_usage.client.storage import NoPlace
 
     try:
         yield
@@ -354,7 +354,7 @@ def _checked_name(name: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     from openwebui_usage.api.fields import Name as Checked
-    from openwebui_usage.ledger.accounts import LONGEST_NAME
+    from openwebui_usage.client.accounts import LONGEST_NAME
 
     try:
         checked: str = TypeAdapter(Checked).validate_python(name)
@@ -366,7 +366,7 @@ def _checked_name(name: str) -> str:
 
 
 def _nano(text: str, field: str) -> int:
-    from openwebui_usage.pricing import nano_dollars
+    from openwebui_usage.rules.pricing import nano_dollars
 
     try:
         amount = Decimal(text.removeprefix("$").replace("_", ""))
@@ -378,7 +378,7 @@ def _nano(text: str, field: str) -> int:
 
 
 def _money(nano: int | None) -> str:
-    from openwebui_usage.limits import amount
+    from openwebui_usage.rules.budgets import amount
 
     return "none" if nano is None else amount(nano, "usd")
 
@@ -394,8 +394,8 @@ def _time(seconds: float | None) -> str | None:
 
 
 def _user(standing: Any) -> dict[str, Any]:
-    from openwebui_usage.client.answers import stats
-    from openwebui_usage.pricing import dollars
+    from openwebui_usage.client.chat import stats
+    from openwebui_usage.rules.pricing import dollars
 
     account = standing.account
     return {

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from openwebui_usage.effort import DEFAULT_EFFORT, EFFORTS, Effort, parse_effort
+from openwebui_usage.rules.effort import DEFAULT_EFFORT, EFFORTS, Effort, parse_effort
 
 MAX_BODY = 4_000_000
 """Bytes."""

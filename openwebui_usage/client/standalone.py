@@ -13,20 +13,20 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from openwebui_usage.client.answers import Ledger
+from openwebui_usage.admission.counters import MemoryCounters
+from openwebui_usage.admission.gate import Gate
 from openwebui_usage.client.app import create_app
-from openwebui_usage.client.guard import parse_networks
-from openwebui_usage.client.place import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
-from openwebui_usage.client.provider import Provider, Upstream
-from openwebui_usage.gate import Gate
-from openwebui_usage.groups import Sums
+from openwebui_usage.client.chat import Ledger
+from openwebui_usage.client.storage import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
+from openwebui_usage.client.throttling import parse_networks
+from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.ledger import Recorded, Writer
-from openwebui_usage.ledger.live import MemoryCounters
 from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.meter import Meter
-from openwebui_usage.notices import Notifier
+from openwebui_usage.rules.groups import Sums
 from openwebui_usage.settings import ClientSettings, Settings
+from openwebui_usage.webhook import Notifier
 
 log = logging.getLogger("openwebui_usage")
 

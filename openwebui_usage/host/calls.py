@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
-from openwebui_usage.effort import chat_to_responses
-from openwebui_usage.gate import Gate, LedgerAway
+from openwebui_usage.admission.gate import Gate, LedgerAway
 from openwebui_usage.host.effort import Steering, take_from_chat
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.refusals import away_response, refusal_response, unreadable_response
 from openwebui_usage.host.status import StatusLine
-from openwebui_usage.limits import Refusal, Subject
 from openwebui_usage.meter import Call, CallInfo, Meter, Refused
-from openwebui_usage.streams import Wire
+from openwebui_usage.rules.budgets import Refusal, Subject
+from openwebui_usage.rules.effort import chat_to_responses
+from openwebui_usage.rules.streams import Wire
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from openwebui_usage.client.answers import Ledger
+from openwebui_usage.admission.gate import Gate
+from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.app import create_app
-from openwebui_usage.client.guard import TokensHidden, parse_networks
-from openwebui_usage.client.place import hasher_of_open_webui
-from openwebui_usage.client.provider import Provider, Upstream
-from openwebui_usage.gate import Gate
-from openwebui_usage.ledger.accounts import Accounts
+from openwebui_usage.client.chat import Ledger
+from openwebui_usage.client.storage import hasher_of_open_webui
+from openwebui_usage.client.throttling import TokensHidden, parse_networks
+from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.meter import Meter
 from openwebui_usage.settings import ClientSettings
 

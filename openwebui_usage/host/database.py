@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from openwebui_usage.demo import connection
-from openwebui_usage.ledger.own_file import file_engine, move_from, own_file
+from openwebui_usage.ledger.sqlite_file import file_engine, move_from, own_file
 from openwebui_usage.settings import Settings
 
 

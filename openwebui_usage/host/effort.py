@@ -8,9 +8,9 @@ from typing import Any
 
 from fastapi import Request
 
-from openwebui_usage import effort
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.valves import EFFORT, Valves
+from openwebui_usage.rules import effort
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from fastapi import Depends, HTTPException, Request
 
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.routes import seeing
-from openwebui_usage.groups import Group
 from openwebui_usage.host.models import Catalog, ids_of
 from openwebui_usage.host.valves import Valves
+from openwebui_usage.rules.groups import Group
 
 
 def host_access(catalog: Catalog, valves: Valves) -> Access:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 
-from openwebui_usage.effort import is_explicit
+from openwebui_usage.rules.effort import is_explicit
 
 T = TypeVar("T")
 REMEMBER_SECONDS = 5.0

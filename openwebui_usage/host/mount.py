@@ -15,9 +15,10 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Mount
 
 from openwebui_usage import __version__
+from openwebui_usage.admission.counters import LiveCounters, MemoryCounters
+from openwebui_usage.admission.gate import Gate
+from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
-from openwebui_usage.gate import Gate
-from openwebui_usage.groups import Sums
 from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
@@ -38,13 +39,12 @@ from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.status import StatusLine
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.ledger import Recorded, Store, Writer
-from openwebui_usage.ledger.live import LiveCounters, MemoryCounters
-from openwebui_usage.ledger.live_redis import RedisCounters
 from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.meter import Meter
-from openwebui_usage.notices import Notifier
+from openwebui_usage.rules.groups import Sums
 from openwebui_usage.settings import get_settings
+from openwebui_usage.webhook import Notifier
 
 log = logging.getLogger("openwebui_usage")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from openwebui_usage import limits
-from openwebui_usage.limits import Refusal
+from openwebui_usage.rules import budgets as limits
+from openwebui_usage.rules.budgets import Refusal
 
 UNNAMED = "Usage limit reached."
 AWAY = "Usage cannot be checked at the moment, and this deployment allows no call that is not checked. Try again."

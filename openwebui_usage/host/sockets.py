@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from openwebui_usage.admission.budget_status import standings
+from openwebui_usage.api.models import group_json
 from openwebui_usage.api.routes import seeing, visible_standings
-from openwebui_usage.api.schemas import group_json
-from openwebui_usage.groups import Group
 from openwebui_usage.host.models import Catalog, ids_of, settled
 from openwebui_usage.ledger import Store
-from openwebui_usage.limits import Subject
-from openwebui_usage.standings import standings
+from openwebui_usage.rules.budgets import Subject
+from openwebui_usage.rules.groups import Group
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from openwebui_usage import effort
 from openwebui_usage.host.models import Memo, settled
+from openwebui_usage.rules import effort
 
 EFFORT = "reasoning_effort"
 STATUS = "usage_status"

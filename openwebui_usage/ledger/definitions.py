@@ -9,10 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from openwebui_usage.groups import Group, PeriodKind
-from openwebui_usage.ledger.calls import CallRow
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_revision
-from openwebui_usage.limits import (
+from openwebui_usage.rules.budgets import (
     FOREVER,
     Budget,
     Counter,
@@ -23,7 +22,8 @@ from openwebui_usage.limits import (
     period_at,
     subject_of,
 )
-from openwebui_usage.pricing import Price, PriceBook, in_order
+from openwebui_usage.rules.groups import Group, PeriodKind
+from openwebui_usage.rules.pricing import Price, PriceBook, in_order
 
 _MOST_REMEMBERED = 10_000
 

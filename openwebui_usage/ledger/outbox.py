@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from openwebui_usage.ledger.calls import new_id
 from openwebui_usage.ledger.database import sharing
+from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import usage_notice
 
 CLAIM_SECONDS = 60.0

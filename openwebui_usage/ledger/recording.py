@@ -15,14 +15,14 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from openwebui_usage.groups import Group, Sums
-from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_revision
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import EVER, usage_call
-from openwebui_usage.limits import Counter
-from openwebui_usage.pricing import Cost
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.budgets import Counter
+from openwebui_usage.rules.groups import Group, Sums
+from openwebui_usage.rules.pricing import Cost
+from openwebui_usage.rules.tokens import TokenUsage
 
 SUMS = tuple(item.name for item in fields(Sums))
 Key = tuple[str, str]

@@ -12,7 +12,7 @@ from io import BufferedReader, FileIO
 from itertools import islice
 from pathlib import Path
 
-from openwebui_usage.ledger.calls import CallRow
+from openwebui_usage.ledger.rows import CallRow
 
 try:
     import fcntl

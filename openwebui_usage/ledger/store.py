@@ -24,8 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from openwebui_usage.groups import Counting, Group, GroupUsage, Sums
-from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import Recorder, migrate, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
@@ -40,9 +38,11 @@ from openwebui_usage.ledger.definitions import (
 )
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
-from openwebui_usage.limits import Budget, Period, Subject, period_at, subject_of
-from openwebui_usage.pricing import Price, in_order
+from openwebui_usage.rules.budgets import Budget, Period, Subject, period_at, subject_of
+from openwebui_usage.rules.groups import Counting, Group, GroupUsage, Sums
+from openwebui_usage.rules.pricing import Price, in_order
 
 _IDS_PER_QUERY = 500
 _WHAT_IS_COUNTED = ("scope", "models", "group", "period", "timezone")

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import exc
 
-from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.recording import Recorded
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.store import Store
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from openwebui_usage.ledger import CallRow, Store, Writer
-from openwebui_usage.ledger.own_file import file_engine
 from openwebui_usage.ledger.recording import _COLUMNS, _call_values
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.ledger.sqlite_file import file_engine
+from openwebui_usage.rules.tokens import TokenUsage
 
 WRITERS, CALLS_EACH, SINGLE = 64, 400, 2000
 GROUPS, FEW, MANY = 1000, 1000, 1_000_000

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, inspect, text
 
+from openwebui_usage.client.accounts import Accounts, TokenHasher
 from openwebui_usage.ledger import Store
-from openwebui_usage.ledger.accounts import Accounts, TokenHasher
-from openwebui_usage.limits import NANO
+from openwebui_usage.rules.budgets import NANO
 from tests.support.recorder import engine_like_open_webui
 from tests.support.services import Postgres
 from tests.unit.test_accounts import SECRET, TestAccounts, accounts, spend, store  # noqa: F401 - collected here

@@ -23,9 +23,9 @@ import httpx
 import pytest
 import uvicorn
 
-from openwebui_usage.client import answers
-from openwebui_usage.client.place import place_of, read_settings
+from openwebui_usage.client import chat as answers
 from openwebui_usage.client.standalone import Standalone
+from openwebui_usage.client.storage import place_of, read_settings
 from tests.support.host import ROOT
 from tests.support.process import wait_until
 from tests.support.provider import Provider

@@ -10,12 +10,12 @@ import pytest
 from redis.asyncio import Redis as AsyncRedis
 from redis.crc import key_slot
 
-from openwebui_usage.groups import Sums
-from openwebui_usage.ledger import live_redis
-from openwebui_usage.ledger.live import Demand, LiveCounters, MemoryCounters
-from openwebui_usage.ledger.live_redis import RedisCounters
+from openwebui_usage.admission import redis_counters as live_redis
+from openwebui_usage.admission.counters import Demand, LiveCounters, MemoryCounters
+from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger.recording import Change, Key
-from openwebui_usage.limits import FOREVER, Budget, Counter
+from openwebui_usage.rules.budgets import FOREVER, Budget, Counter
+from openwebui_usage.rules.groups import Sums
 from tests.support.services import Redis
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openwebui_usage.ledger.live_redis import LEASE_MS
+from openwebui_usage.admission.redis_counters import LEASE_MS
 from tests.support.clients import Client
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until

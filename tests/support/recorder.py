@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from openwebui_usage.ledger import CallRow, Store, Writer
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.tokens import TokenUsage
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3-mini")
 

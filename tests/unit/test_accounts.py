@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from openwebui_usage.client.guard import (
+from openwebui_usage.client.accounts import AccountExists, AccountMissing, Accounts, OtherSecret, TokenHasher
+from openwebui_usage.client.storage import NoPlace, Place, place_of
+from openwebui_usage.client.throttling import (
     AT_ALL,
     EVERYWHERE,
     MOST_REMEMBERED,
@@ -30,10 +32,8 @@ from openwebui_usage.client.guard import (
     hide_tokens,
     parse_networks,
 )
-from openwebui_usage.client.place import NoPlace, Place, place_of
 from openwebui_usage.ledger import Store
-from openwebui_usage.ledger.accounts import AccountExists, AccountMissing, Accounts, OtherSecret, TokenHasher
-from openwebui_usage.limits import NANO
+from openwebui_usage.rules.budgets import NANO
 from openwebui_usage.settings import ClientSettings
 from tests.support.recorder import a_call, engine_like_open_webui
 
@@ -184,7 +184,7 @@ class TestAccounts:
         assert accounts.standing(account.id).requests == 3
 
     def test_a_further_budget_of_an_admin_is_not_taken_for_the_limit(self, accounts: Accounts, store: Store) -> None:
-        from openwebui_usage.limits import Budget, Scope
+        from openwebui_usage.rules.budgets import Budget, Scope
 
         account = accounts.create("Ann", NANO)[0].account
         store.create_budget(Budget("", "daily", 5, "requests", Scope("user", account.user_id), period="day"))

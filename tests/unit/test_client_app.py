@@ -7,11 +7,11 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
-from openwebui_usage.client.answers import Ledger
+from openwebui_usage.client.accounts import Accounts, TokenHasher
 from openwebui_usage.client.app import create_app
+from openwebui_usage.client.chat import Ledger
 from openwebui_usage.client.page import SECURITY
-from openwebui_usage.client.provider import Provider, Upstream
-from openwebui_usage.ledger.accounts import Accounts, TokenHasher
+from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.meter import Meter
 
 

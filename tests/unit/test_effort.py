@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage.effort import (
+from openwebui_usage.rules.effort import (
     EffortRules,
     chat_to_responses,
     is_explicit,

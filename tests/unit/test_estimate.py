@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage import estimate
-from openwebui_usage.estimate import IMAGE_TOKENS, prompt_tokens, text_tokens
+from openwebui_usage.rules import estimate
+from openwebui_usage.rules.estimate import IMAGE_TOKENS, prompt_tokens, text_tokens
 
 HELLO = "Hello, how are you today?"
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from openwebui_usage import gate as gate_module
-from openwebui_usage.gate import FIRST_GUESS, MOST_CHOICES, MOST_OUTPUT, Gate, LedgerAway
-from openwebui_usage.groups import Sums
+from openwebui_usage.admission import gate as gate_module
+from openwebui_usage.admission.counters import MemoryCounters
+from openwebui_usage.admission.gate import FIRST_GUESS, MOST_CHOICES, MOST_OUTPUT, Gate, LedgerAway
 from openwebui_usage.ledger import CallRow, Store
-from openwebui_usage.ledger.live import MemoryCounters
 from openwebui_usage.ledger.recording import Key
-from openwebui_usage.limits import NANO, Budget, Subject, period_at
-from openwebui_usage.streams import Wire
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.budgets import NANO, Budget, Subject, period_at
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.streams import Wire
+from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import engine_like_open_webui
 
 BODY = {"messages": [{"role": "user", "content": "Hello there"}]}
@@ -295,7 +295,7 @@ def test_a_fault_of_ours_costs_no_call(store: Store, monkeypatch: pytest.MonkeyP
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        monkeypatch.setattr("openwebui_usage.estimate.prompt_tokens", lambda body: 1 / 0)
+        monkeypatch.setattr("openwebui_usage.rules.estimate.prompt_tokens", lambda body: 1 / 0)
         assert await admitted(gate, "a")
 
     asyncio.run(play())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage.groups import Group, Sums, matches
+from openwebui_usage.rules.groups import Group, Sums, matches
 
 ids = st.text(st.sampled_from("ab.-/*?[]"), max_size=12)
 

@@ -25,14 +25,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import CallRow, GroupExists, GroupMissing, Store
 from openwebui_usage.ledger import database as ledger_database
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_total
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.limits import FOREVER, NANO, Budget, Scope
-from openwebui_usage.pricing import Price
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Scope
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.pricing import Price
+from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import MODELS, a_call, engine_like_open_webui, start_recorder
 
 NewEngine = Callable[[], Engine]

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage import estimate
-from openwebui_usage.ledger.calls import CallRow
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Chunk, Meter
-from openwebui_usage.streams import Wire
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules import estimate
+from openwebui_usage.rules.streams import Wire
+from openwebui_usage.rules.tokens import TokenUsage
 from tests.unit.corpus import BODIES, STREAMS, Case, encode
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something long, please."}], "stream": True}

@@ -12,9 +12,9 @@ from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage import pricing
-from openwebui_usage.pricing import MOST_NANO, Cost, Price, PriceBook, in_order, nano_dollars
-from openwebui_usage.tokens import MAX_TOKENS, TokenUsage
+from openwebui_usage.rules import pricing
+from openwebui_usage.rules.pricing import MOST_NANO, Cost, Price, PriceBook, in_order, nano_dollars
+from openwebui_usage.rules.tokens import MAX_TOKENS, TokenUsage
 
 USAGE = TokenUsage(input=1000, cached_input=100, completion=500, reasoning=100, output=500)
 

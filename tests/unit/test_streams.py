@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage import estimate, streams
-from openwebui_usage.streams import StreamReader, UsageHider, Wire, answered_text, parse_line, streamed_text
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules import estimate, streams
+from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text, parse_line, streamed_text
+from openwebui_usage.rules.tokens import TokenUsage
 from tests.unit.corpus import STREAMS, Case, encode
 
 WIRES: tuple[Wire, ...] = ("chat", "responses", "anthropic", "ollama")

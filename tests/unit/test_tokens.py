@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage.groups import Sums
-from openwebui_usage.streams import StreamReader
-from openwebui_usage.tokens import MAX_TOKENS, TokenUsage, find_usage, plain_usage, read_usage, reported_cost
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.streams import StreamReader
+from openwebui_usage.rules.tokens import MAX_TOKENS, TokenUsage, find_usage, plain_usage, read_usage, reported_cost
 from tests.unit.corpus import BODIES, CASES, STREAMS, Case
 
 COUNTS = [

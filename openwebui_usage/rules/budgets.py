@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from openwebui_usage.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, PeriodKind, Sums, matches
+from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, PeriodKind, Sums, matches
 
 Unit = Literal["tokens", "usd", "requests"]
 ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_group"]

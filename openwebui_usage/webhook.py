@@ -21,7 +21,7 @@ import httpx
 from openwebui_usage.ledger.outbox import Waiting
 from openwebui_usage.ledger.recording import Change
 from openwebui_usage.ledger.store import Store
-from openwebui_usage.limits import crossed, instant, shown
+from openwebui_usage.rules.budgets import crossed, instant, shown
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,6 @@ def words_in(language: str) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _dictionary() -> dict[str, dict[str, str]]:
-    file = importlib.resources.files("openwebui_usage.api") / "words.json"
+    file = importlib.resources.files("openwebui_usage.api") / "translations.json"
     words: dict[str, dict[str, str]] = json.loads(file.read_text("utf-8"))
     return words

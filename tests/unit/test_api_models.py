@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID, MAX_MODELS, MAX_NAME, MAX_SOFT_LIMITS
-from openwebui_usage.api.schemas import GroupChanges, NewBudget, NewGroup, NewPrice, group_json
-from openwebui_usage.groups import Group, GroupUsage, Sums
+from openwebui_usage.api.models import GroupChanges, NewBudget, NewGroup, NewPrice, group_json
+from openwebui_usage.rules.groups import Group, GroupUsage, Sums
 
 GROUP = {"name": "GPT", "models": ["gpt-4o*"]}
 BUDGET = {"name": "All", "limit": 1000}

@@ -21,14 +21,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from openwebui_usage.groups import Sums
-from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import budget_from, budget_values, raise_revision, read_revision
 from openwebui_usage.ledger.recording import SUMS
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_account, usage_budget, usage_call, usage_total
 from openwebui_usage.ledger.store import read_totals, sum_calls
-from openwebui_usage.limits import FOREVER, NANO, Budget, Period, Scope, period_at
+from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Period, Scope, period_at
+from openwebui_usage.rules.groups import Sums
 
 TOKEN_LENGTH = 8
 DEFAULT_LIMIT = 1000 * NANO

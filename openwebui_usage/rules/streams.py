@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from openwebui_usage import estimate
-from openwebui_usage.tokens import TokenUsage, find_usage, plain_usage, read_usage
+from openwebui_usage.rules import estimate
+from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage
 
 Wire = Literal["chat", "responses", "anthropic", "ollama"]
 """Wire formats of a stream. `chat` is OpenAI's chat completions and everything made after it."""

@@ -16,9 +16,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
-from openwebui_usage.groups import matches
-from openwebui_usage.limits import NANO
-from openwebui_usage.tokens import TokenUsage, reported_cost
+from openwebui_usage.rules.budgets import NANO
+from openwebui_usage.rules.groups import matches
+from openwebui_usage.rules.tokens import TokenUsage, reported_cost
 
 log = logging.getLogger(__name__)
 

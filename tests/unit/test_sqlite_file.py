@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event, inspect
 
 from openwebui_usage.ledger import Store
-from openwebui_usage.ledger.own_file import file_engine, move_from, own_file
+from openwebui_usage.ledger.sqlite_file import file_engine, move_from, own_file
 from tests.support.recorder import a_call, engine_like_open_webui
 
 

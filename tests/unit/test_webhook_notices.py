@@ -17,14 +17,14 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError
 
-from openwebui_usage import notices as notices_module
-from openwebui_usage.groups import Sums
+from openwebui_usage import webhook as notices_module
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger import outbox as outbox_module
 from openwebui_usage.ledger.recording import Change
-from openwebui_usage.limits import NANO, Budget, Counter, Scope, period_at
-from openwebui_usage.notices import SIGNATURE, Notifier, notices, signature
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.budgets import NANO, Budget, Counter, Scope, period_at
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.webhook import SIGNATURE, Notifier, notices, signature
 from tests.support.process import wait_until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

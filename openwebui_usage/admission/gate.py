@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from openwebui_usage import estimate
-from openwebui_usage.groups import Sums
-from openwebui_usage.ledger.calls import CallRow
+from openwebui_usage.admission.counters import Demand, LiveCounters
 from openwebui_usage.ledger.definitions import Definitions
-from openwebui_usage.ledger.live import Demand, LiveCounters
 from openwebui_usage.ledger.recording import Key, Recorded
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.store import Store
-from openwebui_usage.limits import Budget, Refusal, Subject, Wanted, budget_of_group
-from openwebui_usage.pricing import nano_dollars
-from openwebui_usage.streams import Wire
-from openwebui_usage.tokens import TokenUsage, reported_cost
+from openwebui_usage.rules import estimate
+from openwebui_usage.rules.budgets import Budget, Refusal, Subject, Wanted, budget_of_group
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.pricing import nano_dollars
+from openwebui_usage.rules.streams import Wire
+from openwebui_usage.rules.tokens import TokenUsage, reported_cost
 
 log = logging.getLogger(__name__)
 

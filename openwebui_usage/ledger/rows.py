@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.tokens import TokenUsage
 
 Outcome = Literal["done", "stopped", "error"]
 """How a call ended: as the provider meant it, stopped by who asked, or broken."""

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from openwebui_usage.groups import Sums
-from openwebui_usage.ledger.live import Demand, Load, MemoryCounters
+from openwebui_usage.admission.counters import Demand, Load, MemoryCounters
 from openwebui_usage.ledger.recording import Change, Key
-from openwebui_usage.limits import Budget, Counter, Refusal
+from openwebui_usage.rules.budgets import Budget, Counter, Refusal
+from openwebui_usage.rules.groups import Sums
 
 log = logging.getLogger(__name__)
 
@@ -173,4 +173,4 @@ class _RedisAway(Exception):
 
 
 def _script(name: str) -> str:
-    return (importlib.resources.files("openwebui_usage.ledger") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    return (importlib.resources.files("openwebui_usage.admission") / "lua" / f"{name}.lua").read_text(encoding="utf-8")

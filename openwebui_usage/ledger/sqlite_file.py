@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 
-from openwebui_usage.ledger.calls import CallRow
 from openwebui_usage.ledger.database import migrate, writing
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_group, usage_revision
 from openwebui_usage.ledger.store import Store
 

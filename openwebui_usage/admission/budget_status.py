@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from openwebui_usage.groups import Sums
 from openwebui_usage.ledger import Store
-from openwebui_usage.limits import Budget, Counter, Subject, period_at, subject_of
+from openwebui_usage.rules.budgets import Budget, Counter, Subject, period_at, subject_of
+from openwebui_usage.rules.groups import Sums
 
 Standing = tuple[Counter, Sums]
 

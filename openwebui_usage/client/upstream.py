@@ -15,9 +15,9 @@ import httpx
 
 from openwebui_usage.demo.answers import REASONER
 from openwebui_usage.demo.connection import KEY as DEMO_KEY
-from openwebui_usage.effort import Effort, EffortRules, set_for_chat
+from openwebui_usage.rules.effort import Effort, EffortRules, set_for_chat
+from openwebui_usage.rules.tokens import find_usage
 from openwebui_usage.settings import ClientSettings
-from openwebui_usage.tokens import find_usage
 
 OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "o1"

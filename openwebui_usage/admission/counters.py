@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from openwebui_usage.groups import Sums
 from openwebui_usage.ledger.recording import Change, Key
-from openwebui_usage.limits import Counter, Refusal, decide
+from openwebui_usage.rules.budgets import Counter, Refusal, decide
+from openwebui_usage.rules.groups import Sums
 
 FORGET_SECONDS = 300.0
 """A counter that no call asked for this long is forgotten."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openwebui_usage.api.words import words_in
+from openwebui_usage.api.translations import words_in
 
 ENGLISH = words_in("en")
 

@@ -15,16 +15,16 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from openwebui_usage.client.provider import Provider, ProviderFailed, reason_of_event
-from openwebui_usage.effort import Effort
-from openwebui_usage.gate import Gate, LedgerAway
-from openwebui_usage.ledger.accounts import Account, AccountMissing, Accounts, Standing
-from openwebui_usage.ledger.calls import CallRow
-from openwebui_usage.limits import Refusal, amount, retry_after, sentence
+from openwebui_usage.admission.gate import Gate, LedgerAway
+from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, Standing
+from openwebui_usage.client.upstream import Provider, ProviderFailed, reason_of_event
+from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Meter, Refused
-from openwebui_usage.pricing import PriceBook, dollars
-from openwebui_usage.streams import parse_line
-from openwebui_usage.tokens import TokenUsage
+from openwebui_usage.rules.budgets import Refusal, amount, retry_after, sentence
+from openwebui_usage.rules.effort import Effort
+from openwebui_usage.rules.pricing import PriceBook, dollars
+from openwebui_usage.rules.streams import parse_line
+from openwebui_usage.rules.tokens import TokenUsage
 
 log = logging.getLogger(__name__)
 

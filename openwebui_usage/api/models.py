@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from openwebui_usage.api.fields import MAX_DOLLARS, Amount, Id, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
-from openwebui_usage.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
-from openwebui_usage.limits import Budget, Counter, Scope, ScopeKind, Unit, instant, period_at, shown
-from openwebui_usage.pricing import Price, dollars, nano_dollars
+from openwebui_usage.rules.budgets import Budget, Counter, Scope, ScopeKind, Unit, instant, period_at, shown
+from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
+from openwebui_usage.rules.pricing import Price, dollars, nano_dollars
 
 
 class _Body(BaseModel):

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage.groups import Group, Sums
-from openwebui_usage.limits import (
+from openwebui_usage.rules.budgets import (
     NANO,
     Budget,
     Counter,
@@ -28,6 +27,7 @@ from openwebui_usage.limits import (
     sentence,
     subject_of,
 )
+from openwebui_usage.rules.groups import Group, Sums
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(lambda moment: moment.replace(tzinfo=UTC))
