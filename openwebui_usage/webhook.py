@@ -3,10 +3,15 @@
 Exactly one commit takes a sum over a mark, whichever worker makes it, and the notice is written in that transaction
 (see `ledger.outbox`). It is posted until the receiver has taken it, for a day, by whichever process lives: at least
 once, with an `id` by which a receiver knows one that it had before.
+
+Requests carry the headers of https://www.standardwebhooks.com (`webhook-id`, `webhook-timestamp`, `webhook-signature`),
+so that any of its libraries verifies them, replays included; and beside them the older `X-Usage-Signature` of the body.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import logging
@@ -88,9 +93,10 @@ class Notifier:
 
     def _post(self, client: httpx.Client, waiting: Waiting) -> None:
         body = waiting.body.encode()
-        headers = {"Content-Type": "application/json"}
-        if self._secret:
-            headers[SIGNATURE] = signature(body, self._secret)
+        headers = {
+            "Content-Type": "application/json",
+            **signed_headers(waiting.id, int(time.time()), body, self._secret),
+        }
         try:
             client.post(str(self._url), content=body, headers=headers).raise_for_status()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next notice is tried as well
@@ -135,6 +141,28 @@ def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:
             "action": budget.action,
             "at": instant(now),
         }
+
+
+def signed_headers(id_: str, timestamp: int, body: bytes, secret: str | None) -> dict[str, str]:
+    """The headers of one try. `timestamp` is seconds since the epoch; without a secret nothing is signed."""
+    headers = {"webhook-id": id_, "webhook-timestamp": str(timestamp)}
+    if secret:
+        signed = b".".join((id_.encode(), str(timestamp).encode(), body))
+        digest = hmac.digest(_signing_key(secret), signed, hashlib.sha256)
+        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+        headers[SIGNATURE] = signature(body, secret)
+    return headers
+
+
+def _signing_key(secret: str) -> bytes:
+    """Standard Webhooks writes a key as `whsec_` and base64; any other secret is taken as it is."""
+    encoded = secret.removeprefix("whsec_")
+    if encoded == secret:
+        return secret.encode()
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return secret.encode()
 
 
 def signature(body: bytes, secret: str) -> str:

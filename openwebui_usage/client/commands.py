@@ -28,7 +28,7 @@ OfOpenWebUI = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Token = Annotated[str | None, typer.Argument(help="The user's token.", show_default=False)]
-Name = Annotated[str | None, typer.Option(help="The user's name, instead of his token.", show_default=False)]
+Name = Annotated[str | None, typer.Option(help="The user's name, instead of the token.", show_default=False)]
 
 users = typer.Typer(
     help="The users of the token client.",
@@ -67,12 +67,12 @@ def serve(
 @users.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="Who will use the token.")],
-    limit: Annotated[str, typer.Option(help="US dollars that he may spend.")] = "1000.0",
+    limit: Annotated[str, typer.Option(help="US dollars that this user may spend.")] = "1000.0",
     database: Database = None,
     open_webui: OfOpenWebUI = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add a user, and print his token. It is shown this once: only a hash of it is kept."""
+    """Add a user, and print the token. It is shown this once: only a hash of it is kept."""
     from openwebui_usage.client.standalone import price_note
     from openwebui_usage.client.upstream import Upstream
 
@@ -117,8 +117,7 @@ def list_users(database: Database = None, open_webui: OfOpenWebUI = False, as_js
         for standing in standings
     ]
     heads = ("Name", "Token", "Cost", "Limit", "Remaining", "Requests", "Status", "Last used (UTC)", "Last IP")
-    for line in _table(heads, rows, right=frozenset((2, 3, 4, 5))):
-        typer.echo(line)
+    _print_table(heads, rows, right=frozenset((2, 3, 4, 5)))
 
 
 @users.command("toggle")
@@ -129,7 +128,7 @@ def toggle(
     open_webui: OfOpenWebUI = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shut a user out, or let him in again."""
+    """Shut a user out, or let them in again."""
     with _opened(database, open_webui) as opened:
         standing = opened.accounts.toggle(_chosen(opened.accounts, token, name).id)
     state = "active" if standing.account.is_active else "inactive"
@@ -144,7 +143,7 @@ def reset(
     open_webui: OfOpenWebUI = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count a user's requests from zero. What he spent, and the ledger's rows, stay."""
+    """Count a user's requests from zero. What was spent, and the ledger's rows, stay."""
     with _opened(database, open_webui) as opened:
         standing = opened.accounts.reset_requests(_chosen(opened.accounts, token, name).id)
     _tell(standing, as_json, f'The requests of "{standing.account.name}" are counted from zero.')
@@ -201,7 +200,7 @@ def delete(
     open_webui: OfOpenWebUI = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a user. The ledger keeps what he used."""
+    """Remove a user. The ledger keeps what was used."""
     with _opened(database, open_webui) as opened:
         account = _chosen(opened.accounts, token, name)
         if not yes:
@@ -240,8 +239,7 @@ def list_prices(database: Database = None, open_webui: OfOpenWebUI = False, as_j
         for price in found
     ]
     heads = ("Model", "Input", "Output", "Cached input", "Cache write", "Per request")
-    for line in _table(heads, rows, right=frozenset(range(1, 6))):
-        typer.echo(line)
+    _print_table(heads, rows, right=frozenset(range(1, 6)))
 
 
 @prices.command("set")
@@ -418,14 +416,23 @@ def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for row in (heads, ["-" * width for width in widths], *rows):
-        cells = (
-            cell.rjust(width) if number in right else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(cells).rstrip()
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
+    """Fitted to a terminal; whole, however wide, where the output goes elsewhere."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = Measurement.get(console, console.options.update(max_width=100_000), table).maximum
+    console.print(table)
 
 
 def _fail(text: str, code: int = 1) -> NoReturn:

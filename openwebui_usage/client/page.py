@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import importlib.resources
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_MEDIA_TYPES = {
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".svg": "image/svg+xml",
-    ".woff2": "font/woff2",
-}
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -34,28 +27,21 @@ SECURITY = {
 
 
 def add_page(app: FastAPI) -> None:
-    """One route for each of its files."""
-    folder = importlib.resources.files("openwebui_usage") / "web" / "client"
-    for file in folder.iterdir():
+    """One route for each of its files: a path that is no file's stays an endpoint's, or nobody's."""
+    folder = Path(str(importlib.resources.files("openwebui_usage") / "web" / "client"))
+    files = GZipMiddleware(_PageFiles(directory=folder, html=True))
+    for file in sorted(folder.iterdir()):
         path = "/" if file.name == "index.html" else f"/{file.name}"
-        media_type = _MEDIA_TYPES.get(Path(file.name).suffix, "text/plain")
-        app.add_route(path, _asset(file.read_bytes(), media_type), methods=["GET", "HEAD"])
+        app.router.routes.append(Route(path, files, methods=["GET", "HEAD"]))
 
 
-def _asset(content: bytes, media_type: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+class _PageFiles(StaticFiles):
     """Asked for again each time, and mostly told that nothing changed."""
-    packed = gzip.compress(content, mtime=0)
-    etag = hashlib.sha256(content).hexdigest()[:32]
-    headers = {"Cache-Control": "no-cache", "ETag": f'W/"{etag}"', "Vary": "Accept-Encoding"}
 
-    async def asset(request: Request) -> Response:
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(packed, media_type=media_type, headers={**headers, "Content-Encoding": "gzip"})
-        return Response(content, media_type=media_type, headers=headers)
-
-    return asset
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 class SecurityHeaders:

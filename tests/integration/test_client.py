@@ -563,6 +563,10 @@ class TestSafety:
             first = shared.http.get(f"/{name}")
             again = shared.http.get(f"/{name}", headers={"If-None-Match": first.headers["etag"]})
             assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+            assert first.headers["cache-control"] == "no-cache"
+            assert name != "client.js" or first.headers["content-encoding"] == "gzip"
+        assert shared.http.get("/chat").status_code == 405
+        assert shared.http.get("/nothing.js").json() == {"error": "Not Found."}
 
     def test_files_are_for_their_owner_and_no_token_is_written_anywhere(
         self, place: Place, server: TokenServer

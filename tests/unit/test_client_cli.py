@@ -64,7 +64,7 @@ class TestUsers:
         assert re.split(r"\s{2,}", lines[0]) == [
             "Name", "Token", "Cost", "Limit", "Remaining", "Requests", "Status", "Last used (UTC)", "Last IP",
         ]  # fmt: skip
-        assert re.split(r"\s{2,}", lines[2])[2:] == ["$0.00", "$12.50", "$12.50", "0", "active", "never"]
+        assert re.split(r"\s{2,}", lines[2].rstrip())[2:] == ["$0.00", "$12.50", "$12.50", "0", "active", "never"]
         assert [user["name"] for user in place.users("list")] == ["Ann", "Bob Longname"]
 
     def test_every_verb_takes_a_token_or_a_name(self, place: Place) -> None:

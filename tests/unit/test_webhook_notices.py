@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from openwebui_usage import webhook as notices_module
 from openwebui_usage.ledger import CallRow, Store
@@ -37,6 +39,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
         self.posts: list[tuple[int, bytes, str | None]] = []
+        self.headers: list[dict[str, str]] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +47,7 @@ class Receiver(ThreadingHTTPServer):
                 status = receiver.statuses.pop(0) if receiver.statuses else 204
                 body = self.rfile.read(int(self.headers["content-length"]))
                 receiver.posts.append((status, body, self.headers[SIGNATURE]))
+                receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
                 self.send_response(status)
                 self.end_headers()
 
@@ -168,12 +172,37 @@ def test_what_is_posted_is_signed(store: Store, receiver: Receiver) -> None:
     assert sent == f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}" == signature(body, SECRET)
 
 
+@pytest.mark.parametrize(
+    "secret",
+    ["known to both", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_not base64", "pässword"],
+    ids=["any text", "the standard's own form", "no base64", "no ASCII"],
+)
+def test_the_library_of_standard_webhooks_verifies_what_is_posted(
+    store: Store, receiver: Receiver, secret: str
+) -> None:
+    receiver.statuses = [503]
+    store.create_group("all", ["*"], 100, "documented", soft_limits=())
+    with posting(store, receiver.url, secret=secret):
+        use(store, 100)
+        until_empty(store)
+    standard = secret if secret == "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" else base64.b64encode(secret.encode())
+    verifier = Webhook(standard.decode() if isinstance(standard, bytes) else standard)
+    for (_, body, _), headers in zip(receiver.posts, receiver.headers, strict=True):
+        assert verifier.verify(body.decode(), headers)["id"] == headers["webhook-id"]
+        with pytest.raises(WebhookVerificationError):
+            verifier.verify(body.decode() + " ", headers)
+        with pytest.raises(WebhookVerificationError):
+            verifier.verify(body.decode(), {**headers, "webhook-timestamp": str(int(time.time()) - 3600)})
+    assert len({headers["webhook-id"] for headers in receiver.headers}) == 1, "a receiver knows the second try"
+
+
 def test_without_a_secret_nothing_is_signed(store: Store, receiver: Receiver) -> None:
     store.create_group("all", ["*"], 100, "documented", soft_limits=())
     with posting(store, receiver.url, secret=None):
         use(store, 100)
         until_empty(store)
     assert [sent for _, _, sent in receiver.posts] == [None]
+    assert "webhook-signature" not in receiver.headers[0]
 
 
 @pytest.mark.parametrize("statuses", [[503], [500, 404], [302, 429, 401]])
