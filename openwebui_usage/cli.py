@@ -42,7 +42,7 @@ def serve(
     ] = None,
 ) -> None:
     """Start Open WebUI, with a demo provider where none is configured."""
-    from openwebui_usage.host import launch
+    from openwebui_usage import launch
 
     try:
         launch.serve(host, port, demo)

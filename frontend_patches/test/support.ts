@@ -3,10 +3,9 @@ import type { Budget, Group, Usage } from '../src/model';
 import type { Words } from '../src/words';
 
 /** What the server says in each language. */
-export const DICTIONARY = JSON.parse(readFileSync('../openwebui_usage/api/translations.json', 'utf8')) as Record<
-  string,
-  Words
->;
+export const DICTIONARY = JSON.parse(
+  readFileSync('../openwebui_usage/api/translations.json', 'utf8'),
+) as Record<string, Words>;
 export const ENGLISH = DICTIONARY['en'] as Words;
 
 export const usage = (fields: Partial<Usage> = {}): Usage => ({

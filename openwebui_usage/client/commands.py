@@ -308,7 +308,7 @@ def _where(database: str | None, open_webui: bool) -> tuple[Any, Any]:
     mounted = os.environ.get("OPENWEBUI_USAGE_CLIENT", "").strip().lower() in ("true", "1", "yes", "on")
     if database is not None or not (open_webui or mounted):
         return settings, place_of(database, settings)
-    from openwebui_usage.host.launch import probe
+    from openwebui_usage.launch import probe
 
     facts: Mapping[str, str] = probe().facts
     if "DATABASE_URL" not in facts:

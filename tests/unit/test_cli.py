@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from openwebui_usage.demo.connection import KEY, Saved, demo_port, environment, forget, judge, read
-from openwebui_usage.host.launch import PROVIDER_VARIABLES, Host, wants_demo
+from openwebui_usage.launch import PROVIDER_VARIABLES, Host, wants_demo
 from tests.support.process import Process, free_port, wait_until
 
 DEMO_URL = "http://127.0.0.1:8082/v1"
