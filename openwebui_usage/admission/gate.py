@@ -44,7 +44,7 @@ class LedgerAway(Exception):
 
 
 class Gate:
-    """Admits calls. One per worker; `run` keeps it up to date."""
+    """Admits calls. One per worker, kept up to date by a `refresh` every `REFRESH_SECONDS`."""
 
     def __init__(self, store: Store, live: LiveCounters, *, fail_closed: bool = False) -> None:
         """`fail_closed`: refuse while the ledger is away, instead of letting calls through."""
@@ -62,12 +62,6 @@ class Gate:
     def definitions(self) -> Definitions:
         """Groups, budgets and prices, at most a second old."""
         return self._definitions
-
-    async def run(self) -> None:
-        """Look at the ledger once a second, for as long as the worker lives."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(REFRESH_SECONDS)
 
     async def refresh(self) -> None:
         """Look at the ledger now. Leases are looked after even while it is away."""

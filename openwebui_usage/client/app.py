@@ -16,12 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from openwebui_usage.client.accounts import Account, AccountMissing, TokenHasher
-from openwebui_usage.client.chat import Desk, Ledger, Problem, Question, Stream, stats
+from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, TokenHasher
+from openwebui_usage.client.chat import Desk, Problem, Question, Stream, stats
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
 from openwebui_usage.client.throttling import Buckets, Guesses, Network, Rate, TooMany, client_address
 from openwebui_usage.client.upstream import Provider
+from openwebui_usage.rules.pricing import PriceBook
+from openwebui_usage.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ _UNKNOWN = "This token is not valid."
 
 
 def create_app(
-    ledger: Ledger,
+    runtime: Runtime,
+    accounts: Accounts,
     hasher: TokenHasher,
     provider: Provider,
     *,
@@ -50,8 +53,8 @@ def create_app(
     app.add_exception_handler(Problem, _as_problem)
     app.add_exception_handler(AccountMissing, _gone)
     app.add_exception_handler(SQLAlchemyError, _ledger_away)
-    door = Door(ledger, hasher, trusted, rewritten)
-    _add_api(app, ledger, provider, door, Buckets(Rate(rate, 60 / rate)) if rate else None)
+    door = Door(accounts, hasher, trusted, rewritten)
+    _add_api(app, runtime, accounts, provider, door, Buckets(Rate(rate, 60 / rate)) if rate else None)
     add_page(app)
     return app
 
@@ -59,9 +62,9 @@ def create_app(
 class Door:
     """Lets accounts in by their token."""
 
-    def __init__(self, ledger: Ledger, hasher: TokenHasher, trusted: Sequence[Network], rewritten: bool) -> None:
+    def __init__(self, accounts: Accounts, hasher: TokenHasher, trusted: Sequence[Network], rewritten: bool) -> None:
         """See `create_app`."""
-        self._accounts = ledger.accounts
+        self._accounts = accounts
         self._hasher = hasher
         self._trusted = trusted
         self._rewritten = rewritten
@@ -104,8 +107,10 @@ class Door:
             raise Problem(429, text, wait.seconds) from None
 
 
-def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates: Buckets | None) -> None:
-    desk = Desk(ledger, provider)
+def _add_api(
+    app: FastAPI, runtime: Runtime, accounts: Accounts, provider: Provider, door: Door, rates: Buckets | None
+) -> None:
+    desk = Desk(runtime, accounts, provider)
 
     def count(key: str) -> None:
         try:
@@ -134,7 +139,7 @@ def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        ready = ledger.meter() is not None
+        ready = runtime.is_running
         return JSONResponse({"status": "ok" if ready else "starting"}, 200 if ready else 503)
 
     @app.get("/about")
@@ -144,7 +149,7 @@ def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates
                 "model": provider.model,
                 "demo": provider.upstream.is_demo,
                 "reasons": provider.takes_effort,
-                "priced": ledger.prices().source(provider.model) is not None,
+                "priced": _is_priced(runtime, provider.model),
             }
         )
 
@@ -153,7 +158,12 @@ def _add_api(app: FastAPI, ledger: Ledger, provider: Provider, door: Door, rates
     async def user_stats(request: Request, token: str | None = None) -> Response:
         account = await door.account(request, token)
         count(f"stats {account.id}")
-        return JSONResponse(stats(await asyncio.to_thread(ledger.accounts.standing, account.id)))
+        return JSONResponse(stats(await asyncio.to_thread(accounts.standing, account.id)))
+
+
+def _is_priced(runtime: Runtime, model: str) -> bool:
+    book = runtime.gate.definitions.book if runtime.is_running else PriceBook()
+    return book.source(model) is not None
 
 
 class EventStream(StreamingResponse):

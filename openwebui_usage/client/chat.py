@@ -15,16 +15,17 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from openwebui_usage.admission.gate import Gate, LedgerAway
+from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, Standing
 from openwebui_usage.client.upstream import Provider, ProviderFailed, reason_of_event
 from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.meter import Call, CallInfo, Meter, Refused
+from openwebui_usage.meter import Call, CallInfo, Refused
 from openwebui_usage.rules.budgets import Refusal, amount, retry_after, sentence
 from openwebui_usage.rules.effort import Effort
-from openwebui_usage.rules.pricing import PriceBook, dollars
+from openwebui_usage.rules.pricing import dollars
 from openwebui_usage.rules.streams import parse_line
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +46,6 @@ class Problem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
-    """What the client shares with whatever it runs in. `meter` and `gate` are None before the start."""
-
-    accounts: Accounts
-    meter: Callable[[], Meter | None]
-    gate: Callable[[], Gate | None]
-
-    def prices(self) -> PriceBook:
-        """As they are now."""
-        gate = self.gate()
-        return PriceBook() if gate is None else gate.definitions.book
-
-    async def catch_up(self) -> None:
-        """The gate looks at its definitions once a second; an account, or its limit, may be younger than that."""
-        gate = self.gate()
-        if gate is not None and gate.definitions.revision != await asyncio.to_thread(self.accounts.revision):
-            await gate.refresh()
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """What an account asks, from where."""
 
@@ -78,9 +59,10 @@ class Question:
 class Desk:
     """Takes questions."""
 
-    def __init__(self, ledger: Ledger, provider: Provider) -> None:
-        """The provider is started by whoever made it."""
-        self._ledger = ledger
+    def __init__(self, runtime: Runtime, accounts: Accounts, provider: Provider) -> None:
+        """Runtime and provider are started by whoever made them."""
+        self._runtime = runtime
+        self._accounts = accounts
         self._provider = provider
 
     async def answer(self, question: Question) -> dict[str, Any]:
@@ -116,12 +98,11 @@ class Desk:
         return stream
 
     async def _admitted(self, question: Question, body: Mapping[str, Any]) -> Call:
-        meter = self._ledger.meter()
-        if meter is None:
+        if not self._runtime.is_running:
             raise Problem(503, "The usage ledger is not open. Try again in a moment.", 5)
         account, model = question.account, self._provider.model
         try:
-            await self._ledger.catch_up()
+            await self._catch_up()
             await self._check_price(account)
         except SQLAlchemyError as error:  # The gate decides whether calls go on without the ledger.
             log.warning("It could not be seen what is new in the ledger: %s", str(error).partition("\n")[0])
@@ -134,7 +115,7 @@ class Desk:
             path=question.path,
         )
         try:
-            call = await meter.open(info)
+            call = await self._runtime.meter.open(info)
         except Refused as refused:
             now = datetime.now(UTC)
             text = refusal_text(refused.refusal, account, now)
@@ -144,7 +125,7 @@ class Desk:
                 503, "The usage ledger is away, and without it nobody may ask. Try again later.", 30
             ) from None
         try:
-            await asyncio.to_thread(self._ledger.accounts.used, account.id, question.address)
+            await asyncio.to_thread(self._accounts.used, account.id, question.address)
         except SQLAlchemyError as error:
             log.warning("It could not be noted who asked last: %s", str(error).partition("\n")[0])
         except BaseException:
@@ -152,12 +133,18 @@ class Desk:
             raise
         return call
 
+    async def _catch_up(self) -> None:
+        """The gate looks at its definitions once a second; an account, or its limit, may be younger than that."""
+        gate = self._runtime.gate
+        if gate.definitions.revision != await asyncio.to_thread(self._accounts.revision):
+            await gate.refresh()
+
     async def _check_price(self, account: Account) -> None:
         """A limit in dollars says nothing about calls that cost nobody knows what."""
         provider = self._provider
-        if provider.upstream.is_demo or self._ledger.prices().source(provider.model) is not None:
+        if provider.upstream.is_demo or self._runtime.gate.definitions.book.source(provider.model) is not None:
             return
-        standing = await asyncio.to_thread(self._ledger.accounts.standing, account.id)
+        standing = await asyncio.to_thread(self._accounts.standing, account.id)
         if standing.limit_nano is not None:
             raise Problem(
                 503,
@@ -169,7 +156,7 @@ class Desk:
         """The fields of the documented answer, once the call is in the ledger."""
         row, standing = call.row, None
         try:
-            standing, written = await asyncio.to_thread(self._ledger.accounts.settled, account.id, call.id)
+            standing, written = await asyncio.to_thread(self._accounts.settled, account.id, call.id)
             row = written or row
         except (SQLAlchemyError, AccountMissing) as error:  # The answer counts, and waits in the spool.
             log.warning("The totals of an account cannot be told: %s", str(error).partition("\n")[0])
@@ -192,7 +179,7 @@ class Desk:
             return None
         if row.cost_nano is not None or not (row.usage.input or row.usage.output):
             return row.cost_nano or 0
-        cost = self._ledger.prices().cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+        cost = self._runtime.gate.definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
         return None if cost is None else cost.nano
 
 

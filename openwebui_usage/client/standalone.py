@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from openwebui_usage.admission.counters import MemoryCounters
-from openwebui_usage.admission.gate import Gate
 from openwebui_usage.client.app import create_app
-from openwebui_usage.client.chat import Ledger
 from openwebui_usage.client.storage import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
 from openwebui_usage.client.throttling import parse_networks
 from openwebui_usage.client.upstream import Provider, Upstream
-from openwebui_usage.ledger import Recorded, Writer
-from openwebui_usage.ledger.recording import Key
-from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.meter import Meter
-from openwebui_usage.rules.groups import Sums
+from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings, Settings
-from openwebui_usage.webhook import Notifier
 
 log = logging.getLogger("openwebui_usage")
 
@@ -51,44 +42,29 @@ class Standalone:
             raise NoPlace(f"OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: {error}.") from None
         self.opened = opened = open_place(place, settings)
         spool = self._settings.spool_dir or place.folder / "usage-spool"
-        secret = self._settings.webhook_secret
-        self._notifier = Notifier(
-            opened.store, self._settings.webhook_url, secret.get_secret_value() if secret else None
-        )
-        self._writer = Writer(opened.store, Spool(spool), self._recorded)
-        self._gate = Gate(opened.store, MemoryCounters(self._totals), fail_closed=self._settings.fail_closed)
-        self._meter: Meter | None = None
+        self._runtime = Runtime(opened.store, spool, self._settings)
         self._provider = Provider(self.upstream, settings.timeout)
-        ledger = Ledger(opened.accounts, lambda: self._meter, lambda: self._gate)
         self.app: FastAPI = create_app(
-            ledger, opened.hasher, self._provider, rate=settings.rate, trusted=trusted, lifespan=self._lifespan
+            self._runtime,
+            opened.accounts,
+            opened.hasher,
+            self._provider,
+            rate=settings.rate,
+            trusted=trusted,
+            lifespan=self._lifespan,
         )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        await asyncio.to_thread(self._writer.start)
-        self._notifier.start()
-        await self._provider.start()
-        await self._gate.refresh()
-        watching = asyncio.create_task(self._gate.run(), name="usage-gate")
-        self._meter = Meter(self._writer, self._gate)
         try:
-            yield
+            async with self._runtime:
+                await self._provider.start()
+                try:
+                    yield
+                finally:
+                    await self._provider.stop()
         finally:
-            self._meter = None
-            watching.cancel()
-            await self._provider.stop()
-            await asyncio.to_thread(self._writer.stop)
-            await asyncio.to_thread(self._notifier.stop)
             self.opened.engine.dispose()
-
-    def _recorded(self, done: Recorded) -> None:
-        self._gate.settled(done)
-        if done.notices:
-            self._notifier.wake()
-
-    async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
-        return await asyncio.to_thread(self.opened.store.totals, list(keys))
 
 
 def greeting(client: Standalone, host: str, port: int) -> list[str]:

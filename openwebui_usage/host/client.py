@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -11,14 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from openwebui_usage.admission.gate import Gate
 from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.app import create_app
-from openwebui_usage.client.chat import Ledger
 from openwebui_usage.client.storage import hasher_of_open_webui
 from openwebui_usage.client.throttling import TokensHidden, parse_networks
 from openwebui_usage.client.upstream import Provider, Upstream
-from openwebui_usage.meter import Meter
+from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings
 
 log = logging.getLogger("openwebui_usage")
@@ -30,9 +27,7 @@ _ACCESS_LOG = "uvicorn.access"
 class MountedClient:
     """`routes` are what to splice in; `start` and `stop` it with the ledger."""
 
-    def __init__(
-        self, engine: Engine, schema: str | None, meter: Callable[[], Meter | None], gate: Callable[[], Gate | None]
-    ) -> None:
+    def __init__(self, engine: Engine, schema: str | None, runtime: Runtime) -> None:
         """Raises where a setting is wrong, or Open WebUI has no secret key."""
         settings = _settings_of_host()
         hasher = hasher_of_open_webui(settings)
@@ -40,7 +35,8 @@ class MountedClient:
         self._provider = Provider(Upstream.configured(settings), settings.timeout)
 
         app = create_app(
-            Ledger(self._accounts, meter, gate),
+            runtime,
+            self._accounts,
             hasher,
             self._provider,
             rate=settings.rate,

@@ -15,8 +15,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Mount
 
 from openwebui_usage import __version__
-from openwebui_usage.admission.counters import LiveCounters, MemoryCounters
-from openwebui_usage.admission.gate import Gate
+from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
 from openwebui_usage.host.assets import docs_routes, loader_route
@@ -38,13 +37,9 @@ from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.status import StatusLine
 from openwebui_usage.host.valves import Valves
-from openwebui_usage.ledger import Recorded, Store, Writer
-from openwebui_usage.ledger.recording import Key
-from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.meter import Meter
-from openwebui_usage.rules.groups import Sums
+from openwebui_usage.ledger import Recorded, Store
+from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import get_settings
-from openwebui_usage.webhook import Notifier
 
 log = logging.getLogger("openwebui_usage")
 
@@ -121,13 +116,8 @@ class Plugin:
         self._engine, self._schema = ledger_engine()
         self._store = Store(self._engine, self._schema)
         self._publisher = Publisher(self._store, self._catalog)
-        self._writer = Writer(self._store, Spool(spool_folder(self._settings)), self._recorded)
-        secret = self._settings.webhook_secret
-        self._notifier = Notifier(
-            self._store, self._settings.webhook_url, secret.get_secret_value() if secret else None
-        )
-        self._gate: Gate | None = None
-        self._gate_task: asyncio.Task[None] | None = None
+        self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
+        self._runtime.subscribe(self._recorded)
         self._client: MountedClient | None = None
 
     def attach(self) -> None:
@@ -146,15 +136,11 @@ class Plugin:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         try:
             await asyncio.to_thread(move_ledger, self._engine)
-            await asyncio.to_thread(self._writer.start)
-            self._notifier.start()
+            await self._runtime.__aenter__()
             self._seam.catalog = self._catalog
             self._seam.steering = Steering(self._catalog, self._valves)
-            gate = self._gate = Gate(self._store, self._counters(), fail_closed=self._settings.fail_closed)
-            await gate.refresh()
-            self._gate_task = asyncio.create_task(gate.run(), name="usage-gate")
-            self._seam.gate = gate
-            self._seam.meter = Meter(self._writer, gate)
+            self._seam.gate = self._runtime.gate
+            self._seam.meter = self._runtime.meter
             log.info("openwebui-usage %s counts the calls of: %s", __version__, ", ".join(self._seam.hooked))
             if self._seam.missing:
                 log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(self._seam.missing))
@@ -175,39 +161,27 @@ class Plugin:
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""
         self._seam.meter = None
-        if self._gate_task is not None:
-            self._gate_task.cancel()
         if self._client is not None:
             await self._client.stop()
         await self._publisher.stop()
-        await asyncio.to_thread(self._writer.stop)
-        await asyncio.to_thread(self._notifier.stop)
+        await self._runtime.__aexit__()
         await asyncio.to_thread(close_ledger, self._engine)
 
     async def _changed(self, names: Iterable[str]) -> None:
         """An admin changed something: it holds for the next call, and the pages are told."""
-        if self._gate is not None:
-            await self._gate.changed()
+        if self._runtime.is_running:
+            await self._runtime.gate.changed()
         self._publisher.changed(names)
 
     def _recorded(self, done: Recorded) -> None:
-        """Rows are durable: the gate knows what they used, and the pages are told. On the writer's thread."""
-        if self._gate is not None:
-            self._gate.settled(done)
-        if done.notices:
-            self._notifier.wake()
+        """Rows are durable: the pages are told. On the writer's thread."""
         if done.changes:
             self._publisher.counted(done.groups)
 
-    def _counters(self) -> LiveCounters:
+    def _counters(self, load: Load) -> LiveCounters:
         """Shared by all workers where the host has Redis, else this worker's own."""
         redis = getattr(self._app.state, "redis", None)
-        if redis is None:
-            return MemoryCounters(self._totals)
-        return RedisCounters(redis, redis_prefix(), self._totals)
-
-    async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
-        return await asyncio.to_thread(self._store.totals, list(keys))
+        return MemoryCounters(load) if redis is None else RedisCounters(redis, redis_prefix(), load)
 
     def _step(self, what: str, do: Callable[[], None]) -> None:
         try:
@@ -225,7 +199,7 @@ class Plugin:
             self._splice(router)
 
     def _add_client(self) -> None:
-        self._client = MountedClient(self._engine, self._schema, lambda: self._seam.meter, lambda: self._gate)
+        self._client = MountedClient(self._engine, self._schema, self._runtime)
         self._put_in(self._client.routes)
 
     def _splice(self, router: APIRouter) -> None:

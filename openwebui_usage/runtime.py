@@ -1,0 +1,169 @@
+"""What meters the calls of one process: store, writer, gate, meter, webhook and periodic tasks, begun and ended as one.
+
+Open WebUI's plugin and the stand-alone token client differ in where the ledger is and who asks, and in nothing here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
+from openwebui_usage.admission.gate import REFRESH_SECONDS, Gate
+from openwebui_usage.ledger import Recorded, Store, Writer
+from openwebui_usage.ledger.recording import Key
+from openwebui_usage.ledger.spool import Spool
+from openwebui_usage.meter import Meter
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.settings import Settings
+from openwebui_usage.webhook import Notifier
+
+log = logging.getLogger(__name__)
+
+Subscriber = Callable[[Recorded], None]
+
+
+class NotRunning(Exception):
+    """The runtime has not begun yet, or has ended."""
+
+
+@dataclass(slots=True)
+class _Periodic:
+    name: str
+    seconds: float
+    work: Callable[[], Awaitable[None]]
+    error: str | None = None
+    """What its last round failed with."""
+
+
+class Runtime:
+    """An async context manager. Inside it calls are admitted by `gate`, metered by `meter` and written to `store`."""
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Path,
+        settings: Settings,
+        counters: Callable[[Load], LiveCounters] = MemoryCounters,
+    ) -> None:
+        """Touches nothing yet. `spool` is the folder for rows while the database is away; `counters` makes the live
+        counters, on the event loop, from a function that reads totals.
+        """
+        self.store = store
+        self._fail_closed = settings.fail_closed
+        self._make_counters = counters
+        self._writer = Writer(store, Spool(spool), self._committed)
+        secret = settings.webhook_secret
+        self._webhook = Notifier(store, settings.webhook_url, secret.get_secret_value() if secret else None)
+        self._gate: Gate | None = None
+        self._meter: Meter | None = None
+        self._subscribers: list[Subscriber] = []
+        self._periodic: list[_Periodic] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._running = contextlib.AsyncExitStack()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether calls are metered."""
+        return self._meter is not None
+
+    @property
+    def gate(self) -> Gate:
+        """Raises `NotRunning`."""
+        if self._gate is None:
+            raise NotRunning
+        return self._gate
+
+    @property
+    def meter(self) -> Meter:
+        """Raises `NotRunning`."""
+        if self._meter is None:
+            raise NotRunning
+        return self._meter
+
+    def subscribe(self, on_commit: Subscriber) -> None:
+        """Have every commit told to `on_commit`, on the writer's thread. What it raises reaches nobody else."""
+        self._subscribers.append(on_commit)
+
+    def every(self, seconds: float, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Do some work over and over, with `seconds` between two rounds, from now or the start until the end.
+
+        A round that fails is told once in the log, and does not keep the next one away.
+        """
+        periodic = _Periodic(name, seconds, work)
+        self._periodic.append(periodic)
+        if self.is_running:
+            self._begin(periodic)
+
+    def health(self) -> dict[str, Any]:
+        """How it fares: `running`, and for each periodic task what its last round failed with, or null."""
+        return {
+            "running": self.is_running,
+            "tasks": {periodic.name: periodic.error for periodic in self._periodic},
+        }
+
+    async def __aenter__(self) -> Self:
+        """Make or upgrade the tables where the database answers, and begin."""
+        async with contextlib.AsyncExitStack() as stack:
+            self._webhook.start()
+            stack.push_async_callback(asyncio.to_thread, self._webhook.stop)
+            # Ends before the webhook does: what its last commit has to tell is still posted.
+            stack.push_async_callback(asyncio.to_thread, self._writer.stop)
+            await asyncio.to_thread(self._writer.start)
+            gate = self._gate = Gate(self.store, self._make_counters(self._totals), fail_closed=self._fail_closed)
+            await gate.refresh()
+            self.every(REFRESH_SECONDS, gate.refresh, "gate")
+            stack.push_async_callback(self._end_tasks)
+            for periodic in self._periodic:
+                self._begin(periodic)
+            self._meter = Meter(self._writer, gate)
+            self._running = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Meter nothing more, then end everything, last begun first."""
+        self._meter = None
+        await self._running.aclose()
+        self._gate = None
+
+    def _begin(self, periodic: _Periodic) -> None:
+        self._tasks.append(asyncio.create_task(_repeat(periodic), name=f"usage-{periodic.name}"))
+
+    async def _end_tasks(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _committed(self, recorded: Recorded) -> None:
+        """Rows are durable: the gate knows what they used, then everybody else. On the writer's thread."""
+        if self._gate is not None:
+            self._gate.settled(recorded)
+        if recorded.notices:
+            self._webhook.wake()
+        for subscriber in self._subscribers:
+            try:
+                subscriber(recorded)
+            except Exception:
+                log.exception("Calls were written, but what they changed could not be told")
+
+    async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
+        return await asyncio.to_thread(self.store.totals, list(keys))
+
+
+async def _repeat(periodic: _Periodic) -> None:
+    while True:
+        await asyncio.sleep(periodic.seconds)
+        try:
+            await periodic.work()
+        except Exception as error:
+            if periodic.error is None:
+                log.exception("The periodic task %s failed; it is tried again", periodic.name)
+            periodic.error = f"{type(error).__name__}: {error}"
+        else:
+            periodic.error = None
