@@ -6,11 +6,7 @@ and groups and reports count it, as they do with everybody.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import re
-import secrets
-import string
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -21,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.client.tokens import TokenHasher, is_token
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import budget_from, budget_values, raise_revision, read_revision
 from openwebui_usage.ledger.recording import SUMS
@@ -30,12 +27,9 @@ from openwebui_usage.ledger.store import read_totals, sum_calls
 from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Period, Scope, period_at
 from openwebui_usage.rules.groups import Sums
 
-TOKEN_LENGTH = 8
 DEFAULT_LIMIT = 1000 * NANO
 LONGEST_NAME = 80
 """The budget's name has 100 characters, "account " among them."""
-_ALPHABET = string.ascii_lowercase + string.digits
-_TOKEN = re.compile(rf"[a-z0-9]{{{TOKEN_LENGTH}}}")
 
 
 class AccountExists(Exception):
@@ -48,25 +42,6 @@ class AccountMissing(Exception):
 
 class OtherSecret(Exception):
     """The accounts that exist have hashes made with another secret: a token made here would not be known there."""
-
-
-class TokenHasher:
-    """Makes tokens and their hashes (HMAC-SHA256): without the secret, a stolen database tells no token."""
-
-    def __init__(self, secret: bytes) -> None:
-        """`secret` is the server's; who makes accounts for it needs the same."""
-        self._key = hmac.digest(secret, b"openwebui-usage token", hashlib.sha256)
-        self.key_id = hmac.new(secret, b"openwebui-usage key id", hashlib.sha256).hexdigest()[:8]
-        """Tells secrets apart, and nothing of them."""
-
-    def hash(self, token: str) -> str:
-        """64 hex digits."""
-        return hmac.new(self._key, token.encode(errors="replace"), hashlib.sha256).hexdigest()
-
-    @staticmethod
-    def new_token() -> str:
-        """Eight of [a-z0-9]: 2.8 million million, provided that guessing is slow."""
-        return "".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +61,7 @@ class Account:
 
     @property
     def user_id(self) -> str:
-        """How the ledger and its budgets know him."""
+        """How the ledger and its budgets know this user."""
         return f"account:{self.id}"
 
 
@@ -150,7 +125,7 @@ class Accounts:
 
     def find(self, token: str) -> Account:
         """The account of a token. Raises `AccountMissing`."""
-        if not _TOKEN.fullmatch(token):
+        if not is_token(token):
             raise AccountMissing
         wanted = self._hasher.hash(token)
         with self._engine.connect() as connection:
@@ -204,17 +179,17 @@ class Accounts:
             return sum(key != self._hasher.key_id for key in keys)
 
     def used(self, account_id: str, ip: str | None) -> None:
-        """He made a call."""
+        """The account made a call, from `ip`."""
         query = update(usage_account).where(usage_account.c.id == account_id)
         with self._engine.begin() as connection:
             connection.execute(query.values(last_used=time.time(), last_ip=ip and ip[:45]))
 
     def toggle(self, account_id: str) -> Standing:
-        """Shut him out, or let him in again. Raises `AccountMissing`."""
+        """Shut the account out, or let it in again. Raises `AccountMissing`."""
         return self._change(account_id, lambda now: {"is_active": not now.account.is_active})
 
     def reset_requests(self, account_id: str) -> Standing:
-        """Count his requests from zero; cost, tokens and the ledger's rows stay. Raises `AccountMissing`."""
+        """Count its requests from zero; cost, tokens and the ledger's rows stay. Raises `AccountMissing`."""
         return self._change(
             account_id, lambda now: {"requests_offset": now.sums.calls, "requests_reset_at": time.time()}
         )

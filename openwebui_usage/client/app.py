@@ -16,11 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, TokenHasher
+from openwebui_usage.client.accounts import Account, AccountMissing, Accounts
+from openwebui_usage.client.addresses import Network, client_address
 from openwebui_usage.client.chat import Desk, Problem, Question, Stream, stats
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
-from openwebui_usage.client.throttling import Buckets, Guesses, Network, Rate, TooMany, client_address
+from openwebui_usage.client.throttling import Buckets, Guesses, Rate, TooMany
+from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider
 from openwebui_usage.rules.pricing import PriceBook
 from openwebui_usage.runtime import Runtime

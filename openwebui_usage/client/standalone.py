@@ -12,9 +12,9 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from openwebui_usage.client.addresses import parse_networks
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.storage import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
-from openwebui_usage.client.throttling import parse_networks
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings, Settings

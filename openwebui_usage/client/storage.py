@@ -14,7 +14,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from openwebui_usage.client.accounts import Accounts, TokenHasher
+from openwebui_usage.client.accounts import Accounts
+from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.ledger.sqlite_file import file_engine, make_private, move_from, own_file
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules.pricing import Price

@@ -11,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from openwebui_usage.client.accounts import Accounts
+from openwebui_usage.client.addresses import parse_networks
 from openwebui_usage.client.app import create_app
+from openwebui_usage.client.log_redaction import TokensHidden
 from openwebui_usage.client.storage import hasher_of_open_webui
-from openwebui_usage.client.throttling import TokensHidden, parse_networks
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings

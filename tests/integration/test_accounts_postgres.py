@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from openwebui_usage.client.accounts import Accounts, TokenHasher
+from openwebui_usage.client.accounts import Accounts
+from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.ledger import Store
 from openwebui_usage.rules.budgets import NANO
 from tests.support.recorder import engine_like_open_webui

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from openwebui_usage.client.accounts import AccountExists, AccountMissing, Accounts, OtherSecret, TokenHasher
+from openwebui_usage.client.accounts import AccountExists, AccountMissing, Accounts, OtherSecret
+from openwebui_usage.client.addresses import client_address, parse_networks
+from openwebui_usage.client.log_redaction import TokensHidden, hide_tokens
 from openwebui_usage.client.storage import NoPlace, Place, place_of
 from openwebui_usage.client.throttling import (
     AT_ALL,
@@ -26,12 +28,9 @@ from openwebui_usage.client.throttling import (
     Buckets,
     Guesses,
     Rate,
-    TokensHidden,
     TooMany,
-    client_address,
-    hide_tokens,
-    parse_networks,
 )
+from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.ledger import Store
 from openwebui_usage.rules.budgets import NANO
 from openwebui_usage.settings import ClientSettings

@@ -7,9 +7,10 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
-from openwebui_usage.client.accounts import Accounts, TokenHasher
+from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.page import SECURITY
+from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.ledger import Store
 from openwebui_usage.runtime import Runtime
