@@ -650,9 +650,9 @@ class TestStart:
         assert server.chat(token).status_code == 401
 
     def test_main_and_manage_are_there_for_those_who_know_them(self, place: Place) -> None:
-        readme = (ROOT / "README.md").read_text()
+        page = (ROOT / "docs" / "token-client.md").read_text()
         for name in ("main", "manage"):
-            (line,) = re.findall(rf"^echo '(.*)' > {name}\.py$", readme, re.MULTILINE)
+            (line,) = re.findall(rf"^echo '(.*)' > {name}\.py$", page, re.MULTILINE)
             (place.directory / f"{name}.py").write_text(line)
         assert "--port" in place.run("--help", module="main").stdout
         done = place.run("create", "User Name", "--limit", "1000.0", module="manage")

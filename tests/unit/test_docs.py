@@ -1,0 +1,64 @@
+"""What README and docs/ say can be followed: their links, the tests they name, and what is in their blocks of code."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_paths import PATHS
+from tests.support.documentation import Block, anchors, blocks, links, pages
+from tests.support.host import ROOT
+
+PAGES = pages()
+TEXT = "\n".join(page.read_text() for page in PAGES)
+NAMED = sorted(set(re.findall(r"(?:tests/\w+/)?test_\w+\.py(?:::\w+)*", TEXT)))
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+LINKS = [(page, link) for page in PAGES for link in links(page)]
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+def test_each_page_is_reached_from_the_readme() -> None:
+    linked = {link.partition("#")[0] for link in links(ROOT / "README.md")}
+    assert {str(page.relative_to(ROOT)) for page in PAGES} <= {*linked, "README.md"}
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{page.name} {link}" for page, link in LINKS])
+def test_each_link_leads_somewhere(page: Path, link: str) -> None:
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    assert target.exists()
+    assert not anchor or anchor in anchors(target)
+
+
+def test_each_path_to_a_model_is_listed_with_its_test() -> None:
+    _, _, table = (ROOT / "docs" / "counting.md").read_text().partition("| path | test |\n|---|---|\n")
+    rows = re.findall(r"^\| (.+) \| `(.+)` \|$", table.partition("\n\n")[0], re.MULTILINE)
+    assert {test: path for path, test in rows} == {test: path for test, (path, _) in PATHS.items()}
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_each_test_that_is_named_is_there(named: str) -> None:
+    path, *names = named.split("::")
+    [file] = ROOT.glob(path if "/" in path else f"tests/*/{path}")
+    source = file.read_text()
+    for name in names:
+        assert re.search(rf"^\s*(?:def|class) {name}\b", source, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_each_block_of_code_is_sound(block: Block) -> None:
+    if block.language == "bash":
+        subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
+    elif block.language == "json":
+        json.loads(block.code)
+    elif block.language == "python":
+        compile(block.code, str(block), "exec")
+    else:
+        assert block.language in {"sql", "text", "dockerfile", "yaml"}
