@@ -48,6 +48,10 @@ class CallInfo:
     task: str | None = None
     path: str | None = None
     unverified: bool = False
+    provider_url: str | None = None
+    """Base URL of the connection that it goes to, without anything secret; None where that is not known."""
+    is_free_connection: bool = False
+    """The admin says that this connection costs nothing."""
     generates: bool = True
     """False for embeddings: they have no output to estimate."""
     hide_usage_chunk: bool = False
@@ -233,6 +237,8 @@ class Call:
             thinking=thinking,
             duration=now - self._started,
             unverified=info.unverified,
+            provider_url=info.provider_url,
+            is_free_connection=info.is_free_connection,
             raw_usage=raw,
         )
         return self.row

@@ -19,12 +19,16 @@ from types import ModuleType
 from typing import Any, Literal
 
 from openwebui_usage.admission.gate import Gate, LedgerAway
+from openwebui_usage.host import connections
+from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.effort import Steering, take_from_chat
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.refusals import away_response, refusal_response, unreadable_response
 from openwebui_usage.host.status import StatusLine
+from openwebui_usage.host.valves import Valves
 from openwebui_usage.meter import Call, CallInfo, Meter, Refused
 from openwebui_usage.rules.budgets import Refusal, Subject
+from openwebui_usage.rules.connections import Connection, MeteringRules
 from openwebui_usage.rules.effort import chat_to_responses
 from openwebui_usage.rules.streams import Wire
 
@@ -76,6 +80,9 @@ _PROXIED: dict[str, tuple[Wire, Kind]] = {
     "embeddings": ("chat", "embeddings"),
 }
 
+_FALLBACK = {"responses": 0, "embeddings": 0, "proxy": 0}
+"""Where the host sends a model that none of its connections lists: to the first one."""
+
 UNKNOWN = "(unknown)"
 """The model of a pass-through call that names none: some providers have only one."""
 
@@ -92,6 +99,8 @@ class Seam:
         """Not metering yet."""
         self.meter: Meter | None = None
         self.catalog: Catalog | None = None
+        self.connections: Connections | None = None
+        self.valves: Valves | None = None
         self.steering: Steering | None = None
         self.gate: Gate | None = None
         self.status: StatusLine | None = None
@@ -206,6 +215,8 @@ class Seam:
         metadata = body.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         user_id = _attribute(user, "id")
+        going_to = await self._connections_of(point, arguments, called_model)
+        rules = await self._metering_rules()
         hide = False
         if point.kind != "proxy" and kind != "embeddings" and wire in ("chat", "ollama"):
             sent = {key: value for key, value in body.items() if key != "metadata"}
@@ -235,9 +246,37 @@ class Seam:
             is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
             own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
             unverified=kind == "direct",
+            provider_url=going_to[0].url if len({found.url for found in going_to}) == 1 else None,
+            is_free_connection=rules.is_free(going_to),
             generates=kind != "embeddings",
             hide_usage_chunk=hide,
         )
+
+    async def _connections_of(self, point: Point, arguments: Mapping[str, Any], model: str) -> tuple[Connection, ...]:
+        """The connections that a call may go to; empty where nobody knows."""
+        if point.kind == "pipe":
+            return (connections.of_pipe(model),)
+        if point.kind == "direct":
+            return (connections.DIRECT,)
+        if self.connections is None:
+            return ()
+        try:
+            request, user = arguments.get("request"), arguments.get("user")
+            if point.module == _OLLAMA:
+                await self.connections.load_models("ollama", model, request, user)
+                return await self.connections.of_provider("ollama", model, arguments.get("url_idx"))
+            await self.connections.load_models("openai", model, request, user)
+            return await self.connections.of_provider("openai", model, fallback=_FALLBACK.get(point.name))
+        except Exception:
+            log.exception("Nobody knows which connection a call goes to; it is priced without")
+            return ()
+
+    async def _metering_rules(self) -> MeteringRules:
+        try:
+            return await self.valves.metering_rules() if self.valves is not None else MeteringRules()
+        except Exception:
+            log.exception("The valves of metering cannot be read; the defaults hold")
+            return MeteringRules()
 
     async def user_groups(self, user_id: str | None) -> tuple[str, ...]:
         """The user groups of a user, where a budget asks for them."""

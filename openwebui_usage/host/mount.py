@@ -22,6 +22,7 @@ from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam, Undo
 from openwebui_usage.host.client import MountedClient
+from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.database import (
     close_ledger,
     forget_lost_demo,
@@ -138,6 +139,8 @@ class Plugin:
             await asyncio.to_thread(move_ledger, self._engine)
             await self._runtime.__aenter__()
             self._seam.catalog = self._catalog
+            self._seam.connections = Connections(self._app)
+            self._seam.valves = self._valves
             self._seam.steering = Steering(self._catalog, self._valves)
             self._seam.gate = self._runtime.gate
             self._seam.meter = self._runtime.meter

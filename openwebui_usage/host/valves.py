@@ -6,9 +6,11 @@ from typing import Any
 
 from openwebui_usage.host.models import Memo, settled
 from openwebui_usage.rules import effort
+from openwebui_usage.rules.connections import MeteringRules
 
 EFFORT = "reasoning_effort"
 STATUS = "usage_status"
+METERING = "usage_metering"
 
 
 class Valves:
@@ -38,6 +40,16 @@ class Valves:
             reasoning_models=str(valves.get("reasoning_models") or standard.reasoning_models),
             not_reasoning_models=str(valves.get("not_reasoning_models", standard.not_reasoning_models) or ""),
             default_effort=effort.parse_effort(valves.get("default_effort")) or standard.default_effort,
+        )
+
+    async def metering_rules(self) -> MeteringRules:
+        """What the admin says about connections and pass-through; the defaults while that function is switched off."""
+        valves = await self.of(METERING) or {}
+        return MeteringRules(
+            not_asked_for_usage=str(valves.get("not_asked_for_usage") or ""),
+            free_connections=str(valves.get("free_connections") or ""),
+            allow_unknown_paths=valves.get("allow_unknown_paths") is True,
+            allow_unknown_models=valves.get("allow_unknown_models") is True,
         )
 
 

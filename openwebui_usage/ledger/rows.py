@@ -45,6 +45,10 @@ class CallRow:
     duration: float = 0.0
     unverified: bool = False
     """True where only the browser saw the provider (direct connections): kept, but in no total."""
+    provider_url: str | None = None
+    """Base URL of the connection that was called, without anything secret. For the price; not stored."""
+    is_free_connection: bool = False
+    """The admin says that this connection costs nothing. For the price; not stored."""
     raw_usage: dict[str, Any] | None = None
     """The provider's own usage payload."""
     cost_nano: int | None = None
@@ -60,7 +64,7 @@ class CallRow:
     @classmethod
     def from_row(cls, row: Any) -> CallRow:
         """A row of the table `usage_call`."""
-        known = {item.name for item in fields(cls)} - {"usage", "user_groups", "raw_usage"}
+        known = {item.name for item in fields(cls)} - {"usage", "raw_usage", *_NOT_STORED}
         usage = TokenUsage(*(getattr(row, item.name) for item in fields(TokenUsage)))
         raw = json.loads(row.raw_usage) if row.raw_usage else None
         return cls(**{name: getattr(row, name) for name in known}, usage=usage, raw_usage=raw)
@@ -75,6 +79,9 @@ class CallRow:
         values = _known(cls, data)
         groups = tuple(values.get("user_groups", ()))
         return cls(**{**values, "usage": TokenUsage(**_known(TokenUsage, values["usage"])), "user_groups": groups})
+
+
+_NOT_STORED = ("user_groups", "provider_url", "is_free_connection")
 
 
 def _known(kind: type[CallRow] | type[TokenUsage], data: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""Which of the host's connections a call goes to, looked up where the host itself looks.
+
+The host keeps its connections as a list of base URLs with settings beside it, and each model with its place in that
+list (`urlIdx` in `app.state.OPENAI_MODELS`, `urls` in `app.state.OLLAMA_MODELS`). The list is in its database
+(`models.config.Config`, newer hosts) or on `app.state.config` (older ones).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from fastapi import FastAPI
+
+from openwebui_usage.host.models import Memo, settled
+from openwebui_usage.rules.connections import Connection, ConnectionKind, public_url
+
+log = logging.getLogger(__name__)
+
+_KEYS: dict[ConnectionKind, tuple[str, str]] = {
+    "openai": ("openai.api_base_urls", "openai.api_configs"),
+    "ollama": ("ollama.base_urls", "ollama.api_configs"),
+}
+_OLD_NAMES: dict[ConnectionKind, tuple[str, str]] = {
+    "openai": ("OPENAI_API_BASE_URLS", "OPENAI_API_CONFIGS"),
+    "ollama": ("OLLAMA_BASE_URLS", "OLLAMA_API_CONFIGS"),
+}
+_MODELS: dict[ConnectionKind, str] = {"openai": "OPENAI_MODELS", "ollama": "OLLAMA_MODELS"}
+
+
+class Connections:
+    """The connections of one host application, remembered for a few seconds."""
+
+    def __init__(self, app: FastAPI) -> None:
+        """`app.state` holds what the host knows of its models and, in older hosts, its settings."""
+        self._state = app.state
+        self._memo = Memo()
+
+    async def of_provider(
+        self, kind: ConnectionKind, model: str, index: object = None, fallback: int | None = None
+    ) -> tuple[Connection, ...]:
+        """The connections of `kind` that a call of `model` may go to; empty where that is not known.
+
+        Ollama models may be served by several, of which the host picks one by chance. `index` is the place that the
+        caller asked for; `fallback` the one that the host takes for a model it does not know.
+        """
+        places = [index] if _is_place(index) else self._places(kind, model)
+        if not places and fallback is not None:
+            places = [fallback]
+        if not places:
+            return ()
+        known: tuple[Connection, ...] = await self._memo.get(kind, lambda: self._read(kind))
+        return tuple(known[place] for place in places if 0 <= place < len(known))
+
+    def knows(self, kind: ConnectionKind, model: str) -> bool:
+        """Whether the host has `model` in the list of one of its connections of `kind`."""
+        return self._find(kind, model) is not None
+
+    async def load_models(self, kind: ConnectionKind, model: str, request: Any, user: Any) -> None:
+        """Have the host ask its connections for their models, as it would itself, where it does not know `model`."""
+        known = self._models(kind)
+        # Of Ollama's it knows all once it knows one; it clears its own memory before it asks for another.
+        if self.knows(kind, model) or (kind == "ollama" and known) or request is None:
+            return
+        ask = getattr(sys.modules.get(f"open_webui.routers.{kind}"), "get_all_models", None)
+        if ask is not None:
+            await settled(ask(request, user=user))
+
+    def _models(self, kind: ConnectionKind) -> Mapping[str, Any]:
+        models = getattr(self._state, _MODELS[kind], None)
+        return models if isinstance(models, Mapping) else {}
+
+    def _find(self, kind: ConnectionKind, model: str) -> Mapping[str, Any] | None:
+        models = self._models(kind)
+        found = models.get(model)
+        if found is None and kind == "ollama" and ":" not in model:
+            found = models.get(f"{model}:latest")  # As Ollama understands a name without a tag.
+        return found if isinstance(found, Mapping) else None
+
+    def _places(self, kind: ConnectionKind, model: str) -> list[Any]:
+        listed = self._find(kind, model)
+        if listed is None:
+            return []
+        places = [listed.get("urlIdx")] if kind == "openai" else listed.get("urls") or []
+        return [place for place in places if _is_place(place)]
+
+    async def _read(self, kind: ConnectionKind) -> tuple[Connection, ...]:
+        urls, configs = await self._settings(kind)
+        configs = configs if isinstance(configs, Mapping) else {}
+        return tuple(
+            _connection(kind, place, url, configs.get(str(place)) or configs.get(url))
+            for place, url in enumerate(urls if isinstance(urls, list | tuple) else ())
+        )
+
+    async def _settings(self, kind: ConnectionKind) -> tuple[Any, Any]:
+        old = getattr(self._state, "config", None)
+        if old is not None and hasattr(old, _OLD_NAMES[kind][0]):
+            urls, configs = (getattr(old, name, None) for name in _OLD_NAMES[kind])
+            return urls, configs
+        from open_webui.models.config import Config
+
+        values = await settled(Config.get_many(*_KEYS[kind]))
+        urls, configs = (values.get(key) for key in _KEYS[kind])
+        return urls, configs
+
+
+def of_pipe(model: str) -> Connection:
+    """A function of the host's: of `FUNCTION.MODEL` the first part, whatever provider it asks by itself."""
+    name = model.partition(".")[0]
+    return Connection(f"pipe:{name}", "pipe", name=name)
+
+
+DIRECT = Connection("direct", "direct")
+"""A provider that the user's browser asks."""
+
+
+def _connection(kind: ConnectionKind, place: int, url: Any, config: Any) -> Connection:
+    prefix = config.get("prefix_id") if isinstance(config, Mapping) else None
+    name = prefix if isinstance(prefix, str) and prefix else None
+    return Connection(f"{kind}:{place}", kind, public_url(url), name)
+
+
+def _is_place(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
