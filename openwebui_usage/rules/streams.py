@@ -13,19 +13,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from openwebui_usage.rules import estimate
-from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage
+from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage, usage_marks
 
 Wire = Literal["chat", "responses", "anthropic", "ollama"]
 """Wire formats of a stream. `chat` is OpenAI's chat completions and everything made after it."""
 
 # What a report is found by; OpenAI's other chunks say `"usage": null`. What a model says cannot match: there each quote
 # is escaped. The literal beginnings make these as quick as a search for bytes.
+_USAGE = rb'"usage(?:Metadata|_metadata)?"\s*:\s*\{'
 _REPORT: dict[Wire, re.Pattern[bytes]] = {
-    "chat": re.compile(rb'"usage(?:Metadata)?"\s*:\s*\{'),
-    "responses": re.compile(rb'"usage"\s*:\s*\{|response\.(?:incomplete|failed)'),
-    "anthropic": re.compile(rb'"usage"\s*:\s*\{'),
+    "chat": re.compile(_USAGE),
+    "responses": re.compile(_USAGE + rb"|response\.(?:incomplete|failed)"),
+    "anthropic": re.compile(_USAGE),
     "ollama": re.compile(rb'eval_count"\s*:'),
 }
+_LAST_REPORT = re.compile(rb'"(?:%s)"\s*:' % b"|".join(re.escape(mark.encode()) for mark in usage_marks()))
+"""All the rest, which only last chunks carry: looked for where nothing else was reported, once the stream is over."""
 _END_MARK: dict[Wire, bytes] = {
     "chat": b"[DONE]",
     "responses": b"response.completed",
@@ -64,6 +67,7 @@ class StreamReader:
         "_end_mark",
         "_is_patient",
         "_reported",
+        "_reported_last",
         "_search",
         "_unread",
         "_unreported",
@@ -95,6 +99,7 @@ class StreamReader:
         self._unreported: list[bytes] = []
         self._unreported_bytes = 0
         self._reported: TokenUsage | None = None
+        self._reported_last = False
         self._unreported_tokens = 0
         self.raw_usage: dict[str, Any] | None = None
         """The numbers that were reported, as the provider names them."""
@@ -251,7 +256,7 @@ class StreamReader:
         return True
 
     def _read_last(self) -> None:
-        """What is only told by the last chunks: an error, and llama.cpp's timings, which are running totals."""
+        """What is only told by the last chunks: an error, and counts that are not called usage."""
         last = b""
         for chunk in reversed(self._unreported):
             last = chunk[-_LAST_BYTES:] + last
@@ -259,11 +264,18 @@ class StreamReader:
                 break
         if b'"error"' in last or b"response.failed" in last:
             self.failed = self.failed or any(_is_error(parse_line(line)) for line in last.splitlines())
-        if self._reported is not None:
+        self._read_last_report()
+
+    def _read_last_report(self) -> None:
+        """Running totals, of which the last one counts."""
+        if self._reported is not None and not self._reported_last:
             return
         for chunk in reversed(self._unreported):
-            if b'"timings"' in chunk and any(self._read_usage(parse_line(line)) for line in chunk.splitlines()[::-1]):
-                return
+            if _LAST_REPORT.search(chunk):
+                for line in chunk.splitlines()[::-1]:
+                    if _LAST_REPORT.search(line) and self._read_usage(parse_line(line)):
+                        self._reported_last = True
+                        return
 
     def _is_end(self, event: object, line: bytes) -> bool:
         if not isinstance(event, dict):
@@ -278,6 +290,7 @@ class StreamReader:
         self._unreported.append(chunk)
         self._unreported_bytes += len(chunk)
         if self._unreported_bytes > _KEEP_BYTES:
+            self._read_last_report()
             self._count_unreported()
 
     def _count_unreported(self) -> None:

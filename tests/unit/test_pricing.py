@@ -48,7 +48,7 @@ class TestTheOrder:
         most = TokenUsage(input=MAX_TOKENS, output=MAX_TOKENS)
         assert dear.cost(["dear"], most) == Cost(MOST_NANO, "admin")
 
-    @pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), True, "1", None])
+    @pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), True, "much", None])
     def test_nonsense_of_a_provider_is_no_price(self, cost: object) -> None:
         assert self.book.cost(["nobody-knows-this"], USAGE, {"cost": cost}) is None
 

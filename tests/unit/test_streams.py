@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from openwebui_usage.rules import estimate, streams
 from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text, parse_line, streamed_text
-from openwebui_usage.rules.tokens import TokenUsage
-from tests.unit.corpus import STREAMS, Case, encode
+from openwebui_usage.rules.tokens import TokenUsage, find_usage, read_usage
+from tests.unit.corpus import BODIES, STREAMS, Case, encode
 
 WIRES: tuple[Wire, ...] = ("chat", "responses", "anthropic", "ollama")
 AWKWARD = 'He said "usage": {"prompt_tokens": 999999, "total_tokens": 1} – naïve, 漢字, 🙂🙂, data: [DONE]\n\nand done.'
@@ -68,6 +68,55 @@ def test_usage_is_the_same_byte_by_byte_and_in_one_piece(case: Case) -> None:
         assert read(case.wire, chunks).usage() == case.expected
 
 
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("case", BODIES, ids=lambda case: case.name)
+def test_a_stream_finds_every_usage_that_a_body_may_carry(case: Case, wire: Wire) -> None:
+    """Whatever a provider or a pipe sends on whichever wire: no place is known to one of the two only."""
+    expected = read_usage(find_usage(case.body))
+    assert expected is not None
+    data = encode({"type": "a.chunk", **(case.body or {})}, wire)
+    for chunks in ([data], [data[place : place + 1] for place in range(len(data))], [data, b"data: [DONE]\n\n"]):
+        assert read(wire, chunks).usage() == expected
+
+
+PLACES: list[Any] = [
+    *([], ["response"], ["message"], ["x_groq"], ["result"], ["delta"], ["metadata"], ["meta"], ["response", "meta"]),
+    ["choices", 0],
+]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("place", PLACES, ids=str)
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("usage", {"prompt_tokens": 12, "completion_tokens": 5}),
+        ("usageMetadata", {"promptTokenCount": 12, "candidatesTokenCount": 5}),
+        ("usage_metadata", {"prompt_token_count": 12, "candidates_token_count": 5}),
+        ("amazon-bedrock-invocationMetrics", {"inputTokenCount": 12, "outputTokenCount": 5}),
+        ("billed_units", {"input_tokens": 12, "output_tokens": 5}),
+    ],
+)
+def test_usage_is_found_in_every_place_by_every_name(wire: Wire, place: list[Any], name: str, counts: Any) -> None:
+    event: Any = {name: counts}
+    for key in reversed(place):
+        event = [event] if isinstance(key, int) else {key: event}
+    assert read_usage(find_usage(event)) == TokenUsage(12, completion=5, output=5)
+    data = encode({"type": "a.chunk", **event}, wire)
+    assert read(wire, [data]).usage() == TokenUsage(12, completion=5, output=5)
+    assert read(wire, [data[:20], data[20:], encode("[DONE]", "chat")]).usage() == TokenUsage(
+        12, completion=5, output=5
+    )
+
+
+def test_counts_that_are_not_called_usage_survive_a_long_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_KEEP_BYTES", 500)
+    timings = {"choices": [], "timings": {"prompt_n": 10, "cache_n": 2, "predicted_n": 7}}
+    for filler in range(0, 600, 7):
+        reader = read("chat", [chat(chunk("x" * filler)), chat(timings), chat("[DONE]")])
+        assert reader.usage() == TokenUsage(12, 2, 0, 7, 0, 7)
+
+
 @given(st.sampled_from(["\n", "\r\n"]), cuts)
 def test_words_of_a_model_are_never_mistaken_for_usage_or_an_end(newline: str, places: list[int]) -> None:
     events = AWKWARD_STREAM
@@ -83,7 +132,7 @@ def test_words_of_a_model_are_never_mistaken_for_usage_or_an_end(newline: str, p
     ("wire", "event"),
     [
         ("chat", chunk("", choices=[{"delta": {"content": "usage"}}, {"delta": {"content": {"usage": REPORT}}}])),
-        ("chat", {"choices": [{"delta": {}, "usage": REPORT}], "note": {"usage": REPORT}, "timing": {"prompt_n": 1}}),
+        ("chat", {"choices": [{"delta": {"usage": REPORT}}], "note": {"usage": REPORT}, "timing": {"prompt_n": 1}}),
         ("ollama", {"message": {"tool_calls": [{"function": {"arguments": {"eval_count": 5}}}]}, "done": False}),
         ("ollama", {"message": {"content": "it is true"}, "done": False}),
         ("responses", {"type": "response.output_text.delta", "delta": '{"type": "response.completed"}'}),
