@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from openwebui_usage.admission.gate import Gate
 from openwebui_usage.ledger.rows import CallRow, Outcome, new_id
+from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Refusal, Subject
 from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 Chunk = bytes | str
 _BLANK = b"\n"
+_PATIENCE = 0.3
+"""Seconds that the end of a stream waits for a usage which some gateways send after it."""
 
 
 class RowWriter(Protocol):
@@ -130,27 +133,37 @@ class Call:
         feed = reader.feed
         hider = UsageHider() if self.info.hide_usage_chunk else None
         outcome: Outcome = "stopped"
+        source: AsyncIterator[Chunk] | None = aiter(chunks)
+        later: AsyncIterator[Chunk] | None = None
         try:
             calm = True
-            async for chunk in chunks:
-                # Open WebUI sends line by line, and every other line is the blank one that ends an event.
-                if calm and (chunk == _BLANK or not feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))):
-                    yield chunk
-                    continue
-                data = chunk if isinstance(chunk, bytes) else _bytes(chunk)
-                if not calm:
-                    feed(data)
-                if reader.ended and not self._settled:
-                    await self._stream_ended(reader, "error" if reader.failed else "done")
-                calm = not reader.pending
-                if hider is not None:
-                    seen = hider.pass_on(data)
-                    calm = calm and hider.idle
-                    if seen != data:
-                        chunk = seen
-                        if not seen:
-                            continue
-                yield chunk
+            while source is not None:
+                async for chunk in source:
+                    # Open WebUI sends line by line, and every other line is the blank one that ends an event.
+                    if calm and (chunk == _BLANK or not feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))):
+                        yield chunk
+                        continue
+                    if not calm:
+                        feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))
+                    passed = [chunk]
+                    if reader.ended and not self._settled:
+                        if reader.is_silent:
+                            ahead, later = await read_ahead(source, lambda piece: _tells(reader, piece), _PATIENCE)
+                            passed += ahead
+                        await self._stream_ended(reader, "error" if reader.failed else "done")
+                    calm = not reader.pending
+                    for piece in passed:
+                        seen = piece
+                        if hider is not None:
+                            data = piece if isinstance(piece, bytes) else _bytes(piece)
+                            seen = hider.pass_on(data)
+                            calm = calm and hider.idle
+                            seen = piece if seen == data else seen
+                        if seen or hider is None:
+                            yield seen
+                    if later is not None:
+                        break
+                source, later = later, None
             if hider is not None and (rest := hider.rest()):
                 yield rest
             outcome = "done"
@@ -165,9 +178,10 @@ class Call:
                 self._stream_stopped(reader)
             else:
                 await self._stream_ended(reader, outcome)
-            close = getattr(chunks, "aclose", None)
-            if outcome != "done" and close is not None:
-                await close()
+            for unread in (later, source, chunks):
+                close = getattr(unread, "aclose", None)
+                if outcome != "done" and close is not None:
+                    await close()
 
     async def _stream_ended(self, reader: StreamReader, outcome: Outcome) -> None:
         try:
@@ -285,6 +299,13 @@ class Meter:
             if refusal is not None:
                 raise Refused(refusal)
         return call
+
+
+def _tells(reader: StreamReader, chunk: Chunk) -> bool:
+    """Whether the usage is known with this chunk."""
+    reader.feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))
+    reader.usage()
+    return not reader.is_silent
 
 
 def _bytes(chunk: object) -> bytes:

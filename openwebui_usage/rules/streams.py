@@ -156,6 +156,11 @@ class StreamReader:
         """Whether a line has begun that is not whole yet."""
         return bool(self._begun)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the chat is over and nothing was told of its usage. Some gateways tell it after ``[DONE]``."""
+        return self._wire == "chat" and self._reported is None and not self.failed
+
     def finish(self) -> None:
         """The stream is over: read what stands in an unfinished last line."""
         self._read_unread()
