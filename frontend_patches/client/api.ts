@@ -31,7 +31,7 @@ export interface Numbers {
 export type Piece = { type: 'thinking' | 'content'; text: string };
 export type End = Numbers & ({ type: 'done' } | { type: 'error'; error: string });
 
-export interface Said {
+export interface Message {
   role: 'user' | 'assistant';
   content: string;
 }
@@ -56,7 +56,7 @@ export async function stats(token: string): Promise<Stats> {
 /** One question, answered in pieces. The last event is `done` or `error`. */
 export async function* chat(
   token: string,
-  messages: Said[],
+  messages: Message[],
   effort: Effort,
   signal: AbortSignal,
 ): AsyncGenerator<Piece | End> {

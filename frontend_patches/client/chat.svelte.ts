@@ -1,4 +1,4 @@
-import { type About, type Effort, type End, type Numbers, Refused, type Said, type Stats } from './api';
+import { type About, type Effort, type End, type Numbers, Refused, type Message, type Stats } from './api';
 import * as api from './api';
 import { keepToken } from './token';
 
@@ -16,7 +16,7 @@ export interface Answer {
   error: string | null;
 }
 
-export interface Asked {
+export interface UserMessage {
   role: 'user';
   content: string;
 }
@@ -25,11 +25,11 @@ const TICK = 200; // ms
 const FRAME = 40; // ms between two pictures of an answer, however fast it comes
 const SETTLING = 700; // ms until a stopped answer is in the ledger
 
-/** Somebody's visit: who he is, what he spent, and a chat that lasts as long as the page. */
-export class Visit {
+/** Somebody's session: who it is, what was spent, and a chat that lasts as long as the page. */
+export class Session {
   about: About | null = $state.raw(null);
   stats: Stats | null = $state.raw(null);
-  messages: (Asked | Answer)[] = $state([]);
+  messages: (UserMessage | Answer)[] = $state([]);
   pro = $state(false);
   busy = $state(false);
   token: string | null = $state(null);
@@ -102,7 +102,7 @@ export class Visit {
   async #answer(): Promise<void> {
     const token = this.token;
     if (!token) return;
-    const said = this.messages.filter((message) => message.content) as Said[];
+    const said = this.messages.filter((message) => message.content) as Message[];
     const history = said.map(({ role, content }) => ({ role, content }));
     this.messages.push(blank(this.pro));
     const answer = this.messages.at(-1) as Answer; // as the state holds it

@@ -1,4 +1,4 @@
-import { isRecord, readModels, readNews, type Models, type News } from './model';
+import { isRecord, readModels, readUsageUpdate, type Models, type UsageUpdate } from './model';
 import type { Words } from './words';
 
 /** Why there is no answer: `absent` (no plugin behind this server), `login` (not or no longer signed in), `trouble` (try again). */
@@ -26,19 +26,19 @@ async function get(path: string, token: string): Promise<Record<string, unknown>
 export async function loadPage(
   token: string,
   language: string,
-): Promise<(News & { models: Models; words: Words }) | Refusal> {
+): Promise<(UsageUpdate & { models: Models; words: Words }) | Refusal> {
   const body = await get(`/api/usage/page?lang=${encodeURIComponent(language)}`, token);
   return typeof body === 'string'
     ? body
     : {
-        ...readNews(body),
+        ...readUsageUpdate(body),
         models: readModels(body['models']),
         words: (isRecord(body['words']) ? body['words'] : {}) as Words,
       };
 }
 
 /** All groups that this user may see, and his budgets. */
-export async function loadNews(token: string): Promise<News | Refusal> {
+export async function loadUsageUpdate(token: string): Promise<UsageUpdate | Refusal> {
   const body = await get('/api/usage/me', token);
-  return typeof body === 'string' ? body : readNews(body);
+  return typeof body === 'string' ? body : readUsageUpdate(body);
 }

@@ -1,5 +1,5 @@
-import { loadNews, loadPage, type Refusal } from './api';
-import { readNews } from './model';
+import { loadUsageUpdate, loadPage, type Refusal } from './api';
+import { readUsageUpdate } from './model';
 import type { UsageState } from './state.svelte';
 import { primary } from './words';
 
@@ -58,7 +58,7 @@ export class Live {
   changed(payload: Record<string, unknown>): void {
     this.#stale ||= this.#asking || document.hidden;
     if (!this.ready || document.hidden) return;
-    this.#state.merge(readNews(payload));
+    this.#state.merge(readUsageUpdate(payload));
     this.#redraw();
   }
 
@@ -87,7 +87,7 @@ export class Live {
   async #refresh(): Promise<void> {
     if (this.#asking) return;
     const token = this.#token;
-    const answer = await this.#ask(() => loadNews(token));
+    const answer = await this.#ask(() => loadUsageUpdate(token));
     if (token !== this.#token) return;
     if (answer === 'trouble') this.#stale = true;
     else if (typeof answer === 'string') this.#refused(answer);

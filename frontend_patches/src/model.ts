@@ -67,7 +67,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
  * An answer, or the event `usage`: groups (null: gone), and all budgets; null where they did not change. The server is believed
  * on the types of what it sends.
  */
-export interface News {
+export interface UsageUpdate {
   groups: ReadonlyMap<string, Group | null>;
   budgets: Budget[] | null;
 }
@@ -75,7 +75,7 @@ export interface News {
 const entries = <T>(value: unknown): Map<string, T> =>
   new Map(isRecord(value) ? (Object.entries(value) as [string, T][]) : []);
 
-export function readNews(value: Record<string, unknown>): News {
+export function readUsageUpdate(value: Record<string, unknown>): UsageUpdate {
   const { budgets } = value;
   return { groups: entries(value['groups']), budgets: Array.isArray(budgets) ? budgets : null };
 }

@@ -1,7 +1,7 @@
 import { chooseEffort, EFFORTS_KEY, readEfforts } from './efforts';
 import { budgetRows, budgetText, groupRows, levelOf, usageText, type Level, type Row } from './format';
 import { groupsOf, shareOf, tightestOf } from './matching';
-import type { Budget, Effort, Groups, Models, News } from './model';
+import type { Budget, Effort, Groups, Models, UsageUpdate } from './model';
 import type { Words } from './words';
 
 /** A usage group or a budget, as the counter shows it. */
@@ -92,7 +92,7 @@ export class UsageState {
   }
 
   /** Takes over what changed. */
-  merge({ groups, budgets }: News): void {
+  merge({ groups, budgets }: UsageUpdate): void {
     const merged = new Map(this.groups);
     for (const [name, group] of groups) {
       if (group) merged.set(name, group);
@@ -103,9 +103,9 @@ export class UsageState {
   }
 
   /** Takes over all there is. */
-  replace(news: News): void {
+  replace(update: UsageUpdate): void {
     this.groups = new Map();
-    this.merge(news);
+    this.merge(update);
   }
 
   clear(): void {

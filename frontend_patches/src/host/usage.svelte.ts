@@ -3,7 +3,7 @@ import { socket, user } from '$lib/stores';
 import { Live } from '../live';
 import { isRecord } from '../model';
 import { reasoningFor } from '../reasoning';
-import { rememberRoom } from '../room';
+import { rememberSpace } from '../reserved_space';
 import { UsageState } from '../state.svelte';
 
 type Socket = NonNullable<Parameters<Parameters<typeof socket.subscribe>[0]>[0]>;
@@ -23,7 +23,7 @@ class Usage {
   #token = '';
   #socket: Socket | null = null;
   #started = false;
-  readonly #strangers = new Set<string>();
+  readonly #unknownModels = new Set<string>();
 
   /** Tells which models the chat on screen will use, and the page's language, a BCP 47 tag. */
   show(models: readonly string[], language: string): void {
@@ -69,16 +69,16 @@ class Usage {
   #update(): void {
     this.expected = this.#live.expected;
     this.ready = this.#live.ready;
-    if (this.#token && !this.expected) rememberRoom(0, false); // a server without the plugin
+    if (this.#token && !this.expected) rememberSpace(0, false); // a server without the plugin
     this.#ask();
   }
 
   /** A model that has come since: asks for the models again, once for each id. */
   #ask(): void {
     const { models, selected } = this.state;
-    const stranger = selected.find((id) => !models.has(id) && !this.#strangers.has(id));
-    if (!stranger || !this.ready) return;
-    this.#strangers.add(stranger);
+    const unknownModel = selected.find((id) => !models.has(id) && !this.#unknownModels.has(id));
+    if (!unknownModel || !this.ready) return;
+    this.#unknownModels.add(unknownModel);
     void this.#live.reload();
   }
 }

@@ -2,7 +2,7 @@ import { mount } from 'svelte';
 import ReasoningEffort from '../components/ReasoningEffort.svelte';
 import UsageCounter from '../components/UsageCounter.svelte';
 import { Live } from '../live';
-import { makeRoom, rememberRoom, takeRoom } from '../room';
+import { reserveSpace, rememberSpace, restoreSpace } from '../reserved_space';
 import { UsageState } from '../state.svelte';
 import { inputBox, placeInRow } from './places';
 import { addToRequests } from './request';
@@ -27,10 +27,10 @@ export class Page {
   readonly #counter = host('counter');
   readonly #effort = host('effort');
   readonly #observer = new MutationObserver(() => this.#changed());
-  readonly #resized = new ResizeObserver(() => this.#makeRoom());
-  readonly #strangers = new Set<string>();
+  readonly #resized = new ResizeObserver(() => this.#reserveSpace());
+  readonly #unknownModels = new Set<string>();
   #doubt: ReturnType<typeof setTimeout> | undefined;
-  #room = true;
+  #reservesSpace = true;
   #frame = 0;
 
   /** `wanted` turns false when somebody else draws the components. */
@@ -42,7 +42,7 @@ export class Page {
     });
     this.#live = new Live(this.#state, eventsArrive, () => {
       this.#update();
-      this.#makeRoom(); // of nothing nothing is resized
+      this.#reserveSpace(); // of nothing nothing is resized
     });
   }
 
@@ -131,25 +131,25 @@ export class Page {
 
   /** A model that has come since: asks for the models again, once for each name. */
   #ask(): void {
-    const stranger = shownNames().find((name) => !this.#strangers.has(name));
-    if (!stranger) return;
-    this.#strangers.add(stranger);
+    const unknownModel = shownNames().find((name) => !this.#unknownModels.has(name));
+    if (!unknownModel) return;
+    this.#unknownModels.add(unknownModel);
     void this.#live.reload();
   }
 
   #placeCounter(box: HTMLElement): void {
     if (this.#counter.isConnected && this.#counter.nextElementSibling === box) return;
     box.before(this.#counter);
-    this.#room = takeRoom(this.#counter);
-    this.#makeRoom();
+    this.#reservesSpace = restoreSpace(this.#counter);
+    this.#reserveSpace();
   }
 
-  #makeRoom(): void {
+  #reserveSpace(): void {
     const { firstElementChild: lines, nextElementSibling: box } = this.#counter;
     if (!this.#live.ready || !lines || !box) return;
     const { offsetHeight: height } = lines as HTMLElement;
-    if (this.#room) makeRoom(this.#counter, box as HTMLElement, height);
-    rememberRoom(height, this.#state.groups.size + this.#state.budgets.length > 0);
+    if (this.#reservesSpace) reserveSpace(this.#counter, box as HTMLElement, height);
+    rememberSpace(height, this.#state.groups.size + this.#state.budgets.length > 0);
   }
 
   #leave(): void {

@@ -7,7 +7,7 @@ const CHAT = /\/api\/(v1\/)?chat\/completions$/;
 export function withEffort(text: string, effortOf: EffortOf): string | null {
   const body: unknown = JSON.parse(text);
   if (!isRecord(body) || typeof body['model'] !== 'string') return null;
-  // Whoever has said what he wants gets that.
+  // What the caller said stands.
   if ('reasoning' in body || 'reasoning_effort' in body) return null;
   if (isRecord(body['params']) && body['params']['reasoning_effort'] != null) return null;
 

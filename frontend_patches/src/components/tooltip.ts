@@ -1,5 +1,5 @@
 import { place } from './place';
-import './tip.css';
+import './tooltip.css';
 
 /** A heading, and labels with what they say. */
 export interface Content {
@@ -10,13 +10,16 @@ export interface Content {
 let count = 0;
 
 /**
- * A tooltip of `anchor`, as Open WebUI's own look (styles: tip.css): while the pointer is on it, and while it has the focus by
+ * A tooltip of `anchor`, as Open WebUI's own look (styles: tooltip.css): while the pointer is on it, and while it has the focus by
  * keyboard; Escape hides it. Where there is no pointer that hovers, a tap opens it.
  *
  * `content` is asked when it opens, null for no tooltip now, and each time that `update` is called while it is open. It is no
  * component: what a tooltip needs is less code than a component is.
  */
-export function tip(anchor: HTMLElement, content: () => Content | null): { update(): void; destroy(): void } {
+export function tooltip(
+  anchor: HTMLElement,
+  content: () => Content | null,
+): { update(): void; destroy(): void } {
   const box = document.createElement('div');
   box.className = 'openwebui-usage-tip';
   box.id = `openwebui-usage-tip-${++count}`;

@@ -12,7 +12,7 @@ const rem = (): number => parseFloat(getComputedStyle(document.documentElement).
  * Takes room in `host` for as many lines of text as there were last time (1rem each), or for none and the gap after it.
  * Says whether for any.
  */
-export function takeRoom(host: HTMLElement): boolean {
+export function restoreSpace(host: HTMLElement): boolean {
   const lines = Number(localStorage.getItem(LINES_KEY) ?? 1) || 0;
   const gap = host.parentElement ? getComputedStyle(host.parentElement).rowGap : '';
   host.style.position = 'relative';
@@ -25,7 +25,7 @@ export function takeRoom(host: HTMLElement): boolean {
  * Makes room in `host` for the `height` px of what it shows, which else grows upwards over the page, but for a line at least.
  * Where that would move the box, as in the middle of a new chat, room only for what fits nowhere else.
  */
-export function makeRoom(host: HTMLElement, box: HTMLElement, height: number): void {
+export function reserveSpace(host: HTMLElement, box: HTMLElement, height: number): void {
   const lines = Math.max(1, Math.round(height / rem()));
   const top = box.getBoundingClientRect().top;
   host.style.height = `${lines}rem`;
@@ -34,6 +34,6 @@ export function makeRoom(host: HTMLElement, box: HTMLElement, height: number): v
 }
 
 /** Remembers for next time that what is shown is `height` px high; `any` is whether there is anything to show for any model. */
-export function rememberRoom(height: number, any: boolean): void {
+export function rememberSpace(height: number, any: boolean): void {
   localStorage.setItem(LINES_KEY, `${any ? Math.max(1, Math.round(height / rem())) : 0}`);
 }
