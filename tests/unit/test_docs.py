@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openwebui_usage.settings import ClientSettings, Settings
 from tests.integration.test_paths import PATHS
 from tests.support.documentation import Block, anchors, blocks, links, pages
 from tests.support.host import ROOT
@@ -41,6 +42,32 @@ def test_each_path_to_a_model_is_listed_with_its_test() -> None:
     _, _, table = (ROOT / "docs" / "counting.md").read_text().partition("| path | test |\n|---|---|\n")
     rows = re.findall(r"^\| (.+) \| `(.+)` \|$", table.partition("\n\n")[0], re.MULTILINE)
     assert {test: path for path, test in rows} == {test: path for test, (path, _) in PATHS.items()}
+
+
+@pytest.mark.parametrize("settings", [Settings, ClientSettings])
+def test_each_setting_is_documented(settings: type[Settings | ClientSettings]) -> None:
+    prefix = settings.model_config["env_prefix"]
+    names = {prefix + name.upper() for name, field in settings.model_fields.items() if not field.validation_alias}
+    assert {name for name in names if f"`{name}`" not in TEXT} == set()
+
+
+def test_each_endpoint_is_documented() -> None:
+    source = "".join(file.read_text() for file in (ROOT / "openwebui_usage" / "api").rglob("*.py"))
+    paths = re.findall(r"@router\.\w+\(\s*\"(/[^\"]*)\"", source)
+    assert "/groups/{name}/reset" in paths
+    reference = (ROOT / "docs" / "api.md").read_text()
+    known = {path.partition(":")[0].partition("/{model")[0] for path in paths}
+    assert {path for path in known if f"/api/usage{path}" not in reference} == set()
+
+
+def test_each_line_of_the_log_that_is_explained_is_written() -> None:
+    files = (ROOT / "openwebui_usage").rglob("*.py")
+    written = re.sub(r'"\s*\n\s*f?"', "", "".join(file.read_text() for file in files))
+    table = (ROOT / "docs" / "operations.md").read_text().partition("## Lines of the log")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+    assert len(lines) > 20
+    unknown = [line for line in lines if not all(part in written for part in re.split(r"\s?…[:;,]?\s?", line))]
+    assert unknown == []
 
 
 @pytest.mark.parametrize("named", NAMED)
