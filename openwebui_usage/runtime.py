@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.gate import REFRESH_SECONDS, Gate
-from openwebui_usage.ledger import Recorded, Store, Writer
+from openwebui_usage.ledger import CallRow, Recorded, Store, Writer
 from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.meter import Meter
@@ -57,7 +57,9 @@ class Runtime:
         self.store = store
         self._fail_closed = settings.fail_closed
         self._make_counters = counters
-        self._writer = Writer(store, Spool(spool), self._committed)
+        self._writer = Writer(
+            store, Spool(spool), self._committed, on_spooled=self._spooled, on_rejected=self._rejected
+        )
         secret = settings.webhook_secret
         self._webhook = Notifier(store, settings.webhook_url, secret.get_secret_value() if secret else None)
         self._gate: Gate | None = None
@@ -101,9 +103,12 @@ class Runtime:
             self._begin(periodic)
 
     def health(self) -> dict[str, Any]:
-        """How it fares: `running`, and for each periodic task what its last round failed with, or null."""
+        """How it fares: `running`, for each periodic task what its last round failed with, or null, and the `ledger`,
+        see `LedgerHealth.status`. Reads the spool's files: call it off the event loop.
+        """
         return {
             "running": self.is_running,
+            "ledger": self._writer.health(),
             "tasks": {periodic.name: periodic.error for periodic in self._periodic},
         }
 
@@ -151,6 +156,14 @@ class Runtime:
                 subscriber(recorded)
             except Exception:
                 log.exception("Calls were written, but what they changed could not be told")
+
+    def _spooled(self, rows: Sequence[CallRow]) -> None:
+        if self._gate is not None:
+            self._gate.spooled(rows)
+
+    def _rejected(self, rows: Sequence[CallRow]) -> None:
+        if self._gate is not None:
+            self._gate.rejected(rows)
 
     async def _totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
         return await asyncio.to_thread(self.store.totals, list(keys))

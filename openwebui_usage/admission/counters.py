@@ -19,6 +19,9 @@ from openwebui_usage.rules.groups import Sums
 FORGET_SECONDS = 300.0
 """A counter that no call asked for this long is forgotten."""
 
+LEASE_SECONDS = 30.0
+"""How long a reservation outlives its call, or the worker that made it, where no row of the ledger replaces it."""
+
 Load = Callable[[Iterable[Key]], Awaitable[dict[Key, Sums]]]
 
 
@@ -45,6 +48,11 @@ class LiveCounters(Protocol):
 
     def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """Calls ended: give back what they held, and know what the ledger says since. From any thread."""
+
+    def let_expire(self, leases: Iterable[str]) -> None:
+        """Calls ended whose rows wait for the ledger: unless released, they hold for `LEASE_SECONDS` more. From any
+        thread.
+        """
 
     async def forget(self) -> None:
         """Somebody reset a counter or changed a budget: whoever asks after this sees the ledger as it is now."""
@@ -79,6 +87,7 @@ class MemoryCounters:
         self._lock = threading.Lock()
         self._entries: dict[Key, _Entry] = {}
         self._leases: dict[str, tuple[Key, ...]] = {}
+        self._expiring: dict[str, float] = {}
         self._version = 0
         self._forgotten = 0
 
@@ -112,6 +121,14 @@ class MemoryCounters:
             for lease in leases:
                 self._drop(lease)
 
+    def let_expire(self, leases: Iterable[str]) -> None:
+        """See `LiveCounters`."""
+        with self._lock:
+            ends_at = time.monotonic() + LEASE_SECONDS
+            for lease in leases:
+                if lease in self._leases:
+                    self._expiring.setdefault(lease, ends_at)
+
     async def forget(self) -> None:
         """See `LiveCounters`."""
         with self._lock:
@@ -122,8 +139,11 @@ class MemoryCounters:
 
     async def refresh(self) -> None:
         """See `LiveCounters`."""
-        oldest = time.monotonic() - FORGET_SECONDS
+        now = time.monotonic()
+        oldest = now - FORGET_SECONDS
         with self._lock:
+            for lease in [lease for lease, ends_at in self._expiring.items() if ends_at <= now]:
+                self._drop(lease)
             for key, entry in list(self._entries.items()):
                 if entry.asked_at < oldest and not entry.holds:
                     del self._entries[key]
@@ -141,6 +161,7 @@ class MemoryCounters:
         return None
 
     def _drop(self, lease: str) -> None:
+        self._expiring.pop(lease, None)
         for key in self._leases.pop(lease, ()):
             self._entries[key].holds.pop(lease, None)
 

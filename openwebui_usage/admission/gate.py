@@ -139,6 +139,14 @@ class Gate:
         self._live.release([row.id for row in done.rows], done.changes)
         self._learn(done.rows)
 
+    def spooled(self, rows: Iterable[CallRow]) -> None:
+        """Rows wait outside of the ledger: their holds end with their lease, if not before. From any thread."""
+        self._live.let_expire([row.id for row in rows])
+
+    def rejected(self, rows: Iterable[CallRow]) -> None:
+        """The ledger will never take these rows: nothing is held for them any more. From any thread."""
+        self._live.release([row.id for row in rows])
+
     @property
     def is_limiting(self) -> bool:
         """Whether there is any limit that may refuse a call."""

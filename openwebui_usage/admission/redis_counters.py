@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from openwebui_usage.admission.counters import Demand, Load, MemoryCounters
+from openwebui_usage.admission.counters import LEASE_SECONDS, Demand, Load, MemoryCounters
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.groups import Sums
@@ -20,8 +20,7 @@ from openwebui_usage.rules.groups import Sums
 log = logging.getLogger(__name__)
 
 BELIEVED_MS = 1000
-LEASE_MS = 30_000
-"""How long a reservation outlives the worker that made it."""
+LEASE_MS = round(LEASE_SECONDS * 1000)
 PATIENCE_SECONDS = 2.0
 """How long Redis may take to answer. Long enough for an event loop that is busy with hundreds of calls."""
 
@@ -38,6 +37,7 @@ class RedisCounters:
         self._is_away = False
         self._loop = asyncio.get_running_loop()
         self._leases: dict[str, tuple[tuple[Counter, ...], float]] = {}
+        self._expiring: dict[str, float] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._reserve = _script("reserve")
         self._settle = _script("settle")
@@ -76,6 +76,17 @@ class RedisCounters:
         self._alone.release(leases, changes)
         self._loop.call_soon_threadsafe(self._send, leases, changes)
 
+    def let_expire(self, leases: Iterable[str]) -> None:
+        """See `LiveCounters`: what is not prolonged ends in Redis by itself."""
+        leases = list(leases)
+        self._alone.let_expire(leases)
+        self._loop.call_soon_threadsafe(self._no_longer_prolong, leases)
+
+    def _no_longer_prolong(self, leases: Iterable[str]) -> None:
+        for lease in leases:
+            if lease in self._leases:
+                self._expiring.setdefault(lease, time.monotonic() + LEASE_SECONDS)
+
     async def forget(self) -> None:
         """See `LiveCounters`."""
         await self._alone.forget()
@@ -100,7 +111,13 @@ class RedisCounters:
 
     async def _prolong_leases(self) -> None:
         now = time.monotonic()
-        old = [lease for lease, (_, since) in self._leases.items() if (now - since) * 1000 > LEASE_MS / 2]
+        for lease in [lease for lease, ends_at in self._expiring.items() if ends_at <= now]:
+            self._forget(lease)
+        old = [
+            lease
+            for lease, (_, since) in self._leases.items()
+            if (now - since) * 1000 > LEASE_MS / 2 and lease not in self._expiring
+        ]
         for lease in old:
             if lease in self._leases:  # Else it ended while we were waiting.
                 counters, _ = self._leases[lease]
@@ -125,7 +142,7 @@ class RedisCounters:
     def _send(self, leases: list[str], changes: list[Change]) -> None:
         ended: dict[Key, tuple[Counter, list[str]]] = {}
         for lease in leases:
-            for counter in self._leases.pop(lease, ((), 0.0))[0]:
+            for counter in self._forget(lease):
                 ended.setdefault(counter.key, (counter, []))[1].append(lease)
         sums = {change.counter.key: change for change in changes if change.counter.budget.limit is not None}
         for key, change in sums.items():
@@ -133,6 +150,11 @@ class RedisCounters:
         if ended:
             tell = [(counter, sums[key].after if key in sums else None, over) for key, (counter, over) in ended.items()]
             self._spawn(self._tell_all(tell))
+
+    def _forget(self, lease: str) -> tuple[Counter, ...]:
+        """Returns what it held."""
+        self._expiring.pop(lease, None)
+        return self._leases.pop(lease, ((), 0.0))[0]
 
     async def _tell_all(self, news: list[tuple[Counter, Sums | None, list[str]]]) -> None:
         try:

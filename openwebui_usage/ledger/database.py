@@ -44,7 +44,7 @@ class Transaction:
     There SQLAlchemy took 0.17 ms of the 0.6 that the client waits for a durable row, on a busy host.
     """
 
-    __slots__ = ("_cursor", "connection", "mark")
+    __slots__ = ("_cursor", "connection", "least", "mark")
 
     def __init__(self, connection: Connection, cursor: Any) -> None:
         """`connection` and the driver's own `cursor` on it are in the same transaction."""
@@ -52,6 +52,8 @@ class Transaction:
         self._cursor = cursor
         self.mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
         """What stands for a value in a statement."""
+        self.least = "min" if connection.dialect.name == "sqlite" else "least"
+        """The function of the smallest of several values."""
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement; returns the rows that it answers with."""

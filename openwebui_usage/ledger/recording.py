@@ -7,7 +7,7 @@ of the interpreter's lock, and where the event loop is busy it takes millisecond
 
 from __future__ import annotations
 
-import json
+import logging
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,8 +15,18 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from openwebui_usage.ledger.bounds import (
+    MOST_SUM,
+    bounded_count,
+    bounded_counts,
+    bounded_seconds,
+    bounded_sum,
+    bounded_text,
+    is_moment,
+    usage_text,
+)
 from openwebui_usage.ledger.database import Transaction
-from openwebui_usage.ledger.definitions import Definitions, read_revision
+from openwebui_usage.ledger.definitions import Definitions, read_definitions, read_revision
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import EVER, usage_call
 from openwebui_usage.rules.budgets import Counter
@@ -28,8 +38,8 @@ SUMS = tuple(item.name for item in fields(Sums))
 Key = tuple[str, str]
 """A total's subject and period."""
 _ROWS_PER_STATEMENT = 100
-_LONGEST_RAW_USAGE = 10_000
-_LONGEST_TEXT = 1000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +74,9 @@ class Batch:
         for row in self._rows:
             tally = self._tally_of(row)
             cost = _cost(row, definitions)
-            tally.add(row, cost)
-            self._calls.append(_call_values(row, cost, tally.groups))
+            counts = bounded_counts(_counts(row.usage))
+            tally.add(row, counts, cost)
+            self._calls.append(_call_values(row, cost, tally.groups, counts))
 
     def write(self, transaction: Transaction, schema: str | None) -> Recorded | None:
         """Write rows and totals. None where the definitions are others by now: the transaction is to be undone."""
@@ -85,6 +96,8 @@ class Batch:
         return Recorded(self._rows, names, tuple(changes))
 
     def _tally_of(self, row: CallRow) -> _Tally:
+        if not is_moment(row.started_at):
+            raise ValueError(f"started_at is no time that a call can begin at: {row.started_at!r}")
         # No period ends within a second.
         kind = (row.model, row.called_model, row.user_id, row.user_groups, int(row.started_at), row.unverified)
         tally = self._tallies.get(kind)
@@ -120,13 +133,14 @@ class _Tally:
         yield from (counter.key for counter in self.counters)
         yield from ((group.id, EVER) for group in self.groups if group.period != EVER)
 
-    def add(self, row: CallRow, cost: Cost | None) -> None:
+    def add(self, row: CallRow, counts: tuple[int, ...], cost: Cost | None) -> None:
+        """Add one call, whose tokens are `counts`."""
         usage = row.usage
         added = (
             1,
-            usage.estimated,
-            *_counts(usage),
-            0 if cost is None else cost.nano,
+            bool(usage.estimated),
+            *counts,
+            0 if cost is None else bounded_count(cost.nano),
             cost is None and bool(usage.input or usage.output),
         )
         self.sums = _plus(self.sums, added)
@@ -134,7 +148,9 @@ class _Tally:
 
 def insert_probe(transaction: Transaction, schema: str | None) -> None:
     """Write a row that is no call, to see whether the database takes any. To be undone."""
+    read_definitions(transaction.connection)
     _insert(transaction, [_call_values(_EMPTY_CALL, None, ())], schema)
+    _increment(transaction, {("", ""): (0,) * len(SUMS)}, schema)
 
 
 _EMPTY_CALL = CallRow(started_at=0, model="", called_model="", usage=TokenUsage())
@@ -143,54 +159,43 @@ _EMPTY_CALL = CallRow(started_at=0, model="", called_model="", usage=TokenUsage(
 def _cost(row: CallRow, definitions: Definitions) -> Cost | None:
     if row.outcome == "error" and row.usage.input == row.usage.output == 0:
         return None  # Nothing was used: there is nothing to price.
-    return definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+    try:
+        return definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+    except Exception as error:  # noqa: BLE001 - a call without a price is better than no call
+        log.warning("A call of %s has no price: %s", bounded_text(str(row.model)), error)
+        return None
 
 
 _COLUMNS = tuple(usage_call.columns.keys())
 
 
-def _call_values(row: CallRow, cost: Cost | None, groups: Iterable[Group]) -> _Values:
+def _call_values(
+    row: CallRow, cost: Cost | None, groups: Iterable[Group], counts: tuple[int, ...] | None = None
+) -> _Values:
     usage = row.usage
     return (
         row.id,
         row.started_at,
-        _text(row.user_id),
-        _text(row.user_name),
-        _text(row.model),
-        _text(row.called_model),
-        _text(row.chat_id),
-        _text(row.message_id),
-        _text(row.task),
-        _text(row.path),
+        bounded_text(row.user_id),
+        bounded_text(row.user_name),
+        bounded_text(row.model),
+        bounded_text(row.called_model),
+        bounded_text(row.chat_id),
+        bounded_text(row.message_id),
+        bounded_text(row.task),
+        bounded_text(row.path),
         "".join([f" {group.id} " for group in groups]),
-        *_counts(usage),
-        usage.estimated,
-        row.unverified,
+        *(bounded_counts(_counts(usage)) if counts is None else counts),
+        bool(usage.estimated),
+        bool(row.unverified),
         row.outcome,
-        row.first_token_after,
-        row.thinking,
-        row.duration,
-        None if cost is None else cost.nano,
-        None if cost is None else cost.source,
-        _raw(row.raw_usage),
+        bounded_seconds(row.first_token_after),
+        bounded_seconds(row.thinking),
+        bounded_seconds(row.duration) or 0.0,
+        None if cost is None else bounded_count(cost.nano),
+        None if cost is None else cost.source[:32],
+        usage_text(row.raw_usage),
     )
-
-
-def _text(value: str | None) -> str | None:
-    """Text that every database takes: PostgreSQL refuses NUL, and none takes half a surrogate pair.
-
-    Some of it comes from the client, who must not escape the ledger by it.
-    """
-    if value is None or (len(value) <= _LONGEST_TEXT and value.isprintable()):
-        return value
-    return value[:_LONGEST_TEXT].replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-def _raw(usage: dict[str, Any] | None) -> str | None:
-    if usage is None:
-        return None
-    raw = json.dumps(usage, default=str)
-    return raw if len(raw) <= _LONGEST_RAW_USAGE else None
 
 
 def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | None) -> None:
@@ -210,11 +215,11 @@ def _increment(
     if not added:
         return read_revision(transaction.connection), {}
     # In one order everywhere, so that two workers never wait for each other's rows in a circle.
-    rows = [(*key, *sums) for key, sums in sorted(added.items())]
+    rows = [(*key, *map(bounded_sum, sums)) for key, sums in sorted(added.items())]
     revision, after = 0, {}
     for start in range(0, len(rows), _ROWS_PER_STATEMENT):
         part = rows[start : start + _ROWS_PER_STATEMENT]
-        statement = _addition(transaction.mark, schema, len(part))
+        statement = _addition(transaction.mark, schema, len(part), transaction.least)
         found = transaction.execute(statement, list(chain.from_iterable(part)))
         revision = found[0][0]
         after.update({(subject, period): Sums(*total) for _, subject, period, *total in found})
@@ -222,9 +227,10 @@ def _increment(
 
 
 @lru_cache(maxsize=256)
-def _addition(mark: str, schema: str | None, count: int) -> str:
+def _addition(mark: str, schema: str | None, count: int, least: str) -> str:
     insertion = _insertion("usage_total", ("subject", "period", *SUMS), mark, schema, count)
-    sums = ", ".join(f"{name} = usage_total.{name} + excluded.{name}" for name in SUMS)
+    # A sum that is full stays full: beyond 64 bits SQLite would go on with floats, and PostgreSQL refuse the row.
+    sums = ", ".join(f"{name} = {least}(usage_total.{name} + excluded.{name}, {MOST_SUM})" for name in SUMS)
     revision = f"SELECT value FROM {_prefix(schema)}usage_revision WHERE name = 'groups'"  # noqa: S608
     columns = f"({revision}), subject, period, {', '.join(SUMS)}"
     return f"{insertion} ON CONFLICT (subject, period) DO UPDATE SET {sums} RETURNING {columns}"
@@ -247,4 +253,4 @@ def _plus(sums: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _minus(sums: Sums, added: tuple[int, ...]) -> Sums:
-    return Sums(*(getattr(sums, name) - count for name, count in zip(SUMS, added, strict=True)))
+    return Sums(*(max(0, getattr(sums, name) - count) for name, count in zip(SUMS, added, strict=True)))

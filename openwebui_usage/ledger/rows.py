@@ -66,8 +66,7 @@ class CallRow:
         """A row of the table `usage_call`."""
         known = {item.name for item in fields(cls)} - {"usage", "raw_usage", *_NOT_STORED}
         usage = TokenUsage(*(getattr(row, item.name) for item in fields(TokenUsage)))
-        raw = json.loads(row.raw_usage) if row.raw_usage else None
-        return cls(**{name: getattr(row, name) for name in known}, usage=usage, raw_usage=raw)
+        return cls(**{name: getattr(row, name) for name in known}, usage=usage, raw_usage=_object(row.raw_usage))
 
     def to_json(self) -> dict[str, Any]:
         """For the spool file."""
@@ -82,6 +81,15 @@ class CallRow:
 
 
 _NOT_STORED = ("user_groups", "provider_url", "is_free_connection")
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    """The JSON object that `text` is; None for anything else, which would keep nobody from reading the row."""
+    try:
+        value = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _known(kind: type[CallRow] | type[TokenUsage], data: dict[str, Any]) -> dict[str, Any]:

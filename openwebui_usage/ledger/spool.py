@@ -8,11 +8,15 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from io import BufferedReader, FileIO
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from openwebui_usage.ledger.bounds import bounded_count
 from openwebui_usage.ledger.rows import CallRow
+from openwebui_usage.rules.tokens import TokenUsage
 
 try:
     import fcntl
@@ -23,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 """The most rows that are handed back at once, however long the database was away."""
+_REJECTED = "rejected.jsonl"
 
 
 class Spool:
@@ -33,7 +38,8 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         """The folder is made when the first row needs it."""
-        self._folder = folder
+        self.folder = folder
+        self._unreadable: set[Path] = set()
         self._file: FileIO | None = None
         self._lock = threading.Lock()
 
@@ -42,7 +48,7 @@ class Spool:
         lines = b"".join(map(_line, rows))
         with self._lock:
             if self._file is None:
-                self._file = _create(self._folder)
+                self._file = _create(self.folder)
             _append(self._file, lines)
 
     def replay(self, write: Callable[[list[CallRow]], None]) -> int:
@@ -58,6 +64,11 @@ class Spool:
     def reject(self, row: CallRow) -> None:
         """Set aside a row that the database will never take, for a person to look at."""
         self._set_aside(_line(row))
+
+    def counts(self) -> tuple[int, int]:
+        """How many rows wait, in all files of the folder, and how many were set aside."""
+        waiting = sum(_count_lines(path) for path in self.folder.glob("calls-*.jsonl"))
+        return waiting, _count_lines(self.folder / _REJECTED)
 
     def close(self) -> None:
         """Leave the file to others, as the end of the process does."""
@@ -80,10 +91,15 @@ class Spool:
         return count
 
     def _abandoned(self) -> Iterator[FileIO]:
-        for path in sorted(self._folder.glob("calls-*.jsonl")):
+        for path in sorted(self.folder.glob("calls-*.jsonl")):
             try:
                 file = FileIO(path, "r+")
             except FileNotFoundError:  # Another process was quicker.
+                continue
+            except OSError as error:  # It must not keep the others waiting.
+                if path not in self._unreadable:
+                    self._unreadable.add(path)
+                    log.error("A spool file cannot be read, its calls are not counted until it can: %s", error)
                 continue
             if _try_lock(file):
                 yield file
@@ -94,7 +110,7 @@ class Spool:
         for line in lines:
             try:
                 row = CallRow.from_json(json.loads(line))
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 if line.endswith(b"\n"):
                     log.error("Set aside an unreadable line of %s", path)
                     self._set_aside(line)
@@ -103,12 +119,29 @@ class Spool:
             yield row
 
     def _set_aside(self, line: bytes) -> None:
-        with FileIO(self._folder / "rejected.jsonl", "a", opener=_open_private) as file:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileIO(self.folder / _REJECTED, "a", opener=_open_private) as file:
             _append(file, line)
 
 
 def _line(row: CallRow) -> bytes:
-    return json.dumps(row.to_json(), default=str).encode() + b"\n"
+    """One line of JSON. A usage payload that is none, or has no end, is left out."""
+    try:
+        return json.dumps(row.to_json(), default=str).encode() + b"\n"
+    except (ValueError, TypeError, RecursionError):
+        counts: dict[str, Any] = {
+            item.name: bounded_count(getattr(row.usage, item.name)) for item in fields(TokenUsage)
+        }
+        usage = TokenUsage(**{**counts, "estimated": row.usage.estimated})
+        return json.dumps(replace(row, usage=usage, raw_usage=None).to_json(), default=str).encode() + b"\n"
+
+
+def _count_lines(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    except OSError:  # There is none, or it was replayed meanwhile.
+        return 0
 
 
 def _create(folder: Path) -> FileIO:

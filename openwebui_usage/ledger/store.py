@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.ledger.bounds import bounded_sum
 from openwebui_usage.ledger.database import Recorder, migrate, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
@@ -317,7 +318,10 @@ def _read_groups(connection: Connection, name: str | None = None) -> list[GroupU
     if name is not None:
         totals = totals.where(usage_total.c.subject.in_(current))
     totals = totals.where(usage_total.c.period.in_({EVER, *current.values()}))
-    sums = {(row.subject, row.period): _sums(row) for row in connection.execute(totals)}
+    sums = {
+        (row.subject, row.period): Sums(*(int(getattr(row, name)) for name in SUMS))
+        for row in connection.execute(totals)
+    }
     zero = Sums()
     return [
         GroupUsage(group, sums.get((group.id, current[group.id]), zero), sums.get((group.id, EVER), zero))
@@ -397,23 +401,34 @@ def sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
 
 
 def _sum_query(period: Period, condition: Any, *by: Any) -> Any:
-    columns: dict[str, Any] = {name: func.sum(usage_call.c[name]) for name in SUMS if name in usage_call.c}
-    columns["calls"] = func.count()
+    """`_sums` reads its rows. Each half of a number is summed by itself: SQLite's sum fails where it leaves 64 bits."""
     unpriced = usage_call.c.cost_nano.is_(None) & (usage_call.c.input + usage_call.c.output > 0)
-    columns["unpriced_calls"] = func.sum(cast(unpriced, Integer))
-    columns["estimated_calls"] = func.sum(cast(usage_call.c.estimated, Integer))
-    query = select(*by, *(column.label(name) for name, column in columns.items())).where(condition)
+    columns = [func.count().label("calls")]
+    columns += [func.sum(cast(usage_call.c.estimated, Integer)).label("estimated_calls")]
+    columns += [func.sum(cast(unpriced, Integer)).label("unpriced_calls")]
+    for column in _SUMMED:
+        columns += [func.sum(column.bitwise_rshift(_HALF)).label(f"{column.name}_high")]
+        columns += [func.sum(column.bitwise_and(2**_HALF - 1)).label(f"{column.name}_low")]
+    query = select(*by, *columns).where(condition)
     if period.starts_at is not None:
         query = query.where(usage_call.c.started_at >= period.starts_at.timestamp())
     return query.group_by(*by) if by else query
 
 
+_HALF = 32
+_SUMMED = [usage_call.c[name] for name in SUMS if name in usage_call.c]
+
+
 def _sums(row: Row[Any]) -> Sums:
-    return Sums(*(int(getattr(row, name) or 0) for name in SUMS))
+    values = {name: int(getattr(row, name) or 0) for name in ("calls", "estimated_calls", "unpriced_calls")}
+    for column in _SUMMED:
+        high, low = getattr(row, f"{column.name}_high"), getattr(row, f"{column.name}_low")
+        values[column.name] = bounded_sum((int(high or 0) << _HALF) + int(low or 0))
+    return Sums(**values)
 
 
 def _plus(one: Sums, other: Sums) -> Sums:
-    return Sums(*(getattr(one, name) + getattr(other, name) for name in SUMS))
+    return Sums(*(bounded_sum(getattr(one, name) + getattr(other, name)) for name in SUMS))
 
 
 __all__ = [

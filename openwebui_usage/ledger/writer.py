@@ -14,10 +14,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import exc
-
+from openwebui_usage.ledger.faults import is_rows_fault, reason
+from openwebui_usage.ledger.health import LedgerHealth
 from openwebui_usage.ledger.recording import Recorded
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.spool import Spool
@@ -27,23 +27,27 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
 RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 4.0
 HANGS_SECONDS = 1.5
 """A commit that takes longer is not waited for. Waiting for a lock ends sooner by itself."""
+OPENS_SECONDS = 0.8
+"""A ledger that takes longer to open at the start is spoken of."""
+START_SECONDS = 10.0
+"""The longest that `start` waits for the ledger to open."""
 _GLANCE_SECONDS = 0.25
-
-_NEVER_THE_ROWS_FAULT = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
-"""Locked, full, read-only, away, no connection free: another row would fare no better."""
 
 Waiter = concurrent.futures.Future[None] | asyncio.Future[None]
 Entry = tuple[CallRow, Waiter | None]
+Listener = Callable[[Sequence[CallRow]], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Hand:
     """What the writer's thread commits at the moment."""
 
-    batch: list[Entry]
-    since: float
+    batch: list[Entry] = field(default_factory=list)
+    since: float = float("inf")
+    """When its first row came, by the monotonic clock."""
 
     @property
     def rows(self) -> list[CallRow]:
@@ -51,51 +55,83 @@ class _Hand:
 
 
 class Writer:
-    """Makes rows durable. `on_commit` is told, on the writer's thread, what each commit changed."""
+    """Makes rows durable.
+
+    `on_commit` is told, on the writer's thread, what each commit changed. `on_spooled` and `on_rejected` are told of
+    rows that wait outside of the database, and of those that it will never take.
+    """
 
     def __init__(
-        self, store: Store, spool: Spool, on_commit: Callable[[Recorded], None] = lambda recorded: None
+        self,
+        store: Store,
+        spool: Spool,
+        on_commit: Callable[[Recorded], None] = lambda recorded: None,
+        *,
+        on_spooled: Listener = lambda rows: None,
+        on_rejected: Listener = lambda rows: None,
     ) -> None:
         """Nothing runs before `start`."""
         self._store = store
         self._spool = spool
         self._on_commit = on_commit
+        self._on_spooled = on_spooled
+        self._on_rejected = on_rejected
+        self._health = LedgerHealth(spool)
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
         self._in_hand: _Hand | None = None
         self._hand_lock = threading.Lock()
         self._hanging = False
-        self._homeless: list[CallRow] = []
-        self._homeless_lock = threading.Lock()
+        self._rejected: set[str] = set()
+        """Ids of rows that were set aside, but are still in a spool file."""
+        self._unspooled: list[CallRow] = []
+        self._unspooled_lock = threading.Lock()
         self._away = threading.Event()
+        """The database takes no rows: they go to the spool."""
+        self._pending = threading.Event()
+        """Something waits outside of the database."""
+        self._opened = threading.Event()
+        """It was tried to open the ledger, with whatever outcome."""
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
-        self._replayer = threading.Thread(target=self._replay, name="usage-replay", daemon=True)
+        self._ended = threading.Event()
+        """The writer's thread came to its end, as it should."""
+        self._thread = self._new_thread()
+        self._replayer = self._new_replayer()
         self._watcher = threading.Thread(target=self._watch, name="usage-watch", daemon=True)
 
     def start(self) -> None:
-        """Start writing; rows that an earlier process left in the spool come first."""
+        """Open the ledger and start writing; rows that an earlier process left in the spool come first.
+
+        Returns soon, even where the ledger cannot be opened: that is logged, and calls go to the spool meanwhile.
+        """
         self._away.set()
-        self._replay_once()
-        self._store.close()
+        self._pending.set()
         self._thread.start()
         self._replayer.start()
         self._watcher.start()
+        if not self._opened.wait(OPENS_SECONDS):
+            if self._health.state == "opening":
+                self._health.fails("it does not answer, or another process upgrades it")
+            self._opened.wait(START_SECONDS - OPENS_SECONDS)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Write what is queued, then end. What cannot be written in time, and rows that come later, go to the spool."""
-        if self._stopped.is_set() or not self._thread.is_alive():
+        if self._stopped.is_set() or not self._watcher.is_alive():
             return
         deadline = time.monotonic() + timeout
         self._queue.put(None)
         self._thread.join(timeout)
         self._stopped.set()
-        self._away.set()  # Wakes the replayer, which ends.
+        self._pending.set()  # Wakes the replayer, which ends.
         self._replayer.join(max(0.0, deadline - time.monotonic()))
         self._watcher.join(timeout)
         self._rescue(self._in_hand)
         self._drain()
-        self._keep(self._take_homeless())
+        self._keep(self._take_unspooled())
         self._spool.close()
+
+    def health(self) -> dict[str, object]:
+        """How the ledger is, as JSON; see `LedgerHealth.status`. Reads files: call it off the event loop."""
+        return self._health.status(len(self._unspooled))
 
     def submit(self, row: CallRow) -> concurrent.futures.Future[None]:
         """Queue a row, from any thread. The future is done once the row is durable; it never fails."""
@@ -118,36 +154,159 @@ class Writer:
         if self._stopped.is_set():  # Looked at after the row was queued: either `stop` finds it, or this does.
             self._drain()
 
+    # -- the writer's thread --------------------------------------------------------------------------------------
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="usage-writer", daemon=True)
+
     def _run(self) -> None:
-        running = True
-        while running:
-            batch, running = self._gather()
-            if batch:
-                hand = self._in_hand = _Hand(batch, time.monotonic())
-                written = self._commit(hand.rows)
-                if self._take(hand):
-                    if not written:
-                        self._keep(hand.rows)
-                        self._away.set()
-                    _release(batch)
-                self._hanging = False
+        while True:
+            try:
+                if not self._write_next():
+                    break
+            except BaseException:
+                # Whatever it was: calls that wait are let go, and those that come are written.
+                log.exception("The ledger's writer failed, and goes on")
+                self._rescue(self._in_hand)
+        self._ended.set()
         self._store.close()
 
-    def _watch(self) -> None:
-        """Lets go the calls that wait for a commit that hangs, as it does on a connection that died silently."""
-        while not self._stopped.wait(_GLANCE_SECONDS):
-            hand = self._in_hand
-            if hand is not None and time.monotonic() - hand.since > HANGS_SECONDS:
-                log.warning("The ledger does not answer, calls go to the spool file")
-                self._rescue(hand)
-            if self._hanging:
-                self._drain()
+    def _write_next(self) -> bool:
+        """Write what is queued. False where this was the end."""
+        hand = self._in_hand = _Hand()
+        goes_on = self._gather(hand)
+        if hand.batch:
+            left = self._commit(hand.rows)
+            if self._take(hand):
+                self._keep(left)
+                _release(hand.batch)
+            self._hanging = False
+        return goes_on
 
-    def _rescue(self, hand: _Hand | None) -> None:
-        """Spool what a commit hangs on. Should that succeed after all, the ids keep it from counting twice."""
-        if hand is not None and self._take(hand, hanging=True):
+    def _gather(self, hand: _Hand) -> bool:
+        """Fill the hand. False where there will be no more."""
+        entry = self._queue.get()
+        hand.since = time.monotonic()
+        while entry is not None:
+            try:
+                hand.batch.append(entry)
+            except MemoryError:
+                self._queue.put(entry)
+                raise
+            if len(hand.batch) == MAX_BATCH:
+                return True
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                return True
+        return False
+
+    def _commit(self, rows: Sequence[CallRow]) -> list[CallRow]:
+        """Write rows. Returns those for the spool."""
+        if self._away.is_set():
+            return list(rows)
+        try:
+            self._tell(self._store.record(rows))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rows must not be lost
+            if is_rows_fault(error):
+                return self._record_apart(rows)
+            self._cannot_write(error)
+            return list(rows)
+        return []
+
+    def _record_apart(self, rows: Sequence[CallRow]) -> list[CallRow]:
+        """Some of `rows` cannot be written: find them by halves, and set them aside. Returns those for the spool.
+
+        A row is set aside only where the database takes others.
+        """
+        todo = [rows]
+        while todo:
+            part = todo.pop()
+            try:
+                self._tell(self._store.record(part, maybe_written=True))
+            except Exception as error:  # noqa: BLE001 - see `_commit`
+                if is_rows_fault(error) and len(part) > 1:
+                    middle = len(part) // 2
+                    todo += [part[middle:], part[:middle]]
+                    continue
+                database_error = self._whose_else(error)
+                if database_error is not None:
+                    self._cannot_write(database_error)
+                    return [row for others in (part, *todo) for row in others]
+                self._reject(part[0], error)
+        return []
+
+    def _whose_else(self, error: Exception) -> Exception | None:
+        """What the database says where it takes no other row either; None where one row is to blame."""
+        if not is_rows_fault(error):
+            return error
+        try:
+            self._store.check()
+        except Exception as database_error:  # noqa: BLE001 - it is handed on
+            return database_error
+        return None
+
+    def _reject(self, row: CallRow, error: Exception) -> None:
+        if row.id in self._rejected:  # Its spool file is replayed again.
+            return
+        self._rejected.add(row.id)
+        log.error("The database refuses call %s, it is in rejected.jsonl now: %s", row.id, _first_line(error))
+        try:
+            self._spool.reject(row)
+        except Exception as disk_error:  # noqa: BLE001 - its own fault must not keep others waiting
+            log.error("rejected.jsonl cannot be written, the call is lost: %r: %s", row, disk_error)
+        self._notify(self._on_rejected, [row])
+
+    def _tell(self, recorded: Recorded) -> None:
+        try:
+            self._on_commit(recorded)
+        except Exception:
+            log.exception("Calls were written, but what they changed could not be told")
+
+    def _notify(self, listener: Listener, rows: Sequence[CallRow]) -> None:
+        try:
+            listener(rows)
+        except Exception:
+            log.exception("Calls are outside of the ledger, but that could not be told")
+
+    def _cannot_write(self, error: BaseException) -> None:
+        self._away.set()
+        self._pending.set()
+        self._health.fails(reason(error))
+
+    # -- when it does not answer ----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Lets go the calls that wait for a commit that hangs, as it does on a connection that died silently, or for a
+        thread that died.
+        """
+        while not self._stopped.wait(_GLANCE_SECONDS):
+            try:
+                self._look()
+            except BaseException:
+                log.exception("The ledger's writer could not be looked after")
+
+    def _look(self) -> None:
+        hand = self._in_hand
+        if hand is not None and time.monotonic() - hand.since > HANGS_SECONDS:
+            self._cannot_write(TimeoutError("the database does not answer"))
+            self._rescue(hand, hanging=True)
+        if self._hanging:
+            self._drain()
+        if not self._thread.is_alive() and not self._ended.is_set():
+            log.error("The ledger's writer died, another one goes on")
+            self._rescue(self._in_hand)
+            self._hanging = False
+            self._thread = self._new_thread()
+            self._thread.start()
+        if not self._replayer.is_alive() and not self._stopped.is_set():
+            self._replayer = self._new_replayer()
+            self._replayer.start()
+
+    def _rescue(self, hand: _Hand | None, *, hanging: bool = False) -> None:
+        """Spool what is in hand. Should its commit succeed after all, the ids keep it from counting twice."""
+        if hand is not None and hand.batch and self._take(hand, hanging=hanging):
             self._keep(hand.rows)
-            self._away.set()
             _release(hand.batch)
 
     def _take(self, hand: _Hand, *, hanging: bool = False) -> bool:
@@ -158,36 +317,7 @@ class Writer:
                 self._in_hand, self._hanging = None, hanging
             return mine
 
-    def _gather(self) -> tuple[list[Entry], bool]:
-        batch: list[Entry] = []
-        entry = self._queue.get()
-        while entry is not None:
-            batch.append(entry)
-            if len(batch) == MAX_BATCH:
-                return batch, True
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, True
-        return batch, False
-
-    def _commit(self, rows: Sequence[CallRow]) -> bool:
-        """Whether the rows are in the database now."""
-        if self._away.is_set():
-            return False
-        try:
-            recorded = self._store.record(rows)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the rows must not be lost
-            log.warning("The ledger cannot be written, calls go to the spool file: %s", _first_line(error))
-            return False
-        self._tell(recorded)
-        return True
-
-    def _tell(self, recorded: Recorded) -> None:
-        try:
-            self._on_commit(recorded)
-        except Exception:
-            log.exception("Calls were written, but what they changed could not be told")
+    # -- what waits outside of the database -----------------------------------------------------------------------
 
     def _keep(self, rows: Sequence[CallRow]) -> None:
         """Put rows in the spool, or, if that fails too, in memory."""
@@ -197,13 +327,15 @@ class Writer:
             self._spool.append(rows)
         except Exception as error:  # noqa: BLE001 - the calls go on whatever it is
             log.error("The spool file cannot be written either, %d calls wait in memory: %s", len(rows), error)
-            with self._homeless_lock:
-                self._homeless.extend(rows)
+            with self._unspooled_lock:
+                self._unspooled.extend(rows)
+        self._pending.set()
+        self._notify(self._on_spooled, rows)
 
-    def _take_homeless(self) -> list[CallRow]:
-        with self._homeless_lock:
-            homeless, self._homeless = self._homeless, []
-        return homeless
+    def _take_unspooled(self) -> list[CallRow]:
+        with self._unspooled_lock:
+            rows, self._unspooled = self._unspooled, []
+        return rows
 
     def _drain(self) -> None:
         """Spool what is queued: the writer's thread cannot take it."""
@@ -221,53 +353,65 @@ class Writer:
         self._keep([row for row, _ in batch])
         _release(batch)
 
+    def _new_replayer(self) -> threading.Thread:
+        return threading.Thread(target=self._replay, name="usage-replay", daemon=True)
+
     def _replay(self) -> None:
-        while not self._stopped.is_set():
-            self._away.wait()
-            if self._stopped.wait(RETRY_SECONDS):
-                break
-            self._replay_once()
+        pause = 0.0 if not self._opened.is_set() else RETRY_SECONDS
+        while not self._stopped.wait(pause):
+            try:
+                done = self._replay_once()
+            except BaseException:
+                log.exception("The spool could not be replayed")
+                done = False
+            self._opened.set()
+            pause = RETRY_SECONDS if done else min(max(pause, RETRY_SECONDS) * 1.5, LONGEST_RETRY_SECONDS)
+            self._pending.wait()
         self._store.close()
 
-    def _replay_once(self) -> None:
-        """Bring everything from the spool into the database; on success new rows go there directly again."""
-        homeless = self._take_homeless()
+    def _replay_once(self) -> bool:
+        """Bring everything from the spool into the database; new rows go there directly again. Whether all is done."""
         try:
             self._store.migrate()  # Somebody may have dropped the tables.
             self._store.check()
-            # From here on new rows go to the database, so that the spool cannot grow while it is emptied.
-            self._away.clear()
-            if homeless:
-                self._replay_rows(homeless)
-                homeless = []
+        except Exception as error:  # noqa: BLE001 - it is tried again, for as long as it takes
+            self._cannot_write(error)
+            return False
+        # From here on new rows go to the database, so that the spool cannot grow while it is emptied.
+        self._pending.clear()
+        self._away.clear()
+        self._health.works()
+        unspooled = self._take_unspooled()
+        try:
+            if unspooled:
+                self._replay_rows(unspooled)
+                unspooled = []
             count = self._spool.replay(self._replay_rows)
+            self._rejected.clear()
             if count:
                 log.info("Replayed %d calls from the spool file", count)
         except Exception as error:  # noqa: BLE001 - it is tried again, for as long as it takes
-            if not self._away.is_set():
+            if not isinstance(error, _StillAway):
                 log.warning("The spool cannot be replayed yet: %s", _first_line(error))
-            self._keep(homeless)
-            self._away.set()
+            self._keep(unspooled)
+            self._pending.set()
+            return False
+        return True
 
     def _replay_rows(self, rows: Sequence[CallRow]) -> None:
+        """Write rows, or set them aside. Raises `_StillAway`."""
         try:
             self._tell(self._store.record(rows, maybe_written=True))
         except Exception as error:
-            if isinstance(error, _NEVER_THE_ROWS_FAULT):
-                raise
-            self._replay_one_by_one(rows)
+            if not is_rows_fault(error):
+                self._cannot_write(error)
+                raise _StillAway from error
+            if self._record_apart(rows):
+                raise _StillAway from error
 
-    def _replay_one_by_one(self, rows: Sequence[CallRow]) -> None:
-        """Set aside the rows that the database refuses, provided that it takes others."""
-        for row in rows:
-            try:
-                self._tell(self._store.record([row], maybe_written=True))
-            except Exception as error:
-                if isinstance(error, _NEVER_THE_ROWS_FAULT):
-                    raise
-                self._store.check()
-                log.error("The database refuses call %s, it is in rejected.jsonl now: %s", row.id, _first_line(error))
-                self._spool.reject(row)
+
+class _StillAway(Exception):
+    """The database takes no rows; that was told already."""
 
 
 def _release(batch: Sequence[Entry]) -> None:
@@ -275,7 +419,7 @@ def _release(batch: Sequence[Entry]) -> None:
     for _, waiter in batch:
         if isinstance(waiter, asyncio.Future):
             loops.setdefault(waiter.get_loop(), []).append(waiter)
-        elif waiter is not None and waiter.set_running_or_notify_cancel():
+        elif waiter is not None and not waiter.done() and waiter.set_running_or_notify_cancel():
             waiter.set_result(None)
     for loop, futures in loops.items():
         try:
@@ -290,5 +434,5 @@ def _resolve(futures: Sequence[asyncio.Future[None]]) -> None:
             future.set_result(None)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -213,8 +214,13 @@ def crossed(budget: Budget, before: int, after: int) -> list[int]:
 
 
 def subject_of(budget: Budget, caller: Subject) -> str:
-    """Whose sum: the budget's own where it is shared, else one for each user."""
-    return budget.id if budget.scope.is_shared else f"{budget.id}:{caller.user_id}"
+    """Whose sum: the budget's own where it is shared, else one for each user. At most 100 characters."""
+    if budget.scope.is_shared:
+        return budget.id
+    user = str(caller.user_id)
+    if len(user) > 64 or not user.isprintable():  # No id of Open WebUI's; but none may keep a call uncounted.
+        user = hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()
+    return f"{budget.id}:{user}"
 
 
 def sentence(refusal: Refusal, now: datetime) -> str:

@@ -13,6 +13,7 @@ from tests.support.recorder import a_call
 from tests.support.services import Postgres
 from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the database below
     NewEngine,
+    TestArbitraryRows,
     TestBudgets,
     TestCounting,
     TestGroups,
@@ -20,6 +21,7 @@ from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the da
     TestMoney,
     TestOutbox,
     TestRecording,
+    TestSumsThatAreFull,
     engine,
     new_engine,
     other,

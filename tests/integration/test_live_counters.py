@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis as AsyncRedis
 from redis.crc import key_slot
 
+from openwebui_usage.admission import counters
 from openwebui_usage.admission import redis_counters as live_redis
 from openwebui_usage.admission.counters import Demand, LiveCounters, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
@@ -90,6 +91,32 @@ def test_all_counters_hold_or_none_does(play: Callable[[Scenario], None]) -> Non
         assert refused.counter == TWO
         refused = await live.reserve("c", [demand(ONE, 90)])
         assert refused is None, "what the refused call wanted of the other counter was not held"
+
+    play(scenario)
+
+
+def test_what_a_call_held_whose_row_waits_ends_with_its_lease(
+    play: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(live_redis, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(live_redis, "LEASE_MS", 400)
+
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        for lease in ("spooled", "replayed", "running"):
+            assert await live.reserve(lease, [demand(ONE, 30)]) is None
+        live.let_expire(["spooled", "replayed", "unknown"])
+        live.release(["replayed"], [ledger.commit(ONE, 30)])
+        await soon()
+        assert await live.reserve("next", [demand(ONE, 10)]) is None
+        assert await live.reserve("more", [demand(ONE, 1)]) is not None, "until then it is held"
+        for _ in range(6):
+            await asyncio.sleep(0.1)
+            await live.refresh()
+        assert await live.reserve("more", [demand(ONE, 30)]) is None
+        refused = await live.reserve("last", [demand(ONE, 1)])
+        assert refused is not None
+        assert (refused.used, refused.held) == (30, 70), "calls that still run hold on"
 
     play(scenario)
 

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, inspect, select, text
+from sqlalchemy import Engine, func, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from openwebui_usage.ledger import CallRow, GroupExists, GroupMissing, Store
+from openwebui_usage.ledger import CallRow, GroupExists, GroupMissing, Store, Writer
 from openwebui_usage.ledger import database as ledger_database
+from openwebui_usage.ledger.recording import SUMS
+from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_total
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Scope
@@ -602,6 +605,129 @@ class TestOutbox:
         assert (again.id, again.body, again.tries) == (first.id, first.body, 2)
         store.outbox.done(again)
         assert store.outbox.next_due() is None
+
+
+ANY_TEXT = st.none() | st.text(st.characters() | st.characters(categories=["Cs", "Cc", "So"]), max_size=1200)
+ANY_COUNT = st.integers() | st.integers(2**62, 10**30) | st.floats() | st.none() | st.booleans()
+ANY_TIME = st.floats() | st.integers() | st.none()
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.integers(), inner, max_size=3),
+    max_leaves=8,
+)
+ANY_ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("user_id", "user_name", "chat_id", "message_id", "task", "path", "model"), ANY_TEXT),
+        **dict.fromkeys(("called_model", "outcome"), ANY_TEXT),
+        **dict.fromkeys(("started_at", "first_token_after", "thinking", "duration"), ANY_TIME),
+        "raw_usage": st.none() | st.dictionaries(st.text(), ANY_JSON, max_size=4) | ANY_JSON,
+        "usage": st.builds(TokenUsage, *[ANY_COUNT] * 6, st.booleans()),
+        "user_groups": st.lists(st.text(), max_size=2).map(tuple),
+    },
+)
+
+
+class TestArbitraryRows:
+    """Whatever a row holds, it is stored or set aside, and the good ones beside it are all stored, at once."""
+
+    @pytest.fixture
+    def writer(self, store: Store, tmp_path: Path) -> Iterator[Writer]:
+        store.create_group("G", ["*"], 10**15, "documented")
+        store.create_budget(Budget("", "each", 5, scope=Scope("each_user")))
+        writer = Writer(store, Spool(tmp_path / "spool"))
+        writer.start()
+        yield writer
+        writer.stop()
+
+    def rejected(self, folder: Path) -> set[str]:
+        path = folder / "spool" / "rejected.jsonl"
+        return {json.loads(line)["id"] for line in path.read_bytes().splitlines()} if path.exists() else set()
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+        ],
+    )
+    @given(rows=st.lists(ANY_ROW, min_size=1, max_size=6))
+    def test_never_keep_others_from_being_stored(
+        self, writer: Writer, engine: Engine, tmp_path: Path, rows: list[dict[str, Any]]
+    ) -> None:
+        good, odd = [], []
+        for values in rows:
+            good.append(a_call())
+            odd.append(CallRow(**{**_fields(a_call()), **values, "id": new_id()}))
+        for waiter in [writer.submit(row) for pair in zip(good, odd, strict=True) for row in pair]:
+            waiter.result(10)
+        stored = {row.id for row in rows_in(engine)}
+        assert {row.id for row in good} <= stored
+        set_aside = self.rejected(tmp_path)
+        assert all((row.id in stored) != (row.id in set_aside) for row in odd)
+        assert writer.health()["state"] == "ok"
+        assert list((tmp_path / "spool").glob("calls-*")) == []
+
+    def test_in_a_large_batch_are_found_at_once(
+        self, writer: Writer, engine: Engine, tmp_path: Path, store: Store
+    ) -> None:
+        bad = {3, 4, 250, 499}
+        rows = [replace(a_call(), started_at=float("nan")) if number in bad else a_call() for number in range(500)]
+        for waiter in [writer.submit(row) for row in rows]:
+            waiter.result(10)
+        assert self.rejected(tmp_path) == {rows[number].id for number in bad}
+        assert len(rows_in(engine)) == store.group("G").sums.calls == 496
+
+    def test_in_the_spool_keep_no_others_waiting(self, writer: Writer, store: Store, tmp_path: Path) -> None:
+        writer.stop()
+        spool = Spool(tmp_path / "spool")
+        spool.append([a_call(outcome="x" * 20_000 if number == 7 else "done", id=new_id()) for number in range(1500)])
+        spool.append([replace(a_call(), started_at=1e300), a_call(message_id="\U0001f642" * 1000)])
+        spool.close()
+        later = Writer(store, Spool(tmp_path / "spool"))
+        later.start()
+        later.stop()
+        assert store.group("G").sums.calls + len(self.rejected(tmp_path)) == 1502
+        assert len(self.rejected(tmp_path)) in (1, 2)  # Only PostgreSQL minds the length of an outcome.
+
+    def test_with_a_message_id_of_many_bytes_are_stored(self, store: Store, engine: Engine) -> None:
+        """Characters that do not compress, each of four bytes."""
+        message = "".join(chr(0x10000 + (number * 7919) % 0xFFFFF) for number in range(1000))
+        store.record([a_call(message_id=message, chat_id=message, user_name=message, model=message)])
+        [row] = rows_in(engine)
+        assert 0 < len(row.message_id.encode()) <= 1000
+
+
+class TestSumsThatAreFull:
+    """No total leaves 64 bits, whatever rows come."""
+
+    HUGE = TokenUsage(input=10**30, cached_input=2**63, completion=2**62, reasoning=1, output=2**64)
+
+    def test_stay_full(self, store: Store, engine: Engine) -> None:
+        store.create_group("G", ["*"], None, "documented")
+        store.put_price(Price("*", Decimal(10**6), Decimal(10**6)))
+        store.record([a_call(usage=self.HUGE)])
+        with engine.begin() as connection:
+            connection.execute(update(usage_total).values(input=2**62 - 10, cost_nano=2**62 - 2))
+        for _ in range(3):
+            store.record([a_call(usage=self.HUGE) for _ in range(3)])
+        sums = store.group("G").sums
+        assert (sums.calls, sums.input, sums.cost_nano) == (10, 2**62 - 1, 2**62 - 1)
+        assert all(isinstance(getattr(sums, name), int) for name in SUMS)
+
+    def test_of_many_rows_stay_full(self, store: Store, engine: Engine) -> None:
+        """Rows of an earlier version may hold any number of 64 bits."""
+        store.create_group("G", ["*"], None, "documented")
+        store.record([a_call() for _ in range(4)])
+        with engine.begin() as connection:
+            connection.execute(update(usage_call).values(input=2**63 - 1, cost_nano=2**63 - 1))
+        sums = store.update_group("G", {"period": "month"}).sums
+        assert (sums.calls, sums.input, sums.cost_nano, sums.output) == (4, 2**62 - 1, 2**62 - 1, 40)
+        budget = store.create_budget(Budget("", "all", 5))
+        assert store.totals([(budget.id, "total")])[budget.id, "total"].input == 2**62 - 1
 
 
 class TestMoney:

@@ -1,0 +1,72 @@
+"""How the ledger is: whether rows reach the database, since when, why not, and how many wait or were set aside."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Literal
+
+from openwebui_usage.ledger.spool import Spool
+
+log = logging.getLogger(__name__)
+
+State = Literal["opening", "ok", "spooling"]
+
+
+class LedgerHealth:
+    """One line in the log for each change, and `status` for whoever asks in between. For any thread."""
+
+    def __init__(self, spool: Spool) -> None:
+        """`spool` is where rows wait."""
+        self._spool = spool
+        self._lock = threading.Lock()
+        self._state: State = "opening"
+        self._since = time.time()
+        self._reason: str | None = None
+
+    @property
+    def state(self) -> State:
+        """`opening` until it was first tried, then whether rows reach the database."""
+        return self._state
+
+    def fails(self, reason: str) -> None:
+        """The ledger cannot be written. The same reason is logged once."""
+        with self._lock:
+            if self._state == "spooling" and self._reason == reason:
+                return
+            if self._state != "spooling":
+                self._state, self._since = "spooling", time.time()
+            self._reason = reason
+        log.warning(
+            "The ledger cannot be written, calls go to the spool file in %s and are counted later: %s",
+            self._spool.folder,
+            reason,
+        )
+
+    def works(self) -> None:
+        """It can be written."""
+        with self._lock:
+            before, since = self._state, self._since
+            if before == "ok":
+                return
+            self._state, self._since, self._reason = "ok", time.time(), None
+        if before == "spooling":
+            log.warning("The ledger can be written again, after %.1f s", time.time() - since)
+
+    def status(self, unspooled: int = 0) -> dict[str, object]:
+        """As JSON: `state`, `since` (ISO 8601, UTC), `reason`, `spool_folder`, and how many rows wait in the folder
+        (`spool_rows`), only in memory (`memory_rows`), and are set aside for a person to look at (`rejected_rows`).
+        """
+        waiting, rejected = self._spool.counts()
+        with self._lock:
+            return {
+                "state": self._state,
+                "since": datetime.fromtimestamp(self._since, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "reason": self._reason,
+                "spool_folder": str(self._spool.folder),
+                "spool_rows": waiting,
+                "memory_rows": unspooled,
+                "rejected_rows": rejected,
+            }
