@@ -23,7 +23,7 @@ from openwebui_usage.ledger.definitions import budget_from, budget_values, raise
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_account, usage_budget, usage_call, usage_total
-from openwebui_usage.ledger.store import read_totals, sum_calls
+from openwebui_usage.ledger.totals import read_totals, sum_calls
 from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Period, Scope, period_at
 from openwebui_usage.rules.groups import Sums
 

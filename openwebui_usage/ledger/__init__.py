@@ -5,8 +5,11 @@ from openwebui_usage.ledger.rows import CallRow, Outcome
 from openwebui_usage.ledger.store import (
     BudgetExists,
     BudgetMissing,
+    Busy,
     GroupExists,
+    GroupInUse,
     GroupMissing,
+    GroupUnknown,
     PriceMissing,
     Store,
 )
@@ -15,10 +18,13 @@ from openwebui_usage.ledger.writer import Writer
 __all__ = [
     "BudgetExists",
     "BudgetMissing",
+    "Busy",
     "CallRow",
     "Change",
     "GroupExists",
+    "GroupInUse",
     "GroupMissing",
+    "GroupUnknown",
     "Outcome",
     "PriceMissing",
     "Recorded",

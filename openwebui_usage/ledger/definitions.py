@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
 from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_revision
+from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_recount, usage_revision
 from openwebui_usage.rules.budgets import (
     FOREVER,
     Budget,
@@ -46,12 +49,19 @@ class Definitions:
         prices: tuple[Price, ...] = (),
         revision: int = -1,
         otherwise: Price | None = None,
+        recounts: tuple[Budget, ...] = (),
     ) -> None:
-        """`revision` is that of the database which they were read from; for `otherwise` see `PriceBook`."""
+        """`revision` is that of the database which they were read from; for `otherwise` see `PriceBook`.
+
+        `recounts` are counters that are not in force yet, but count already.
+        """
         self.groups = groups
         self.budgets = budgets
         self.book = PriceBook(in_order(prices), otherwise)
         self.revision = revision
+        self._recounts = recounts
+        resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in recounts))
+        self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
         self._covering: dict[tuple[str, ...], Covering] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
 
@@ -60,7 +70,8 @@ class Definitions:
         known = self._covering.get(model_ids)
         if known is None:
             groups = tuple(group for group in self.groups if group.holds(model_ids))
-            budgets = tuple(budget for budget in self.budgets if budget.covers(model_ids, self.groups))
+            others = (*self.budgets, *self._recounts)
+            budgets = tuple(budget for budget in others if budget.covers(model_ids, self.groups))
             known = Covering(groups, (*map(budget_of_group, groups), *budgets))
             if len(self._covering) >= _MOST_REMEMBERED:
                 self._covering.clear()
@@ -80,7 +91,19 @@ class Definitions:
         if row.unverified:
             return []
         caller = Subject(row.user_id, frozenset(row.user_groups))
-        return self.counters(row.model_ids, caller, datetime.fromtimestamp(row.started_at, UTC))
+        counters = self.counters(row.model_ids, caller, datetime.fromtimestamp(row.started_at, UTC))
+        return [counter for counter in counters if _counts_from(counter.budget, row)]
+
+    def groups_of(self, row: CallRow) -> tuple[Group, ...]:
+        """Every group that holds the row's model."""
+        return () if row.unverified else self.covering(row.model_ids).groups
+
+    def moment(self, row: CallRow) -> float:
+        """When a call began, as exactly as that decides what counts it: to the second, for no period ends within one,
+        but a reset may.
+        """
+        second = int(row.started_at)
+        return row.started_at if second in self._seconds_of_resets else second
 
     def period(self, budget: Budget, moment: datetime) -> Period:
         """The budget's period at `moment`."""
@@ -97,13 +120,21 @@ def read_definitions(connection: Connection, otherwise: Price | None = None) -> 
     """All definitions as this transaction sees them."""
     # First of all: a change that comes in between is read again, instead of never.
     revision = read_revision(connection)
+    groups = tuple(map(group_from, connection.execute(select(usage_group).order_by(usage_group.c.created_at))))
     return Definitions(
-        tuple(group_from(row) for row in connection.execute(select(usage_group).order_by(usage_group.c.created_at))),
-        tuple(budget_from(row) for row in connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))),
+        groups,
+        tuple(read_budgets(connection, {group.id: group.name for group in groups})),
         tuple(price_from(row) for row in connection.execute(select(usage_price))),
         revision,
         otherwise,
+        tuple(map(_recount_from, connection.execute(select(usage_recount.c.counter)).scalars())),
     )
+
+
+def read_budgets(connection: Connection, names: Mapping[str, str]) -> list[Budget]:
+    """All budgets, in the order of creation; `names` as for `budget_from`."""
+    rows = connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))
+    return [budget_from(row, names) for row in rows]
 
 
 def read_revision(connection: Connection) -> int:
@@ -132,11 +163,15 @@ def group_from(row: Row[Any]) -> Group:
         timezone=row.timezone,
         action=row.action,
         soft_limits=tuple(row.soft_limits),
+        reset_at=row.reset_at,
     )
 
 
-def budget_from(row: Row[Any]) -> Budget:
-    """A row of `usage_budget`."""
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+def budget_from(row: Row[Any], names: Mapping[str, str] = _NO_NAMES) -> Budget:
+    """A row of `usage_budget`. `names` are those of usage groups, by their ids."""
     return Budget(
         id=row.id,
         name=row.name,
@@ -144,13 +179,14 @@ def budget_from(row: Row[Any]) -> Budget:
         unit=row.unit,
         scope=Scope(row.scope, row.scope_id),
         models=tuple(row.models),
-        group=row.group,
+        group=None if row.group_id is None else names.get(row.group_id, row.group_id),
         period=row.period,
         timezone=row.timezone,
         action=row.action,
         soft_limits=tuple(row.soft_limits),
         counting=row.counting,
         free_models_exempt=row.free_models_exempt,
+        group_id=row.group_id,
     )
 
 
@@ -164,7 +200,7 @@ def budget_values(budget: Budget) -> dict[str, Any]:
         "scope": budget.scope.kind,
         "scope_id": budget.scope.id,
         "models": list(budget.models),
-        "group": budget.group,
+        "group_id": budget.group_id,
         "period": budget.period,
         "timezone": budget.timezone,
         "action": budget.action,
@@ -172,6 +208,23 @@ def budget_values(budget: Budget) -> dict[str, Any]:
         "counting": budget.counting,
         "free_models_exempt": budget.free_models_exempt,
     }
+
+
+def recount_text(counter: Budget) -> str:
+    """A counter as `usage_recount` keeps it."""
+    return json.dumps(asdict(counter))
+
+
+def _recount_from(text: str) -> Budget:
+    values = json.loads(text)
+    tuples = {name: tuple(values[name]) for name in ("models", "soft_limits")}
+    # It limits nobody as long as it is not complete.
+    return Budget(**{**values, **tuples, "scope": Scope(**values["scope"]), "limit": None})
+
+
+def _counts_from(counter: Budget | Group, row: CallRow) -> bool:
+    """Whether a call began after the counter was last reset."""
+    return counter.reset_at is None or row.started_at >= counter.reset_at
 
 
 def price_from(row: Row[Any]) -> Price:

@@ -88,28 +88,29 @@ class Batch:
                 counters[counter.key] = counter
             for key in tally.keys:
                 added[key] = _plus(added[key], tally.sums) if key in added else tally.sums
-        revision, after = _increment(transaction, added, schema)
+        revision, after = add_to_totals(transaction, added, schema)
         if revision != self._definitions.revision:
             return None
         changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
-        names = frozenset(group.name for tally in self._tallies.values() for group in tally.groups)
+        names = frozenset(group.name for tally in self._tallies.values() for group in tally.counted)
         return Recorded(self._rows, names, tuple(changes))
 
     def _tally_of(self, row: CallRow) -> _Tally:
         if not is_moment(row.started_at):
             raise ValueError(f"started_at is no time that a call can begin at: {row.started_at!r}")
-        # No period ends within a second.
-        kind = (row.model, row.called_model, row.user_id, row.user_groups, int(row.started_at), row.unverified)
+        moment = self._definitions.moment(row)
+        kind = (row.model, row.called_model, row.user_id, row.user_groups, moment, row.unverified)
         tally = self._tallies.get(kind)
         if tally is None:
-            groups = () if row.unverified else self._definitions.covering(row.model_ids).groups
-            tally = self._tallies[kind] = _Tally(groups, self._definitions.counters_of(row))
+            tally = self._tallies[kind] = _Tally(
+                self._definitions.groups_of(row), self._definitions.counters_of(row), row.started_at
+            )
         return tally
 
 
 _Values = tuple[Any, ...]
 """What one row says, in the order of `_COLUMNS`."""
-_Kind = tuple[str, str, str | None, tuple[str, ...], int, bool]
+_Kind = tuple[str, str, str | None, tuple[str, ...], float, bool]
 """All of a row that decides what counts it."""
 
 
@@ -120,10 +121,11 @@ _counts = operator.attrgetter("input", "cached_input", "cache_write", "completio
 class _Tally:
     """What rows of one kind come to, and where that is added."""
 
-    __slots__ = ("counters", "groups", "sums")
+    __slots__ = ("counted", "counters", "groups", "sums")
 
-    def __init__(self, groups: tuple[Group, ...], counters: Sequence[Counter]) -> None:
+    def __init__(self, groups: tuple[Group, ...], counters: Sequence[Counter], started_at: float) -> None:
         self.groups = groups
+        self.counted = [group for group in groups if group.reset_at is None or started_at >= group.reset_at]
         self.counters = counters
         self.sums = (0,) * len(SUMS)
 
@@ -131,7 +133,7 @@ class _Tally:
     def keys(self) -> Iterable[Key]:
         """A group keeps the sum of all time, too."""
         yield from (counter.key for counter in self.counters)
-        yield from ((group.id, EVER) for group in self.groups if group.period != EVER)
+        yield from ((group.id, EVER) for group in self.counted if group.period != EVER)
 
     def add(self, row: CallRow, counts: tuple[int, ...], cost: Cost | None) -> None:
         """Add one call, whose tokens are `counts`."""
@@ -150,7 +152,7 @@ def insert_probe(transaction: Transaction, schema: str | None) -> None:
     """Write a row that is no call, to see whether the database takes any. To be undone."""
     read_definitions(transaction.connection)
     _insert(transaction, [_call_values(_EMPTY_CALL, None, ())], schema)
-    _increment(transaction, {("", ""): (0,) * len(SUMS)}, schema)
+    add_to_totals(transaction, {("", ""): (0,) * len(SUMS)}, schema)
 
 
 _EMPTY_CALL = CallRow(started_at=0, model="", called_model="", usage=TokenUsage())
@@ -205,10 +207,10 @@ def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | No
         transaction.execute(statement, list(chain.from_iterable(part)))
 
 
-def _increment(
+def add_to_totals(
     transaction: Transaction, added: Mapping[Key, tuple[int, ...]], schema: str | None
 ) -> tuple[int, dict[Key, Sums]]:
-    """`total = total + n`, done by the database: two workers never overwrite each other.
+    """`total = total + n`, in the order of `SUMS`, done by the database: two workers never overwrite each other.
 
     Returns the revision of the definitions, and the totals as they are now.
     """

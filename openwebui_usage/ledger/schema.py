@@ -19,7 +19,9 @@ usage_group = Table(
     Column("timezone", String(64), nullable=False, server_default="UTC"),
     Column("action", String(16), nullable=False, server_default="block"),
     Column("soft_limits", JSON, nullable=False, server_default="[80, 95]"),
+    Column("reset_at", Float),
 )
+"""`reset_at`: calls that began before are in no total of the group any more, whenever they are written."""
 
 usage_call = Table(
     "usage_call",
@@ -51,7 +53,7 @@ usage_call = Table(
     Column("cost_source", String(32)),
     Column("raw_usage", Text),
 )
-"""`groups` are the ids of the groups that counted the call, each between spaces, so that a search is exact."""
+"""`groups` are the ids of the groups that held the model then, each between spaces, so that a search is exact."""
 
 usage_total = Table(
     "usage_total",
@@ -81,7 +83,7 @@ usage_budget = Table(
     Column("scope", String(32), nullable=False),
     Column("scope_id", Text),
     Column("models", JSON, nullable=False),
-    Column("group", String(100)),
+    Column("group_id", String(100)),
     Column("period", String(16), nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("action", String(16), nullable=False),
@@ -131,6 +133,15 @@ usage_notice = Table(
     Column("tries", Integer, nullable=False),
 )
 """Notices that wait to be posted to the admin's webhook, as JSON."""
+
+usage_recount = Table(
+    "usage_recount",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("counter", Text, nullable=False),
+    Column("started_at", Float, nullable=False),
+)
+"""Counters that are counted anew, as JSON: writers add to them already, but nobody is limited by them yet."""
 
 usage_revision = Table(
     "usage_revision",

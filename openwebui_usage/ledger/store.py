@@ -9,22 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Integer,
-    Row,
-    bindparam,
-    cast,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from openwebui_usage.ledger.bounds import bounded_sum
 from openwebui_usage.ledger.database import Recorder, migrate, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
@@ -34,21 +21,28 @@ from openwebui_usage.ledger.definitions import (
     price_from,
     price_values,
     raise_revision,
+    read_budgets,
     read_definitions,
     read_revision,
 )
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
+from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
-from openwebui_usage.rules.budgets import Budget, Period, Subject, period_at, subject_of
+from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
+from openwebui_usage.rules.budgets import Budget, period_at
 from openwebui_usage.rules.groups import Counting, Group, GroupUsage, Sums
 from openwebui_usage.rules.pricing import Price, in_order
 
-_IDS_PER_QUERY = 500
-_WHAT_IS_COUNTED = ("scope", "models", "group", "period", "timezone")
+_WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone")
 """Of a budget. All sums are kept of that, so another unit or another way to count needs no new ones."""
 
+_MOST_RECOUNTS = 5
+"""How often a change is tried that others keep changing."""
+
+BudgetChanges = Mapping[str, Any] | Callable[[Budget], Mapping[str, Any]]
+"""Fields of a budget, or what makes them from the budget as it is."""
 Notices = Callable[[Change, datetime], Iterable[Mapping[str, Any]]]
 """What somebody is to be told of a change."""
 
@@ -73,6 +67,23 @@ class PriceMissing(Exception):
     """No price has that pattern."""
 
 
+class GroupUnknown(Exception):
+    """A budget names a usage group that does not exist."""
+
+
+class GroupInUse(Exception):
+    """A usage group cannot be deleted: budgets count it."""
+
+    def __init__(self, name: str, budgets: tuple[str, ...]) -> None:
+        """`budgets` are their names."""
+        super().__init__(name)
+        self.budgets = budgets
+
+
+class Busy(Exception):
+    """Somebody else changed the same thing again and again."""
+
+
 class Store:
     """The ledger's tables on `engine`. Every method is one short transaction and blocks: call it off the event loop."""
 
@@ -85,6 +96,7 @@ class Store:
         self._otherwise = otherwise
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
+        self._recount = Recount(self._engine, schema)
         self.outbox = Outbox(self._engine)
 
     def close(self) -> None:
@@ -135,36 +147,62 @@ class Store:
     def update_group(self, name: str, changes: Mapping[str, Any]) -> GroupUsage:
         """Change some fields of a group (`models`, `limit`, `period`, …). Raises `GroupMissing`.
 
-        A new period shows at once what the ledger knows of it.
+        A new period shows at once what the ledger knows of it since the last reset.
+        """
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
+        }
+        counted: Budget | None = None
+        for _ in range(_MOST_RECOUNTS):
+            with writing(self._engine) as connection:
+                before = _one_group(connection, name).group
+                group = replace(before, **given)
+                is_counted = _is_of_period(counted, group) or group.period == EVER
+                if is_counted or (group.period, group.timezone) == (before.period, before.timezone):
+                    values = update(usage_group).where(usage_group.c.id == group.id).values(_group_values(group))
+                    connection.execute(values)
+                    if counted is not None and _is_of_period(counted, group):
+                        self._recount.adopt_for_group(connection, counted, group)
+                        counted = None
+                    raise_revision(connection)
+                    after = _one_group(connection, name)
+                    break
+            if counted is not None:  # Somebody reset the group, or changed its period, meanwhile.
+                self._recount.forget(counted.id)
+            counted = self._recount.of_group(group)
+        else:
+            raise Busy(name)
+        if counted is not None:
+            self._recount.forget(counted.id)
+        return after
+
+    def delete_group(self, name: str, *, cascade: bool = False) -> None:
+        """Remove a group and its totals; the ledger keeps its rows. Raises `GroupMissing`.
+
+        Raises `GroupInUse` where a budget counts it; with `cascade` those budgets go, too.
         """
         with writing(self._engine) as connection:
-            before = _one_group(connection, name).group
-            given: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
-            }
-            group = replace(before, **given)
-            connection.execute(update(usage_group).where(usage_group.c.id == group.id).values(_group_values(group)))
-            raise_revision(connection)
-            if (group.period, group.timezone) != (before.period, before.timezone):
-                period = period_at(group.period, group.timezone, datetime.now(UTC))
-                counted = func.strpos if connection.dialect.name == "postgresql" else func.instr
-                sums = sum_calls(connection, period, counted(usage_call.c.groups, f" {group.id} ") > 0)
-                if period.key != EVER:
-                    _put_totals(connection, {(group.id, period.key): sums})
-            return _one_group(connection, name)
-
-    def delete_group(self, name: str) -> None:
-        """Remove a group and its totals; the ledger keeps its rows. Raises `GroupMissing`."""
-        with writing(self._engine) as connection:
             group = _one_group(connection, name).group
+            used_by = select(usage_budget).where(usage_budget.c.group_id == group.id)
+            budgets = [budget_from(row) for row in connection.execute(used_by.order_by(usage_budget.c.created_at))]
+            if budgets and not cascade:
+                raise GroupInUse(name, tuple(budget.name for budget in budgets))
+            connection.execute(delete(usage_budget).where(usage_budget.c.group_id == group.id))
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             connection.execute(delete(usage_group).where(usage_group.c.id == group.id))
             raise_revision(connection)
+        if budgets:
+            self._recount.forget(*(budget.id for budget in budgets))
 
     def reset_group(self, name: str) -> GroupUsage:
-        """Set a group's counters to zero; the ledger keeps its rows. Raises `GroupMissing`."""
+        """Set a group's counters to zero; the ledger keeps its rows. Raises `GroupMissing`.
+
+        What began before does not come back: no call that still runs or waits in a spool file, and no row by another
+        period.
+        """
         with writing(self._engine) as connection:
-            group = _one_group(connection, name).group
+            group = replace(_one_group(connection, name).group, reset_at=time.time())
+            connection.execute(update(usage_group).where(usage_group.c.id == group.id).values(reset_at=group.reset_at))
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             raise_revision(connection)
             return GroupUsage(group)
@@ -174,42 +212,82 @@ class Store:
     def budgets(self) -> list[Budget]:
         """Every budget, in the order of creation."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))
-            return [budget_from(row) for row in rows]
+            return read_budgets(connection, _names(connection))
 
     def create_budget(self, budget: Budget) -> Budget:
-        """A new budget. Its current period starts with what the ledger knows of it. Raises `BudgetExists`.
+        """A new budget. Its current period starts with what the ledger knows of it.
 
-        A budget of a user group starts at zero: the ledger does not know who was in it.
+        Its `group` is the name of a usage group, if any. A budget of a user group starts at zero: the ledger does not
+        know who was in it. Raises `BudgetExists`, `GroupUnknown`.
         """
-        budget = replace(budget, id=uuid.uuid4().hex)
+        with self._engine.connect() as connection:  # Before anything is counted in vain.
+            budget = self._resolved(connection, replace(budget, id=uuid.uuid4().hex))
+            if connection.execute(select(usage_budget.c.id).where(usage_budget.c.name == budget.name)).first():
+                raise BudgetExists(budget.name)
+        if _is_known_by_rows(budget):
+            budget = self._recount.of_budget(budget)
         try:
             with writing(self._engine) as connection:
+                if self._resolved(connection, budget).group_id != budget.group_id:
+                    raise GroupUnknown(str(budget.group))  # Deleted meanwhile, and made anew.
                 connection.execute(insert(usage_budget), {**budget_values(budget), "created_at": time.time()})
+                self._recount.adopt(connection, budget)
                 raise_revision(connection)
-                self._seed(connection, budget)
-        except IntegrityError as error:
-            raise BudgetExists(budget.name) from error
+        except BaseException as error:
+            self._recount.forget(budget.id)
+            if isinstance(error, IntegrityError):
+                raise BudgetExists(budget.name) from error
+            raise
         return budget
 
-    def update_budget(self, name: str, changes: Mapping[str, Any]) -> Budget:
-        """Change some fields of a budget. Raises `BudgetMissing`."""
-        with writing(self._engine) as connection:
-            before = _one_budget(connection, name)
-            budget = replace(before, **changes)
-            connection.execute(update(usage_budget).where(usage_budget.c.id == budget.id).values(budget_values(budget)))
-            raise_revision(connection)
-            if any(getattr(before, name) != getattr(budget, name) for name in _WHAT_IS_COUNTED):
-                self._seed(connection, budget)
-            return budget
+    def update_budget(self, name: str, changes: BudgetChanges) -> Budget:
+        """Change some fields of a budget. Raises `BudgetMissing`, `GroupUnknown`.
+
+        `changes` may depend on what the budget is; what they raise is raised, and nothing changes.
+        """
+        counted: Budget | None = None
+        try:
+            for _ in range(_MOST_RECOUNTS):
+                with writing(self._engine) as connection:
+                    before = _one_budget(connection, name)
+                    budget = replace(before, **(changes(before) if callable(changes) else changes))
+                    if budget.group != before.group:
+                        budget = self._resolved(connection, budget)
+                    is_new = not _counts_the_same(before, budget)
+                    if is_new and _is_known_by_rows(budget):
+                        is_counted = counted is not None and _counts_the_same(counted, budget)
+                    else:
+                        is_counted = True
+                    if is_counted:
+                        if is_new:  # Another counter, so it has another id: nobody needs to wait for its sums to move.
+                            id_ = counted.id if counted and _is_known_by_rows(budget) else uuid.uuid4().hex
+                            budget = replace(budget, id=id_)
+                            self._recount.adopt(connection, budget)
+                        values = update(usage_budget).where(usage_budget.c.id == before.id)
+                        connection.execute(values.values(budget_values(budget)))
+                        raise_revision(connection)
+                if is_counted:
+                    useless = {before.id, counted.id if counted else before.id} - {budget.id}
+                    counted = None
+                    if useless:
+                        self._recount.forget(*useless)
+                    return budget
+                if counted is not None:  # Somebody changed it meanwhile.
+                    self._recount.forget(counted.id)
+                counted = self._recount.of_budget(budget)
+        except BaseException:
+            if counted is not None:
+                self._recount.forget(counted.id)
+            raise
+        raise Busy(name)
 
     def delete_budget(self, name: str) -> None:
         """Remove a budget and its sums. Raises `BudgetMissing`."""
         with writing(self._engine) as connection:
             budget = _one_budget(connection, name)
-            connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(budget.id, autoescape=True)))
             connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
             raise_revision(connection)
+        self._recount.forget(budget.id)
 
     def prices(self) -> list[Price]:
         """The admin's prices, the most specific first."""
@@ -290,21 +368,23 @@ class Store:
             definitions = self._definitions = read_definitions(connection, self._otherwise)
         return definitions
 
-    def _seed(self, connection: Connection, budget: Budget) -> None:
-        """Fill a budget's current period from the rows of the ledger."""
-        connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(budget.id, autoescape=True)))
-        if budget.scope.kind in ("group", "each_user_of_group"):
-            return
-        groups = read_definitions(connection).groups
-        period = period_at(budget.period, budget.timezone, datetime.now(UTC))
-        seeds: dict[Key, Sums] = {}
-        by_model = (usage_call.c.user_id, usage_call.c.model, usage_call.c.called_model)
-        for row in connection.execute(_sum_query(period, usage_call.c.unverified.is_(False), *by_model)):
-            caller = Subject(row.user_id)
-            if budget.scope.binds(caller) and budget.covers((row.model, row.called_model), groups):
-                key = (subject_of(budget, caller), period.key)
-                seeds[key] = _plus(seeds.get(key, Sums()), _sums(row))
-        _put_totals(connection, seeds)
+    def _resolved(self, connection: Connection, budget: Budget) -> Budget:
+        """With the id of the usage group that it names. Raises `GroupUnknown`."""
+        if budget.group is None:
+            return replace(budget, group_id=None)
+        id_ = connection.execute(select(usage_group.c.id).where(usage_group.c.name == budget.group)).scalar()
+        if id_ is None:
+            raise GroupUnknown(budget.group)
+        return replace(budget, group_id=id_)
+
+
+def _is_known_by_rows(budget: Budget) -> bool:
+    """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group."""
+    return budget.scope.kind not in ("group", "each_user_of_group")
+
+
+def _counts_the_same(one: Budget, other: Budget) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _WHAT_IS_COUNTED)
 
 
 def _read_groups(connection: Connection, name: str | None = None) -> list[GroupUsage]:
@@ -340,7 +420,23 @@ def _one_budget(connection: Connection, name: str) -> Budget:
     row = connection.execute(select(usage_budget).where(usage_budget.c.name == name)).first()
     if row is None:
         raise BudgetMissing(name)
-    return budget_from(row)
+    return budget_from(row, _names(connection))
+
+
+def _names(connection: Connection) -> dict[str, str]:
+    """The names of the usage groups that budgets count, by their ids."""
+    counted = select(usage_budget.c.group_id).where(usage_budget.c.group_id.is_not(None))
+    groups = select(usage_group.c.id, usage_group.c.name).where(usage_group.c.id.in_(counted))
+    return {row.id: row.name for row in connection.execute(groups)}
+
+
+def _is_of_period(counted: Budget | None, group: Group) -> bool:
+    """Whether a counter was counted as the group counts by now."""
+    return counted is not None and (counted.period, counted.timezone, counted.reset_at) == (
+        group.period,
+        group.timezone,
+        group.reset_at,
+    )
 
 
 def _group_values(group: Group) -> dict[str, Any]:
@@ -354,88 +450,26 @@ def _group_values(group: Group) -> dict[str, Any]:
         "timezone": group.timezone,
         "action": group.action,
         "soft_limits": list(group.soft_limits),
+        "reset_at": group.reset_at,
     }
 
 
 def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
-    for start in range(0, len(ids), _IDS_PER_QUERY):
-        query = select(usage_call.c.id).where(usage_call.c.id.in_(ids[start : start + _IDS_PER_QUERY]))
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        query = select(usage_call.c.id).where(usage_call.c.id.in_(ids[start : start + IDS_PER_QUERY]))
         known.update(connection.execute(query).scalars())
     return known
-
-
-def _put_totals(connection: Connection, totals: Mapping[Key, Sums]) -> None:
-    for (subject, period), sums in totals.items():
-        connection.execute(
-            delete(usage_total).where((usage_total.c.subject == subject) & (usage_total.c.period == period))
-        )
-        values = {name: getattr(sums, name) for name in SUMS}
-        connection.execute(insert(usage_total), {"subject": subject, "period": period, **values})
-
-
-def read_totals(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sums]:
-    """The sums of those counters that ever counted anything."""
-    wanted = set(keys)
-    subjects = sorted({subject for subject, _ in wanted})
-    periods = sorted({period for _, period in wanted})
-    found: dict[Key, Sums] = {}
-    for start in range(0, len(subjects), _IDS_PER_QUERY):
-        part = {"subjects": subjects[start : start + _IDS_PER_QUERY], "periods": periods}
-        for subject, period, *sums in connection.execute(_TOTALS, part):
-            if (subject, period) in wanted:
-                found[subject, period] = Sums(*sums)
-    return found
-
-
-_TOTALS = select(usage_total.c.subject, usage_total.c.period, *(usage_total.c[name] for name in SUMS)).where(
-    usage_total.c.subject.in_(bindparam("subjects", expanding=True))
-    & usage_total.c.period.in_(bindparam("periods", expanding=True))
-)
-
-
-def sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
-    """The sums of the ledger's rows that fit `condition`, of a period."""
-    row = connection.execute(_sum_query(period, condition)).first()
-    return Sums() if row is None else _sums(row)
-
-
-def _sum_query(period: Period, condition: Any, *by: Any) -> Any:
-    """`_sums` reads its rows. Each half of a number is summed by itself: SQLite's sum fails where it leaves 64 bits."""
-    unpriced = usage_call.c.cost_nano.is_(None) & (usage_call.c.input + usage_call.c.output > 0)
-    columns = [func.count().label("calls")]
-    columns += [func.sum(cast(usage_call.c.estimated, Integer)).label("estimated_calls")]
-    columns += [func.sum(cast(unpriced, Integer)).label("unpriced_calls")]
-    for column in _SUMMED:
-        columns += [func.sum(column.bitwise_rshift(_HALF)).label(f"{column.name}_high")]
-        columns += [func.sum(column.bitwise_and(2**_HALF - 1)).label(f"{column.name}_low")]
-    query = select(*by, *columns).where(condition)
-    if period.starts_at is not None:
-        query = query.where(usage_call.c.started_at >= period.starts_at.timestamp())
-    return query.group_by(*by) if by else query
-
-
-_HALF = 32
-_SUMMED = [usage_call.c[name] for name in SUMS if name in usage_call.c]
-
-
-def _sums(row: Row[Any]) -> Sums:
-    values = {name: int(getattr(row, name) or 0) for name in ("calls", "estimated_calls", "unpriced_calls")}
-    for column in _SUMMED:
-        high, low = getattr(row, f"{column.name}_high"), getattr(row, f"{column.name}_low")
-        values[column.name] = bounded_sum((int(high or 0) << _HALF) + int(low or 0))
-    return Sums(**values)
-
-
-def _plus(one: Sums, other: Sums) -> Sums:
-    return Sums(*(bounded_sum(getattr(one, name) + getattr(other, name)) for name in SUMS))
 
 
 __all__ = [
     "BudgetExists",
     "BudgetMissing",
+    "Busy",
     "GroupExists",
+    "GroupInUse",
     "GroupMissing",
+    "GroupUnknown",
     "PriceMissing",
     "Store",
 ]

@@ -127,7 +127,7 @@ class Budget:
     models: tuple[str, ...] = ("*",)
     """Exact ids or globs."""
     group: str | None = None
-    """A usage group's name, instead of `models`."""
+    """A usage group's name, instead of `models`. What counts is its id."""
     period: PeriodKind = "total"
     timezone: str = "UTC"
     action: Action = "block"
@@ -135,12 +135,15 @@ class Budget:
     counting: Counting = "documented"
     free_models_exempt: bool = True
     """Models that cost nothing stay usable when a money budget is spent."""
+    group_id: str | None = None
+    reset_at: float | None = None
+    """Calls that began before are not counted; seconds since the epoch."""
 
     def covers(self, model_ids: Iterable[str], groups: Iterable[Group]) -> bool:
         """Whether a call of these models counts; `groups` are all usage groups."""
         ids = list(model_ids)
-        if self.group is not None:
-            return any(group.name == self.group and group.holds(ids) for group in groups)
+        if self.group is not None or self.group_id is not None:
+            return any(group.id == self.group_id and group.holds(ids) for group in groups)
         return any(matches(pattern, model_id) for pattern in self.models for model_id in ids)
 
     def used(self, sums: Sums) -> int:
@@ -289,4 +292,5 @@ def budget_of_group(group: Group) -> Budget:
         action=group.action,
         soft_limits=group.soft_limits,
         counting=group.counting,
+        reset_at=group.reset_at,
     )

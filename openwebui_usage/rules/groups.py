@@ -31,6 +31,8 @@ class Group:
     timezone: str = "UTC"
     action: Action = "block"
     soft_limits: tuple[int, ...] = DEFAULT_SOFT_LIMITS
+    reset_at: float | None = None
+    """When its counters were last set to zero, in seconds since the epoch."""
 
     def holds(self, model_ids: Iterable[str]) -> bool:
         """Whether any of `model_ids` (a model's own id, its base model's id) is in this group."""

@@ -1,0 +1,166 @@
+"""Counts a budget, or a usage group's new period, from the ledger's rows, while calls go on to be written.
+
+First the new counter is made known, under a name of its own: from that commit on every writer adds to it. What was in
+the ledger at that moment is summed beside the writers, and then added. Only then the counter becomes the budget's, or
+the group's. Writers wait for two short transactions, whatever the ledger's size; until the last one the old counter
+holds, and where something fails nothing has changed.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, literal_column, select, update
+
+from openwebui_usage.ledger.database import Transaction, sharing, writing
+from openwebui_usage.ledger.definitions import raise_revision, read_definitions, recount_text
+from openwebui_usage.ledger.recording import SUMS, Key, add_to_totals
+from openwebui_usage.ledger.schema import usage_call, usage_recount, usage_total
+from openwebui_usage.ledger.totals import plus, sum_query, sums_of
+from openwebui_usage.rules.budgets import Budget, Period, Subject, period_at, subject_of
+from openwebui_usage.rules.groups import Group, Sums
+
+ABANDONED_SECONDS = 3600.0
+"""A count that was begun so long ago ended with its process."""
+_KEYS_PER_TRANSACTION = 500
+
+
+class Recount:
+    """Counters that are counted anew in one ledger."""
+
+    def __init__(self, engine: Engine, schema: str | None) -> None:
+        """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
+        self._engine = engine
+        self._schema = schema
+
+    def of_budget(self, budget: Budget) -> Budget:
+        """Count what `budget` counts; returns it with the id under which that was done. To be adopted or forgotten."""
+        return self._count(replace(budget, id=uuid.uuid4().hex), None)
+
+    def of_group(self, group: Group) -> Budget:
+        """The same for a usage group's period."""
+        counter = Budget(
+            id=uuid.uuid4().hex,
+            name=group.name,
+            limit=None,
+            group=group.name,
+            group_id=group.id,
+            period=group.period,
+            timezone=group.timezone,
+            reset_at=group.reset_at,
+        )
+        return self._count(counter, group)
+
+    def adopt(self, connection: Connection, counted: Budget) -> None:
+        """From here on the counter is a budget's own, which has its id."""
+        connection.execute(delete(usage_recount).where(usage_recount.c.id == counted.id))
+
+    def adopt_for_group(self, connection: Connection, counted: Budget, group: Group) -> None:
+        """From here on the counter is the group's own. The sum of all time stays as it is."""
+        self.adopt(connection, counted)
+        periods = select(usage_total.c.period).where(usage_total.c.subject == counted.id)
+        old = (usage_total.c.subject == group.id) & usage_total.c.period.in_(periods)
+        connection.execute(delete(usage_total).where(old))
+        mine = update(usage_total).where(usage_total.c.subject == counted.id)
+        connection.execute(mine.values(subject=group.id))
+
+    def forget(self, *ids: str) -> None:
+        """Remove counters that nobody needs any more: of counts that failed, of budgets that count something else."""
+        with writing(self._engine) as connection:
+            known = connection.execute(delete(usage_recount).where(usage_recount.c.id.in_(ids))).rowcount
+            if known:
+                raise_revision(connection)
+        # Writers add to them no more: no lock of theirs is needed for what may be many rows.
+        with sharing(self._engine) as connection:
+            for id_ in ids:
+                connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(id_, autoescape=True)))
+
+    def _count(self, counter: Budget, group: Group | None) -> Budget:
+        self._forget_abandoned()
+        try:
+            with ExitStack() as stack:
+                # Taken before the lock: who waits for a free connection must not keep the writers waiting.
+                reader = stack.enter_context(self._reader())
+                with writing(self._engine) as connection:
+                    row = {"id": counter.id, "started_at": time.time(), "counter": recount_text(counter)}
+                    connection.execute(insert(usage_recount), row)
+                    raise_revision(connection)
+                    period = period_at(counter.period, counter.timezone, datetime.now(UTC))
+                    groups = read_definitions(connection).groups
+                    until_now = _boundary(connection, reader, period)
+                if group is None:
+                    sums = _sums_of_budget(reader, counter, period, until_now, groups)
+                else:
+                    sums = _sums_of_group(reader, counter, period, until_now, group)
+            self._add(sums)
+        except BaseException:
+            self.forget(counter.id)
+            raise
+        return counter
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """In PostgreSQL its first statement decides what it sees until its end."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name != "sqlite":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    def _add(self, sums: Mapping[Key, Sums]) -> None:
+        items = sorted(sums.items())
+        for start in range(0, len(items), _KEYS_PER_TRANSACTION):
+            part = {
+                key: tuple(getattr(one, name) for name in SUMS) for key, one in items[start:][:_KEYS_PER_TRANSACTION]
+            }
+            with sharing(self._engine) as connection:
+                add_to_totals(Transaction(connection, connection.connection.cursor()), part, self._schema)
+
+    def _forget_abandoned(self) -> None:
+        old = select(usage_recount.c.id).where(usage_recount.c.started_at < time.time() - ABANDONED_SECONDS)
+        with self._engine.connect() as connection:
+            ids = connection.execute(old).scalars().all()
+        if ids:
+            self.forget(*ids)
+
+
+def _boundary(connection: Connection, reader: Connection, period: Period) -> Any:
+    """A condition for the rows that are in the ledger now, while nobody can write any."""
+    if connection.dialect.name != "sqlite":
+        reader.execute(select(1))
+        return usage_call.c.id.is_not(None)
+    # Rows are only added, each with a greater rowid. A snapshot would do as well, but only in WAL mode.
+    newest = connection.execute(select(func.max(literal_column("rowid"))).select_from(usage_call)).scalar() or 0
+    # With the plus it is no reason to search by the rowid, where a period begins late and its index is the shorter way.
+    return literal_column("rowid" if period.starts_at is None else "+rowid") <= newest
+
+
+def _sums_of_budget(
+    reader: Connection, budget: Budget, period: Period, until_now: Any, groups: tuple[Group, ...]
+) -> dict[Key, Sums]:
+    counted = until_now & usage_call.c.unverified.is_(False)
+    by = (usage_call.c.user_id, usage_call.c.model, usage_call.c.called_model)
+    sums: dict[Key, Sums] = {}
+    for row in reader.execute(sum_query(period, counted, *by)):
+        caller = Subject(row.user_id)
+        if budget.scope.binds(caller) and budget.covers((row.model, row.called_model), groups):
+            key = (subject_of(budget, caller), period.key)
+            sums[key] = plus(sums.get(key, Sums()), sums_of(row))
+    return sums
+
+
+def _sums_of_group(
+    reader: Connection, counter: Budget, period: Period, until_now: Any, group: Group
+) -> dict[Key, Sums]:
+    """Of the rows that the group counted, whatever models it has by now."""
+    position = func.strpos if reader.dialect.name == "postgresql" else func.instr
+    counted = until_now & (position(usage_call.c.groups, f" {group.id} ") > 0)
+    if group.reset_at is not None:
+        counted &= usage_call.c.started_at >= group.reset_at
+    row = reader.execute(sum_query(period, counted)).one()
+    return {(counter.id, period.key): sums_of(row)}
