@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,7 +27,17 @@ from openwebui_usage.api.models import (
     standing_json,
 )
 from openwebui_usage.api.translations import words_in
-from openwebui_usage.ledger import BudgetExists, BudgetMissing, GroupExists, GroupMissing, PriceMissing, Store
+from openwebui_usage.ledger import (
+    BudgetExists,
+    BudgetMissing,
+    Busy,
+    GroupExists,
+    GroupInUse,
+    GroupMissing,
+    GroupUnknown,
+    PriceMissing,
+    Store,
+)
 from openwebui_usage.rules.budgets import Budget, Subject
 from openwebui_usage.rules.groups import Counting, Group, GroupUsage
 
@@ -38,6 +49,7 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     PriceMissing: (404, 'There is no price for "{}".'),
     GroupExists: (409, 'name: a usage group "{}" exists already.'),
     BudgetExists: (409, 'name: a budget "{}" exists already.'),
+    Busy: (409, 'Somebody else changes "{}" at the same time. Try again.'),
 }
 
 Changed = Callable[[Iterable[str]], Awaitable[None]]
@@ -58,6 +70,11 @@ class _LedgerRoute(APIRoute):
                 # FastAPI would send the bad input back, which fails where it is no JSON (NaN, lone surrogates).
                 wrong = [{"type": item["type"], "loc": item["loc"], "msg": item["msg"]} for item in error.errors()]
                 raise HTTPException(422, wrong) from error
+            except GroupUnknown as error:
+                wrong = [_wrong("group", f'there is no usage group "{error}"')]
+                raise HTTPException(422, wrong) from error
+            except GroupInUse as error:
+                raise HTTPException(409, _in_use(error)) from error
             except tuple(_ANSWERS) as error:
                 status, text = _ANSWERS[type(error)]
                 raise HTTPException(status, text.format(error)) from error
@@ -106,8 +123,10 @@ def _add_groups(router: APIRouter, store: Store, access: Access, counting: Count
         return await answer(await asyncio.to_thread(store.update_group, name, changes))
 
     @router.delete("/groups/{name}", summary="Delete a usage group; the ledger keeps its rows", dependencies=[admin])
-    async def delete_group(name: str) -> dict[str, Any]:
-        await asyncio.to_thread(store.delete_group, name)
+    async def delete_group(
+        name: str, cascade: Annotated[bool, Query(description="Delete the budgets that count it, too")] = False
+    ) -> dict[str, Any]:
+        await asyncio.to_thread(lambda: store.delete_group(name, cascade=cascade))
         await changed([name])
         return {"status": True}
 
@@ -136,10 +155,8 @@ def _add_budgets(router: APIRouter, store: Store, access: Access, changed: Chang
 
     @router.put("/budgets/{name}", summary="Change a budget", dependencies=[admin])
     async def update_budget(name: str, form: BudgetChanges) -> dict[str, Any]:
-        before = next((budget for budget in await asyncio.to_thread(store.budgets) if budget.name == name), None)
-        if before is None:
-            raise BudgetMissing(name)
-        return await answer(await asyncio.to_thread(store.update_budget, name, _checked(form, before)))
+        # Looked at in the transaction that changes it: a unit and a limit of two requests never meet.
+        return await answer(await asyncio.to_thread(store.update_budget, name, partial(_checked, form)))
 
     @router.delete("/budgets/{name}", summary="Delete a budget", dependencies=[admin])
     async def delete_budget(name: str) -> dict[str, Any]:
@@ -216,7 +233,7 @@ def visible_standings(
 def _counted(budget: Budget, groups: Sequence[Group]) -> Sequence[Group]:
     if budget.group is None:
         return [Group(budget.id, budget.name, budget.models)]
-    return [group for group in groups if group.name == budget.group]
+    return [group for group in groups if group.id == budget.group_id]
 
 
 def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:
@@ -224,7 +241,20 @@ def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:
         return form.changes(before)
     except ValueError as error:
         field, _, text = str(error).partition(": ")
-        raise RequestValidationError([{"type": field, "loc": ("body", field), "msg": text, "input": None}]) from error
+        raise RequestValidationError([_wrong(field, text)]) from error
+
+
+def _wrong(field: str, text: str) -> dict[str, Any]:
+    return {"type": field, "loc": ("body", field), "msg": text}
+
+
+def _in_use(error: GroupInUse) -> str:
+    names = ", ".join(f'"{name}"' for name in error.budgets)
+    budgets = "budget" if len(error.budgets) == 1 else "budgets"
+    return (
+        f'The usage group "{error}" is what the {budgets} {names} counts. '
+        f"Delete the {budgets} first, or everything with ?cascade=true."
+    )
 
 
 def seeing(models: Iterable[frozenset[str]]) -> Callable[[Group], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -129,9 +130,49 @@ class TestABudget:
         assert "together with another unit" in answer.text
 
     def test_that_gets_models_points_to_no_group_any_more(self, admin: Client, name: str) -> None:
-        admin.request("POST", BUDGETS, {"name": name, "limit": 5, "group": "some"})
+        admin.add_group(name, ["gpt-4o"])
+        assert admin.request("POST", BUDGETS, {"name": name, "limit": 5, "group": name})["budget"]["group"] == name
         changed = admin.request("PUT", f"{BUDGETS}/{quote(name)}", {"models": ["o1"]})["budget"]
         assert (changed["group"], changed["models"]) == (None, ["o1"])
+
+    @pytest.mark.parametrize("method", ["POST", "PUT"])
+    def test_needs_a_usage_group_that_exists(self, admin: Client, name: str, method: str) -> None:
+        if method == "PUT":
+            admin.request("POST", BUDGETS, {"name": name, "limit": 5})
+        form = {"group": "no such group", **({"name": name, "limit": 5} if method == "POST" else {})}
+        answer = admin.http.request(method, BUDGETS + (f"/{quote(name)}" if method == "PUT" else ""), json=form)
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == [
+            {"type": "group", "loc": ["body", "group"], "msg": 'there is no usage group "no such group"'}
+        ]
+        assert [each["group"] for each in admin.request("GET", BUDGETS)["budgets"]] == ([None] * (method == "PUT"))
+
+    def test_keeps_its_usage_group_from_being_deleted(self, admin: Client, user: Client, name: str) -> None:
+        admin.add_group(name, ["gpt-4o-mini"])
+        scope = {"kind": "user", "id": user.id}
+        form = {"name": f"{name} budget", "group": name, "scope": scope, "unit": "requests", "limit": 0}
+        admin.request("POST", BUDGETS, form)
+        path = f"/api/usage/groups/{quote(name)}"
+        answer = admin.delete(path)
+        assert answer.status_code == 409
+        assert f'"{name} budget"' in answer.json()["detail"]
+        assert "?cascade=true" in answer.json()["detail"]
+        assert status(user) == 429
+        assert admin.request("DELETE", f"{path}?cascade=true") == {"status": True}
+        assert admin.request("GET", BUDGETS) == {"budgets": []}
+        assert status(user) == 200
+
+    def test_is_never_given_the_limit_of_another_unit(self, admin: Client, name: str) -> None:
+        """However changes of both meet: $5 never become 5 tokens, nor the other way round."""
+        admin.request("POST", BUDGETS, {"name": name, "limit": 7})
+        path = f"{BUDGETS}/{quote(name)}"
+        forms = [{"unit": "usd", "limit": 5}, {"limit": 9}, {"unit": "tokens", "limit": 7}] * 8
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda form: admin.put(path, json=form), forms))
+        assert {answer.status_code for answer in answers} == {200}
+        for answer in answers:
+            budget = answer.json()["budget"]
+            assert (budget["unit"], budget["limit"]) in {("usd", 5), ("usd", 9), ("tokens", 7), ("tokens", 9)}
 
 
 class TestWhatAUserSees:

@@ -27,6 +27,13 @@ from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the da
     other,
     store,
 )
+from tests.unit.test_recounts import (  # noqa: F401
+    TestABudgetOfAUsageGroup,
+    TestAReset,
+    TestChangesOfABudget,
+    TestCountingBesideWriters,
+    TestTheUpgrade,
+)
 
 
 @pytest.fixture

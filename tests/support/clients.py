@@ -160,10 +160,10 @@ class Client:
 
     def forget_definitions(self) -> None:
         """Delete all groups, budgets and prices. For admins."""
-        for name in self.usage_groups():
-            self.request("DELETE", f"/api/usage/groups/{quote(name, safe='')}")
         for budget in self.request("GET", "/api/usage/budgets")["budgets"]:
             self.request("DELETE", f"/api/usage/budgets/{quote(budget['name'], safe='')}")
+        for name in self.usage_groups():
+            self.request("DELETE", f"/api/usage/groups/{quote(name, safe='')}")
         for price in self.request("GET", "/api/usage/prices")["prices"]:
             self.request("DELETE", f"/api/usage/prices/{quote(price['model'], safe='')}")
 

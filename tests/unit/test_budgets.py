@@ -125,8 +125,9 @@ class TestABudget:
             (Budget("b", "b", 1), True),
             (Budget("b", "b", 1, models=("gpt-4*",)), True),
             (Budget("b", "b", 1, models=("o1",)), False),
-            (Budget("b", "b", 1, group="gpt-4-group"), True),
-            (Budget("b", "b", 1, group="gone"), False),
+            (Budget("b", "b", 1, group="another name by now", group_id=GROUP.id), True),
+            (Budget("b", "b", 1, group="gone", group_id="gone"), False),
+            (Budget("b", "b", 1, group=GROUP.name), False),
         ],
     )
     def test_covers_models_or_a_usage_group(self, budget: Budget, covered: bool) -> None:
