@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 from tests.support.clients import Client
 from tests.support.documentation import Block, blocks, pages
 from tests.support.host import HostEnvironment
+from tests.support.provider import Provider
+from tests.support.tokenclient import Place, TokenServer
 
 
 def _is_run(block: Block) -> bool:
@@ -39,14 +41,24 @@ def nothing_defined(admin: Client) -> Iterator[None]:
         admin.request("DELETE", f"/api/v1/groups/id/{group['id']}/delete")
 
 
+@pytest.fixture
+def token_client(provider: Provider, tmp_path: Path, new_log: Callable[[str], Path]) -> Iterator[TokenServer]:
+    """The stand-alone token client in the folder in which the commands run."""
+    upstream = {"OPENAI_API_BASE_URL": f"{provider.url}/openai/v1", "OPENAI_API_KEY": "sk-stand-in", "NO_PROXY": "*"}
+    server = TokenServer(Place(tmp_path, upstream), new_log("token-client"))
+    yield server
+    server.stop()
+
+
 @pytest.mark.usefixtures("nothing_defined")
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_the_commands_of_a_page_do_what_it_says(
-    page: Path, admin: Client, host: HostEnvironment, tmp_path: Path
+    page: Path, admin: Client, host: HostEnvironment, tmp_path: Path, token_client: TokenServer
 ) -> None:
     shown = [block for block in blocks(page) if _is_run(block) or block.language == "json"]
     commands = [block for block in shown if _is_run(block)]
-    said = _run([_here(block.code, admin) for block in commands], host, tmp_path)
+    addresses = {"http://localhost:8081": admin.url, "http://localhost:8011": token_client.url}
+    said = _run([_here(block.code, addresses, str(admin.token)) for block in commands], host, tmp_path)
     outputs = dict(zip(commands, said, strict=True))
     for before, after in itertools.pairwise(shown):
         follows = after.line == before.line + before.code.count("\n") + len(["```", "", "```json"])
@@ -54,8 +66,10 @@ def test_the_commands_of_a_page_do_what_it_says(
             _assert_has(json.loads(outputs[before]), json.loads(after.code), str(after))
 
 
-def _here(code: str, admin: Client) -> str:
-    return code.replace("http://localhost:8081", admin.url).replace("YOUR_TOKEN", str(admin.token))
+def _here(code: str, addresses: dict[str, str], token: str) -> str:
+    for documented, real in addresses.items():
+        code = code.replace(documented, real)
+    return code.replace("YOUR_TOKEN", token)
 
 
 def _run(commands: list[str], host: HostEnvironment, folder: Path) -> list[str]:
