@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openwebui_usage.ledger.schema import metadata
 from openwebui_usage.settings import ClientSettings, Settings
 from tests.integration.test_paths import PATHS
 from tests.support.documentation import Block, anchors, blocks, links, pages
@@ -49,6 +50,11 @@ def test_each_setting_is_documented(settings: type[Settings | ClientSettings]) -
     prefix = settings.model_config["env_prefix"]
     names = {prefix + name.upper() for name, field in settings.model_fields.items() if not field.validation_alias}
     assert {name for name in names if f"`{name}`" not in TEXT} == set()
+
+
+def test_each_table_is_named_where_all_are_to_be_removed() -> None:
+    page = (ROOT / "docs" / "installing.md").read_text().partition("## Uninstalling")[2]
+    assert {name for name in metadata.tables if f"`{name}`" not in page} == set()
 
 
 def test_each_endpoint_is_documented() -> None:
