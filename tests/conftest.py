@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ from tests.support.services import Postgres, Redis
 
 ARTEFACTS = ROOT / "tests" / "artefacts"
 _numbers = itertools.count(1)
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Of the processes that `tests/run` spreads the tests over, this one: each has its own session fixtures."""
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +40,11 @@ def new_log(artefacts: Path) -> Callable[[str], Path]:
     """An empty log file for one process."""
 
     def make(name: str) -> Path:
-        path = artefacts / "logs" / f"{next(_numbers):03d}-{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.log"
+        path = (
+            artefacts
+            / "logs"
+            / f"{_WORKER}{'-' * bool(_WORKER)}{next(_numbers):03d}-{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.log"
+        )
         path.unlink(missing_ok=True)
         return path
 
@@ -142,7 +149,7 @@ def front_end(request: pytest.FixtureRequest) -> Path | None:
 
     A file whose tests hold for both says `pytestmark = on_both_front_ends`, from tests/support/frontend.py.
     """
-    return patched_build() if getattr(request, "param", "stock") == "patched" else None
+    return patched_build() if getattr(request, "param", None) == "patched" else None
 
 
 @pytest.fixture(scope="session")
@@ -267,10 +274,57 @@ def open_tab(
                 tab.screenshot(f"failed-{request.node.name}-{number}")
 
 
+# --- the order of the tests, and who runs which
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "nightly: left out by a plain `tests/run`; for `tests/run --all`")
+    config.addinivalue_line("markers", "everyday: on the patched front end also in a plain `tests/run`")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, and the browser's last: Playwright keeps an event loop in this thread until the end."""
-    order = ["unit", "integration", "browser"]
-    items.sort(key=lambda item: next((order.index(part) for part in item.path.parts if part in order), 0))
+    """Put the tests in order, and say which of them belong together.
+
+    Quick tests come first, and the browser's last: Playwright keeps an event loop in this thread until the end. Among
+    the others those that take long go ahead, so that no process is left with one of them at the end. Where several
+    processes share the work, one takes all that belongs together: a file, whose tests may share a deployment, or the
+    tests that load the machine, which are not run side by side. Tests of a page need nothing but the deployment that
+    each process has.
+    """
+    items.sort(key=_place)
+    for item in items:
+        patched, everyday = _on_patched_build(item), item.get_closest_marker("everyday")
+        if patched and not everyday:
+            item.add_marker("nightly")
+        item.add_marker(pytest.mark.xdist_group(_group(item, split=not (patched and everyday))))
+
+
+_ROOMS = ("unit", "integration", "browser")
+_LOADS_THE_MACHINE = ("test_workers", "test_parallel_limits", "test_kill", "test_never_lost")
+"""Files whose tests run many processes, or many calls at once, against the clock."""
+_TAKES_LONG = ("test_politeness", "test_install", "test_faults", "test_client", "test_streams_live")
+_OF_A_PAGE = ("test_counter_and_effort", "test_looks")
+
+
+def _place(item: pytest.Item) -> tuple[int, int, bool]:
+    room = next((_ROOMS.index(part) for part in item.path.parts if part in _ROOMS), 0)
+    ahead = (_LOADS_THE_MACHINE, _TAKES_LONG)
+    turn = next((number for number, files in enumerate(ahead) if item.path.stem in files), len(ahead))
+    return room, turn, _on_patched_build(item)
+
+
+def _group(item: pytest.Item, *, split: bool) -> str:
+    room, file = item.path.parent.name, item.path.stem
+    if file in _LOADS_THE_MACHINE:
+        return "load"
+    if file in _OF_A_PAGE:
+        return item.nodeid if split else "browser/test_patched_build"
+    return f"{room}/{file}"
+
+
+def _on_patched_build(item: pytest.Item) -> bool:
+    call: Any = getattr(item, "callspec", None)
+    return bool(call and call.params.get("front_end") == "patched")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -105,6 +105,7 @@ def asked(page: Page) -> list[str]:
 # --- the counter
 
 
+@pytest.mark.everyday
 def test_a_chat_is_counted_to_the_token_within_three_seconds(
     admin: Client, provider: Provider, open_tab: Callable[..., Tab], name: str
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_group_that_an_admin_makes_or_removes_is_seen_at_once(
     expect(line(tab, name)).to_have_count(0, timeout=WITHIN)
 
 
+@pytest.mark.everyday
 def test_a_limit_that_is_reached_shows_as_the_error_of_the_message(
     admin: Client, provider: Provider, open_tab: Callable[..., Tab], name: str
 ) -> None:
@@ -318,6 +320,7 @@ def test_a_screen_reader_hears_numbers_that_have_come_to_rest(
 # --- the menu
 
 
+@pytest.mark.everyday
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_effort_menu_is_chosen_by_keyboard_and_sent(
     admin: Client, provider: Provider, open_tab: Callable[..., Tab], theme: str
@@ -462,6 +465,7 @@ def test_both_speak_the_language_of_the_page_with_one_request(
     assert paths == ["page"]
 
 
+@pytest.mark.everyday
 def test_both_follow_when_the_language_changes(admin: Client, open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(admin, "/?models=o3-mini")
     expect(effort(tab)).to_be_visible()
@@ -565,6 +569,7 @@ def test_a_hidden_tab_rests_and_catches_up_with_one_request(
 # --- what they survive
 
 
+@pytest.mark.everyday
 def test_they_survive_routes_chats_sidebar_and_settings(
     admin: Client, provider: Provider, open_tab: Callable[..., Tab], name: str
 ) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.browser import Tab
 from tests.support.openwebui import OpenWebUI
+
+pytestmark = pytest.mark.nightly
 
 
 def test_a_person_chats(bare_openwebui: OpenWebUI, open_tab: Callable[..., Tab]) -> None:

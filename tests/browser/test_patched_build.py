@@ -16,6 +16,7 @@ from tests.support.openwebui import OpenWebUI
 from tests.support.provider import Provider
 
 pytestmark = [
+    pytest.mark.everyday,
     pytest.mark.parametrize("front_end", ["patched"], indirect=True, scope="session"),
     pytest.mark.skipif("patched" not in FRONT_ENDS, reason="nothing was built: tests/run --patched"),
 ]

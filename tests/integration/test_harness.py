@@ -17,6 +17,7 @@ from tests.support.provider import Call, Provider
 from tests.support.services import Postgres, Redis
 from tests.support.ui import TASKS
 
+pytestmark = pytest.mark.nightly
 MESSAGES = [{"role": "user", "content": "Hello there, and how are you today?"}]
 
 

@@ -32,9 +32,13 @@ PATCHED_FILES = (
 )
 
 # Chosen tests are not held up by a build, unless tests/run was given --patched.
-FRONT_ENDS = ["stock", "patched"] if os.environ.get(BUILD_VARIABLE) else ["stock"]
+# None, as for tests that say nothing: they share a server with these.
+FRONT_ENDS = [pytest.param(None, id="stock"), *(["patched"] if os.environ.get(BUILD_VARIABLE) else [])]
 on_both_front_ends = pytest.mark.parametrize("front_end", FRONT_ENDS, indirect=True, scope="session")
-"""For tests that hold for what is served as it was released, and for what was built from patched source."""
+"""For tests that hold for what is served as it was released, and for what was built from patched source.
+
+On the latter only those run every day that are marked `everyday`; `tests/run --all` runs them all.
+"""
 
 
 def patched_build() -> Path:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,11 +18,20 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
+# Below the ports that the kernel hands out by itself (from 32768 on), begun anywhere: of several runs, or processes of
+# one, none gets a port that another has only just chosen and not yet taken.
+_FIRST_PORT, _PORTS = 12_000, 20_000
+_candidates = itertools.count(random.SystemRandom().randrange(_PORTS))
+
+
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on 127.0.0.1 that nobody listens on; never the same one twice."""
+    for number in itertools.islice(_candidates, _PORTS):
+        port = _FIRST_PORT + number % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def wait_until(
