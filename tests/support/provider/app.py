@@ -13,6 +13,7 @@ from starlette.routing import Route
 from tests.support.provider.behaviour import PRESETS, Behaviour
 from tests.support.provider.book import Book, Entry
 from tests.support.provider.plan import Bill, plan
+from tests.support.provider.refusing import refusal
 from tests.support.provider.sending import Streamed, Whole
 from tests.support.provider.wire import Wire, anthropic, encode, ollama, openai_chat, openai_responses, openai_text
 
@@ -60,6 +61,7 @@ class StandIn:
                 Route(f"{prefix}/api/show", self.show_ollama_model, methods=["POST"]),
                 Route(f"{prefix}/api/embed", self.embed, methods=["POST"]),
                 Route(f"{prefix}/api/embeddings", self.embed, methods=["POST"]),
+                Route(f"{prefix}/v1/{{path:path}}", self.answer_anything, methods=["POST", "PUT"]),
             ]
         return routes
 
@@ -102,6 +104,12 @@ class StandIn:
                 return self._refuse(wire, entry, 404, f"The model '{call.model}' does not exist.")
             if behaviour.status >= 400:
                 return self._refuse(wire, entry, behaviour.status, "The stand-in refuses, as told.", behaviour)
+            refused = next((field for field in behaviour.refuses if field in body), None)
+            if refused is not None:
+                no = refusal(behaviour.refusal, refused)
+                entry.status = no.status_code
+                entry.end("refused")
+                return no
             if behaviour.strict and (complaint := wire.complaint(body, behaviour)):
                 return self._refuse(wire, entry, 400, complaint)
             answer_with = Streamed if call.stream else Whole
@@ -128,6 +136,19 @@ class StandIn:
         entry.reported = {"prompt_tokens": bill.prompt, "total_tokens": bill.prompt}
         data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
         return JSONResponse({"object": "list", "model": entry.model, "data": data, "usage": entry.reported})
+
+    async def answer_anything(self, request: Request) -> Response:
+        """An endpoint that no API describes, and that bills all the same."""
+        try:
+            body = await request.json()
+        except ValueError:
+            body = {}
+        entry = self._open("chat", request, body if isinstance(body, dict) else {})
+        bill = Bill(prompt=11, visible=7)
+        entry.bill(bill, completion=7)
+        entry.end("done")
+        entry.reported = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+        return JSONResponse({"object": "anything", "usage": entry.reported})
 
     async def count_tokens(self, request: Request) -> Response:
         """Free of charge, hence not in the book."""

@@ -77,6 +77,10 @@ class Behaviour:
     """The connection is cut after so many chunks."""
 
     # What it takes.
+    refuses: tuple[str, ...] = ()
+    """Fields that it refuses for as long as they stand in a request."""
+    refusal: str = "openai"
+    """How it says so: a name of `tests.support.provider.refusing.SHAPES`."""
     reasons: bool = False
     strict: bool = True
     """400 on a key that its API does not have, and on an effort for a model that does not reason."""
@@ -92,6 +96,8 @@ class Behaviour:
             values["reasoning"] = tuple(values["reasoning"].items())
         elif isinstance(values.get("reasoning"), list):
             values["reasoning"] = tuple((effort, tokens) for effort, tokens in values["reasoning"])
+        if "refuses" in values:
+            values["refuses"] = tuple(values["refuses"])
         return replace(base or cls(), **values)
 
     def reasoning_tokens(self, effort: str | None) -> int:

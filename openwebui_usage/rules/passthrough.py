@@ -1,0 +1,140 @@
+"""What a pass-through request asks a provider for, judged by its method, path and body. Pure.
+
+The host's pass-through route sends any path to the provider. Known ends are metered like any call. Of everything else
+only what is listed here is known to use no tokens; the rest is metered where its answer tells usage, and refused
+while a limit exists, for nobody knows beforehand what it will use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from openwebui_usage.rules.groups import matches
+from openwebui_usage.rules.streams import Wire
+
+Use = Literal["metered", "free", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`metered`: a call to a model, in the wire format `wire`; `free`: uses no tokens; `unknown`: nobody knows."""
+
+    use: Use
+    wire: Wire = "chat"
+    generates: bool = True
+    """False for embeddings."""
+
+
+FREE, UNKNOWN_ROUTE = Route("free"), Route("unknown")
+
+_METERED: Mapping[str, Route] = {
+    "chat/completions": Route("metered"),
+    "completions": Route("metered"),
+    "completion": Route("metered"),  # llama.cpp's own two.
+    "infill": Route("metered"),
+    "responses": Route("metered", "responses"),
+    "responses/compact": Route("metered", "responses"),
+    "messages": Route("metered", "anthropic"),
+    "embeddings": Route("metered", generates=False),
+    "api/chat": Route("metered", "ollama"),
+    "api/generate": Route("metered", "ollama"),
+    "api/embed": Route("metered", "ollama", generates=False),
+}
+"""Ends of paths."""
+
+_PREFIXES = frozenset({"v1", "v1beta", "v1alpha", "v2", "v3", "openai", "api", "inference", "compatible-mode"})
+
+_FREE_TO_READ = frozenset(
+    {
+        *("models", "files", "uploads", "batches", "responses", "chat", "completions", "messages", "conversations"),
+        *("assistants", "threads", "vector_stores", "fine_tuning", "fine-tuning", "evals", "containers", "videos"),
+        *("images", "audio", "organization", "usage", "key", "credits", "generation", "providers", "health", "healthz"),
+        *("metrics", "props", "slots", "version", "tags", "ps", "load", "ping", "server_info", "info", ""),
+    }
+)
+"""First parts of paths whose GET only reads what is there, and whose DELETE only removes it."""
+
+_FREE_TO_POST = (
+    "moderations",
+    "tokenize",
+    "detokenize",
+    "apply-template",
+    "messages/count_tokens",
+    "responses/input_tokens",
+    "responses/*/cancel",
+    "batches/*/cancel",
+    "files",
+    "uploads",
+    "uploads/*/parts",
+    "uploads/*/complete",
+    "uploads/*/cancel",
+    "show",
+)
+"""Whole paths, after their prefix. Source: the API references of OpenAI, Anthropic, vLLM, llama.cpp and Ollama."""
+
+
+def route_of(method: str, path: str, *, has_body: bool) -> Route:
+    """What a request to `path` of a provider asks for, whatever roundabout way the path takes."""
+    parts = parts_of(path)
+    reads = method.upper() in ("GET", "HEAD", "OPTIONS", "DELETE")
+    if not reads or has_body:
+        for length in (2, 1):
+            found = _METERED.get("/".join(parts[-length:])) if len(parts) >= length else None
+            if found is not None:
+                return found
+    while parts and parts[0] in _PREFIXES:
+        parts = parts[1:]
+    if reads:
+        return FREE if (parts[0] if parts else "") in _FREE_TO_READ else UNKNOWN_ROUTE
+    whole = "/".join(parts)
+    return FREE if any(matches(free, whole) for free in _FREE_TO_POST) else UNKNOWN_ROUTE
+
+
+def parts_of(path: str) -> list[str]:
+    """The parts of a path as the most lenient provider may understand it: decoded, in lower case, without dots,
+    blanks, parameters, query and empty parts.
+    """
+    for _ in range(5):
+        path = path.partition("?")[0].partition("#")[0]
+        decoded = unquote(path)
+        if decoded == path:
+            break
+        path = decoded
+    parts: list[str] = []
+    for part in path.replace("\\", "/").lower().split("/"):
+        name = "".join(char for char in part.partition(";")[0] if char.isprintable()).strip()
+        if name == "..":
+            del parts[-1:]
+        elif name := name.strip("."):
+            parts.append(name.strip())
+    return [part for part in parts if part]
+
+
+def read_body(data: bytes) -> tuple[dict[str, Any] | None, bool]:
+    """The JSON object in `data`, or None; and whether it names its model more than once.
+
+    Of two models with one name, or names that differ in case only, providers pick either.
+    """
+    outermost: list[tuple[str, Any]] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal outermost
+        outermost = pairs  # Objects end inside out: the last one that ends is the outermost.
+        return dict(pairs)
+
+    try:
+        body = json.loads(data, object_pairs_hook=keep)
+    except (ValueError, RecursionError):
+        return None, False
+    if not isinstance(body, dict):
+        return None, False
+    return body, sum(is_model_key(key) for key, _ in outermost) > 1
+
+
+def is_model_key(key: object) -> bool:
+    """Whether some provider takes `key` for the model's: those written in Go read names in any case."""
+    return isinstance(key, str) and (key == "model" or key.strip().casefold() == "model")
