@@ -57,6 +57,8 @@ class CallInfo:
     """The admin says that this connection costs nothing."""
     generates: bool = True
     """False for embeddings: they have no output to estimate."""
+    counts_reports_only: bool = False
+    """Nobody knows what it asks for: it has a row only where the answer tells usage."""
     hide_usage_chunk: bool = False
     """The client did not ask for the chunk that tells the usage, so it does not see it."""
     is_admitted: bool = False
@@ -97,6 +99,9 @@ class Call:
         """The provider answered in one piece: settle by its usage, else by an estimate."""
         payload = find_usage(body)
         usage = read_usage(payload)
+        if usage is None and self.info.counts_reports_only:
+            self.forget()
+            return
         if usage is None:
             usage = self._estimated(estimate.text_tokens(answered_text(body)))
         elif not self.info.generates:
@@ -105,11 +110,16 @@ class Call:
 
     async def failed(self) -> None:
         """The provider refused or was away: a row that used nothing."""
+        if self.info.counts_reports_only:
+            self.forget()
+            return
         await self._settle_durably(TokenUsage(), "error", None)
 
     def stopped(self) -> None:
         """Whoever asked went away before the provider answered: the prompt is billed, nobody waits."""
-        if not self._settled:
+        if self.info.counts_reports_only:
+            self.forget()
+        elif not self._settled:
             self._settle(self._estimated(0), "stopped", None, None)
 
     def forget(self) -> None:
@@ -185,14 +195,18 @@ class Call:
 
     async def _stream_ended(self, reader: StreamReader, outcome: Outcome) -> None:
         try:
-            if not self._settled:
+            if self.info.counts_reports_only and reader.usage() is None:
+                self.forget()
+            elif not self._settled:
                 await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
         except Exception:  # A fault of ours never breaks a stream.
             log.exception("A stream could not be settled")
 
     def _stream_stopped(self, reader: StreamReader) -> None:
         try:
-            if not self._settled:
+            if self.info.counts_reports_only and reader.usage() is None:
+                self.forget()
+            elif not self._settled:
                 self._settle(self._streamed(reader), "stopped", reader.raw_usage, reader)
         except Exception:
             log.exception("A stopped stream could not be settled")

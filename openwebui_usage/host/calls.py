@@ -11,10 +11,11 @@ import functools
 import inspect
 import json
 import logging
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Literal
 
@@ -23,18 +24,40 @@ from openwebui_usage.host import connections
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.effort import Steering, take_from_chat
 from openwebui_usage.host.models import Catalog
-from openwebui_usage.host.refusals import away_response, refusal_response, unreadable_response
+from openwebui_usage.host.patching import Undo, replace_everywhere
+from openwebui_usage.host.provider_answers import Refusal as ProviderRefusal
+from openwebui_usage.host.provider_answers import discard, refusal_in, refusal_of
+from openwebui_usage.host.refusals import (
+    ambiguous_response,
+    away_response,
+    background_response,
+    refusal_response,
+    unlisted_response,
+    unmetered_response,
+    unreadable_response,
+)
 from openwebui_usage.host.status import StatusLine
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.meter import Call, CallInfo, Meter, Refused
+from openwebui_usage.rules.additions import (
+    USAGE,
+    Addition,
+    RefusedAdditions,
+    Target,
+    additions,
+    ask_for_usage,
+    kept_for_repetition,
+)
 from openwebui_usage.rules.budgets import Refusal, Subject
 from openwebui_usage.rules.connections import Connection, MeteringRules
 from openwebui_usage.rules.effort import chat_to_responses
+from openwebui_usage.rules.model_ids import bounded
+from openwebui_usage.rules.passthrough import Route, is_model_key, read_body, route_of
+from openwebui_usage.rules.provider_refusals import refused_names
 from openwebui_usage.rules.streams import Wire
 
 log = logging.getLogger(__name__)
 
-Undo = Callable[[], None]
 Original = Callable[..., Awaitable[Any]]
 Kind = Literal["provider", "pipe", "direct", "embeddings", "proxy"]
 
@@ -72,14 +95,6 @@ POINTS = (
     Point("open_webui.main", "passthrough_anthropic_messages", "anthropic"),
 )
 
-_PROXIED: dict[str, tuple[Wire, Kind]] = {
-    "chat/completions": ("chat", "provider"),
-    "completions": ("chat", "provider"),
-    "responses": ("responses", "provider"),
-    "messages": ("anthropic", "provider"),
-    "embeddings": ("chat", "embeddings"),
-}
-
 _FALLBACK = {"responses": 0, "embeddings": 0, "proxy": 0}
 """Where the host sends a model that none of its connections lists: to the first one."""
 
@@ -89,7 +104,42 @@ UNKNOWN = "(unknown)"
 _ADMITTED = "openwebui_usage_admitted"
 _TASKS = "openwebui_usage_tasks"
 
+_CHAT_COMPLETIONS = re.compile(r"/completions(?:/\d+)?/?$")
+"""Routes that answer in OpenAI's own chunks. All others translate them, into protocols that always tell usage."""
+
 _outer: ContextVar[Call | None] = ContextVar("openwebui_usage_outer_call", default=None)
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    """A call that is about to be made."""
+
+    info: CallInfo
+    given: Any = None
+    """The body as the host passed it: a dict, a pydantic model, or None where it is none of our business."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """The same as a dict."""
+    sent: dict[str, Any] | None = None
+    """What goes out instead."""
+    added: list[Addition] = field(default_factory=list)
+    target: Target | None = None
+    kept: dict[str, Any] | None = None
+    """What was sent, for a repetition: the host may change the other while it works on it."""
+    refusal: Any = None
+    """What is answered at once: nothing is sent."""
+
+    def form(self) -> Any:
+        """The body for the host's function."""
+        return _with_changes(self.given, self.body, self.sent) if self.sent is not None else self.given
+
+    def take_back(self, refused: Iterable[Addition]) -> None:
+        """Prepare a repetition without what was refused."""
+        gone = list(refused)
+        self.added = [addition for addition in self.added if addition not in gone]
+        self.sent = dict(self.kept or {})
+        for addition in gone:
+            addition.take_back(self.sent)
+        self.kept = kept_for_repetition(self.sent) if self.added else None
 
 
 class Seam:
@@ -104,10 +154,20 @@ class Seam:
         self.steering: Steering | None = None
         self.gate: Gate | None = None
         self.status: StatusLine | None = None
+        self.fail_closed = False
+        """Refuse a call that a fault of ours keeps from being checked."""
+        self.refused_additions = RefusedAdditions()
+        self.faults: dict[str, int] = {}
+        """How often each part of ours failed, since the start."""
         self.hooked: list[str] = []
         """What was found on this host and wrapped, for the log and the status."""
         self.missing: list[str] = []
         """What this host does not have. At import nobody would read of it: its log is not set up yet."""
+
+    @property
+    def taken_back(self) -> list[dict[str, Any]]:
+        """What providers refused of our additions, so that it is left out: `RefusedAdditions.listed`."""
+        return self.refused_additions.listed()
 
     def wrap_module(self, module: ModuleType) -> list[Undo]:
         """Wrap every point of `module`, and whatever of it the rest of the host holds already."""
@@ -139,7 +199,7 @@ class Seam:
         except (NameError, TypeError, ValueError):
             log.debug("The annotations of %s cannot be evaluated", label)
         self.hooked.append(label)
-        return _replace_everywhere(module, original, wrapper)
+        return replace_everywhere(module, original, wrapper)
 
     def _metered(self, point: Point, original: Original) -> Original:
         names = tuple(inspect.signature(original).parameters)
@@ -148,17 +208,18 @@ class Seam:
             meter = self.meter
             if meter is None:
                 return await original(*args, **kwargs)
+            given = dict(zip(names, args, strict=False), **kwargs)
             try:
-                given = dict(zip(names, args, strict=False), **kwargs)
-                info = await self._enter(point, given)
-                args, kwargs = _with_form(names, args, kwargs, given)
-            except Exception:
-                log.exception("A call could not be metered; it goes on without us")
+                out = await self._enter(point, given)
+                refusal = None if out is None else out.refusal
+            except Exception as error:  # noqa: BLE001 - told by `_fault`
+                self._fault("A call could not be metered; it goes on without us", error)
+                return away_response() if self.fail_closed else await original(*args, **kwargs)
+            if out is None:
                 return await original(*args, **kwargs)
-            if info is None:
-                return await original(*args, **kwargs)
-            if info.model == UNKNOWN and self.gate is not None and self.gate.is_limiting:
-                return unreadable_response()
+            if refusal is not None:
+                return refusal
+            info = out.info
             outer = _outer.get()
             try:
                 call = await meter.open(info, None if outer is None else outer.id)
@@ -166,17 +227,22 @@ class Seam:
                 return await self._refusal_response(refused.refusal, info.model, given.get("user"))
             except LedgerAway:
                 return away_response()
-            except Exception:
-                log.exception("A call could not be checked; it goes on without us")
-                return await original(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - told by `_fault`
+                self._fault("A call could not be checked; it goes on without us", error)
+                return away_response() if self.fail_closed else await original(*args, **kwargs)
             if outer is not None:
                 outer.inner_calls += 1
             if info.task is not None and info.is_admitted:
                 _own_tasks(given.get("request")).append(call)
+
+            async def ask(form: Any) -> Any:
+                asked_args, asked_kwargs = _with_form(names, args, kwargs, form)
+                return await original(*asked_args, **asked_kwargs)
+
             # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
             token = _outer.set(call if point.kind == "pipe" else None)
             try:
-                result = await original(*args, **kwargs)
+                result = await self._ask(point, ask, out, call)
             except Exception as error:
                 await _safely(_refused(call, error))
                 if outer is not None and call.row is None and not call.inner_calls:
@@ -187,70 +253,255 @@ class Seam:
                 raise
             finally:
                 _outer.reset(token)
-            return await self._leave(point, call, result)
+            try:
+                return await self._leave(point, call, result)
+            except Exception as error:  # noqa: BLE001 - told by `_fault`
+                self._fault("A call could not be settled", error)
+                return result
 
         return metered
 
-    async def _enter(self, point: Point, arguments: dict[str, Any]) -> CallInfo | None:
-        """What is to be known of a call, from the arguments that the host makes it with; they may be changed here.
+    async def _ask(self, point: Point, ask: Callable[[Any], Awaitable[Any]], out: _Outgoing, call: Call) -> Any:
+        """Make the call. Where its provider refuses what we added, make it once more without that: it is one call."""
+        gone: list[Addition] = []
+        while True:
+            if not out.added:
+                result = await ask(out.form())
+                break
+            try:
+                result = await ask(out.form())
+            except Exception as error:
+                refused = self._refused(out, refusal_of(error, is_direct=point.kind == "direct"))
+                if not refused:
+                    raise
+            else:
+                refused = self._refused(out, await refusal_in(result))
+                if not refused:
+                    break
+                await discard(result)
+            out.take_back(refused)
+            gone += refused
+            if any(addition.field == USAGE for addition in refused):
+                call.info = replace(call.info, hide_usage_chunk=False)
+        if gone and await refusal_in(result) is None:
+            self._remember(out, gone)
+        return result
 
-        None where this is no call to a model.
+    def _refused(self, out: _Outgoing, refusal: ProviderRefusal | None) -> list[Addition]:
+        """What of our additions a refusal names."""
+        if refusal is None or out.kept is None:
+            return []
+        try:
+            status, answer = refusal
+            names = frozenset[str]().union(*(addition.names for addition in out.added))
+            found = refused_names(status, answer, names, model=out.info.called_model)
+            return [addition for addition in out.added if addition.names & found]
+        except Exception as error:  # noqa: BLE001 - told by `_fault`
+            self._fault("A provider's refusal could not be read", error)
+            return []
+
+    def _remember(self, out: _Outgoing, gone: Iterable[Addition]) -> None:
+        if out.target is None:
+            return
+        fields = {addition.field for addition in gone}
+        if out.body.get("stream") is not True:
+            # "stream": "no" is a stream to some and none to others: that says nothing about usage in streams.
+            fields.discard(USAGE)
+        new = fields - self.refused_additions.of(out.target)
+        if new:
+            self.refused_additions.add(out.target, new)
+            log.warning(
+                "%s takes no %s for %s: it is left out from now on",
+                out.target.connection,
+                " and no ".join(sorted(new)),
+                out.target.model[:200],
+            )
+
+    async def _enter(self, point: Point, arguments: dict[str, Any]) -> _Outgoing | None:
+        """What is to be known of a call, from the arguments that the host makes it with.
+
+        None where this is no call to a model. Each part that fails leaves the others alone.
         """
         request, user, form = arguments.get("request"), arguments.get("user"), arguments.get("form_data")
-        wire, kind = point.wire, point.kind
+        wire, kind, route, is_ambiguous = point.wire, point.kind, None, False
+        rules = await self._metering_rules()
         if kind == "proxy":
-            found = _proxied(str(arguments.get("path", "")))
-            if found is None or request is None or request.method != "POST":
+            if request is None or not _passes_through(point):
                 return None
-            wire, kind = found
-            form = _named(await request.body())
+            data = await request.body()
+            route = route_of(request.method, str(arguments.get("path", "")), has_body=bool(data))
+            if route.use == "free" or (route.use == "unknown" and rules.allow_unknown_paths and _only_reads(request)):
+                return None
+            wire, kind = route.wire, "provider" if route.generates else "embeddings"
+            form, is_ambiguous = _named(data)
         body = form if isinstance(form, dict) else form.model_dump(exclude_none=True) if form is not None else {}
         if not isinstance(body.get("model"), str) or self.catalog is None:
             return None
-        model = body["model"]
-        base = await self.catalog.base_of(model)
+        model = bounded(body["model"])
+        base = await self._base_of(model)
         called_model = base or model
         if point.module == _OLLAMA and ":" not in called_model:
             called_model += ":latest"  # As Ollama understands a name without a tag.
         metadata = body.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         user_id = _attribute(user, "id")
-        going_to = await self._connections_of(point, arguments, called_model)
-        rules = await self._metering_rules()
-        hide = False
-        if point.kind != "proxy" and kind != "embeddings" and wire in ("chat", "ollama"):
-            sent = {key: value for key, value in body.items() if key != "metadata"}
-            if request is not None and self.steering is not None and point.name != "generate_completion":
-                ids = frozenset((model, base)) if base else frozenset((model,))
-                await self.steering.apply(
-                    request, sent, ids, user_id, ollama=wire == "ollama", is_task=bool(metadata.get("task"))
-                )
-            if wire == "chat" and sent.get("stream") and kind != "direct":
-                hide = _ask_for_usage(sent) and not metadata.get("session_id")
-            arguments["form_data"] = _with_changes(form, body, sent)
+        # Where the host takes any id, it does not look for a base model either.
+        asked_for = model if point.module == _OPENAI and point.name in _FALLBACK else called_model
+        going_to = await self._connections_of(point, arguments, asked_for)
         path = _text((getattr(request, "scope", None) or {}).get("path"))
         task = _text(metadata.get("task"))
-        return CallInfo(
-            model=model,
-            called_model=called_model,
+        out = _Outgoing(
+            CallInfo(
+                model=model,
+                called_model=called_model,
+                body=body,
+                wire=wire,
+                user_id=user_id,
+                user_name=_attribute(user, "name"),
+                user_groups=await self._user_groups(user_id),
+                chat_id=_text(metadata.get("chat_id")),
+                message_id=_text(metadata.get("message_id")),
+                task=task,
+                path=path,
+                # Whoever brings a provider of his own uses nothing that a budget counts.
+                is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
+                own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
+                unverified=kind == "direct",
+                provider_url=going_to[0].url if len({found.url for found in going_to}) == 1 else None,
+                is_free_connection=rules.is_free(going_to),
+                generates=kind != "embeddings",
+                counts_reports_only=route is not None and route.use == "unknown",
+            ),
+            given=arguments.get("form_data"),
             body=body,
-            wire=wire,
-            user_id=user_id,
-            user_name=_attribute(user, "name"),
-            user_groups=await self.user_groups(user_id),
-            chat_id=_text(metadata.get("chat_id")),
-            message_id=_text(metadata.get("message_id")),
-            task=task,
-            path=path,
-            # Whoever brings a provider of his own uses nothing that a budget counts.
-            is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
-            own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
-            unverified=kind == "direct",
-            provider_url=going_to[0].url if len({found.url for found in going_to}) == 1 else None,
-            is_free_connection=rules.is_free(going_to),
-            generates=kind != "embeddings",
-            hide_usage_chunk=hide,
         )
+        if kind != "direct":
+            refuse = self._unmetered(point, out, route, rules, request, is_ambiguous=is_ambiguous)
+            if refuse is not None and self.gate is not None and self.gate.is_limiting:
+                out.refusal = refuse()
+        if route is not None and route.use == "unknown" and out.refusal is None and _only_reads(request):
+            return None
+        # A pipe's body is its own business: what it hands to a client of its own we cannot take back.
+        if out.refusal is None and kind in ("provider", "direct") and route is None and wire in ("chat", "ollama"):
+            try:
+                await self._add(point, out, going_to, rules, request, base=base)
+            except Exception as error:  # noqa: BLE001 - told by `_fault`
+                self._fault("Nothing is added to a request", error)
+                out.sent, out.added, out.kept = None, [], None
+        return out
+
+    async def _add(
+        self,
+        point: Point,
+        out: _Outgoing,
+        going_to: tuple[Connection, ...],
+        rules: MeteringRules,
+        request: Any,
+        *,
+        base: str | None,
+    ) -> None:
+        """Add an effort and a question for usage to what is sent, where its provider takes them."""
+        info, body = out.info, out.body
+        out.target = Target(
+            "|".join(f"{found.id} {found.url or ''}".strip() for found in going_to) or f"{point.module}.{point.name}",
+            info.called_model,
+            bool(body.get("tools")),
+        )
+        left_out = self.refused_additions.of(out.target)
+        sent = {key: value for key, value in body.items() if key != "metadata"}
+        steered = await self._steered(point, out, sent, request, base=base)
+        # What the provider has refused before goes as the caller sent it.
+        added = []
+        for addition in additions(sent, steered):
+            if addition.field in left_out:
+                addition.take_back(steered)
+            else:
+                added.append(addition)
+        sent = steered
+        asks = info.wire == "chat" and point.kind != "direct" and bool(sent.get("stream"))
+        if asks and USAGE not in left_out and all(rules.asks_for_usage(found) for found in going_to):
+            asked = ask_for_usage(sent)
+            if asked is not None:
+                added.append(asked)
+                has_page = bool((body.get("metadata") or {}).get("session_id"))
+                if not has_page and _CHAT_COMPLETIONS.search(info.path or ""):
+                    out.info = replace(info, hide_usage_chunk=True)
+        out.sent, out.added = sent, added
+        out.kept = kept_for_repetition(sent) if added else None
+
+    async def _steered(
+        self, point: Point, out: _Outgoing, sent: dict[str, Any], request: Any, *, base: str | None
+    ) -> dict[str, Any]:
+        """`sent` with the effort in it that the user and the admin want; as it was where that fails."""
+        if request is None or self.steering is None or point.name == "generate_completion":
+            return dict(sent)
+        steered = dict(sent)
+        info = out.info
+        ids = frozenset((info.model, base)) if base else frozenset((info.model,))
+        try:
+            await self.steering.apply(
+                request, steered, ids, info.user_id, ollama=info.wire == "ollama", is_task=info.task is not None
+            )
+        except Exception as error:  # noqa: BLE001 - told by `_fault`
+            self._fault("The effort of a call could not be set", error)
+            return dict(sent)
+        return steered
+
+    def _unmetered(
+        self,
+        point: Point,
+        out: _Outgoing,
+        route: Route | None,
+        rules: MeteringRules,
+        request: Any,
+        *,
+        is_ambiguous: bool,
+    ) -> Callable[[], Any] | None:
+        """The answer to a call that no limit can hold, for the case that there is one; None for all other calls."""
+        model, body = out.info.model, out.body
+        is_unknown = route is not None and route.use == "unknown"
+        if is_unknown and not rules.allow_unknown_paths:
+            return functools.partial(unmetered_response, request.method, out.info.path or "")
+        if is_ambiguous or any(is_model_key(key) and key != "model" for key in body):
+            return ambiguous_response
+        if model == UNKNOWN:
+            return None if is_unknown else unreadable_response
+        if body.get("background") and point.kind != "pipe" and out.info.wire in ("chat", "responses"):
+            return background_response
+        if point.module != _OPENAI or point.name not in _FALLBACK or rules.allow_unknown_models:
+            return None
+        if self.connections is None or self.connections.knows("openai", body["model"]):
+            return None
+        return functools.partial(unlisted_response, model)
+
+    async def _base_of(self, model: str) -> str | None:
+        """The base model of a workspace model. A limit may hold for it alone, so `fail_closed` wants to know."""
+        if self.catalog is None:
+            return None
+        try:
+            return await self.catalog.base_of(model)
+        except Exception as error:
+            if self.fail_closed:
+                raise
+            self._fault("The base model of a call is not known", error)
+            return None
+
+    async def _user_groups(self, user_id: str | None) -> tuple[str, ...]:
+        try:
+            return await self.user_groups(user_id)
+        except Exception as error:
+            if self.fail_closed:
+                raise
+            self._fault("The user groups of a call are not known", error)
+            return ()
+
+    def _fault(self, what: str, error: Exception) -> None:
+        """Tell of a fault of ours: once with all that is known of it, then only by its number."""
+        self.faults[what] = self.faults.get(what, 0) + 1
+        if self.faults[what] == 1:
+            log.error("%s", what, exc_info=error)
+        else:
+            log.debug("%s (%s times): %s", what, self.faults[what], error)
 
     async def _connections_of(self, point: Point, arguments: Mapping[str, Any], model: str) -> tuple[Connection, ...]:
         """The connections that a call may go to; empty where nobody knows."""
@@ -267,15 +518,15 @@ class Seam:
                 return await self.connections.of_provider("ollama", model, arguments.get("url_idx"))
             await self.connections.load_models("openai", model, request, user)
             return await self.connections.of_provider("openai", model, fallback=_FALLBACK.get(point.name))
-        except Exception:
-            log.exception("Nobody knows which connection a call goes to; it is priced without")
+        except Exception as error:  # noqa: BLE001 - told by `_fault`
+            self._fault("Nobody knows which connection a call goes to", error)
             return ()
 
     async def _metering_rules(self) -> MeteringRules:
         try:
             return await self.valves.metering_rules() if self.valves is not None else MeteringRules()
-        except Exception:
-            log.exception("The valves of metering cannot be read; the defaults hold")
+        except Exception as error:  # noqa: BLE001 - told by `_fault`
+            self._fault("The valves of metering cannot be read; the defaults hold", error)
             return MeteringRules()
 
     async def user_groups(self, user_id: str | None) -> tuple[str, ...]:
@@ -322,7 +573,10 @@ class Seam:
             request, form = given.get("request"), given.get("form_data")
             if request is None or not isinstance(form, dict):
                 return await original(*args, **kwargs)
-            take_from_chat(request, form)
+            try:
+                take_from_chat(request, form)
+            except Exception as error:  # noqa: BLE001 - told by `_fault`
+                self._fault("The effort of a chat could not be read", error)
             user = given.get("user")
             try:
                 refusal = await self._refusal(form, user)
@@ -355,6 +609,7 @@ class Seam:
         if isinstance(item, Mapping) and item.get("direct"):
             return None
         try:
+            model = bounded(model)
             base = await self.catalog.base_of(model)
             user_id = _attribute(user, "id")
             caller = Subject(user_id, frozenset(await self.user_groups(user_id)))
@@ -385,23 +640,24 @@ def _own_tasks(request: Any) -> list[Call]:
     return tasks
 
 
-def _proxied(path: str) -> tuple[Wire, Kind] | None:
-    """What a pass-through path asks for, as the host's own HTTP client understands it: whatever it goes round about."""
-    from yarl import URL  # aiohttp's, and so the host's
-
-    below = URL(f"http://host/{path}").path.rstrip("/").lower()
-    return next((found for end, found in _PROXIED.items() if below.endswith(f"/{end}")), None)
+def _only_reads(request: Any) -> bool:
+    return request.method in ("GET", "HEAD", "DELETE")
 
 
-def _named(data: bytes) -> dict[str, Any]:
-    """A pass-through body with the model that it names. What cannot be read goes to the provider all the same."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        return {"model": UNKNOWN, "prompt": data.decode(errors="replace")}
-    return body if isinstance(body.get("model"), str) else {**body, "model": UNKNOWN}
+def _passes_through(point: Point) -> bool:
+    """Whether the host passes anything through: else it refuses by itself."""
+    return getattr(sys.modules.get(point.module), "ENABLE_OPENAI_API_PASSTHROUGH", True) is not False
+
+
+def _named(data: bytes) -> tuple[dict[str, Any], bool]:
+    """A pass-through body with the model that it names, and whether it names two.
+
+    What cannot be read goes to the provider all the same.
+    """
+    body, is_ambiguous = read_body(data)
+    if body is None:
+        return {"model": UNKNOWN, "prompt": data.decode(errors="replace")}, False
+    return (body if isinstance(body.get("model"), str) else {**body, "model": UNKNOWN}), is_ambiguous
 
 
 def _translated(original: Callable[..., Any]) -> Any:
@@ -415,29 +671,18 @@ def _translated(original: Callable[..., Any]) -> Any:
     return convert_to_responses_payload
 
 
-def _ask_for_usage(body: dict[str, Any]) -> bool:
-    """Ask for usage in the stream. True where nobody had asked, so that the answer must not be seen."""
-    options = body.get("stream_options")
-    options = options if isinstance(options, dict) else {}
-    if options.get("include_usage"):
-        return False
-    body["stream_options"] = {**options, "include_usage": True}
-    return True
-
-
 def _with_form(
-    names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], given: dict[str, Any]
+    names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any], form: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments as the host passed them, with the form of `given`."""
+    """The arguments as the host passed them, with another form."""
     if "form_data" in kwargs:
-        return args, {**kwargs, "form_data": given["form_data"]}
-    if "form_data" not in given:
+        return args, {**kwargs, "form_data": form}
+    if "form_data" not in names or (place := names.index("form_data")) >= len(args):
         return args, kwargs
-    place = names.index("form_data")
-    return (*args[:place], given["form_data"], *args[place + 1 :]), kwargs
+    return (*args[:place], form, *args[place + 1 :]), kwargs
 
 
-def _with_changes(form: Any, body: dict[str, Any], sent: dict[str, Any]) -> Any:
+def _with_changes(form: Any, body: Mapping[str, Any], sent: dict[str, Any]) -> Any:
     """`form` as the host passed it, a dict or a pydantic model, with what we changed."""
     if isinstance(form, dict):
         return {**sent, "metadata": body["metadata"]} if "metadata" in body else sent
@@ -477,46 +722,6 @@ async def _safely(settling: Awaitable[None]) -> None:
         await settling
     except Exception:
         log.exception("A call could not be settled")
-
-
-def _replace_everywhere(module: ModuleType, original: Any, wrapper: Any) -> list[Undo]:
-    """Put `wrapper` wherever the host holds `original`: module globals, routes, `app.state`."""
-    undos: list[Undo] = []
-    for holder in [module, *_host_modules(module)]:
-        for name, value in list(vars(holder).items()):
-            if value is original:
-                setattr(holder, name, wrapper)
-                undos.append(functools.partial(setattr, holder, name, original))
-    for routes in _routes_of(module):
-        for route in routes:
-            dependant = getattr(route, "dependant", None)
-            if getattr(route, "endpoint", None) is original and dependant is not None:
-                route.endpoint = dependant.call = wrapper
-                undos.append(functools.partial(_set_endpoint, route, original))
-    state = getattr(getattr(module, "app", None), "state", None)
-    if getattr(state, "CHAT_COMPLETION_HANDLER", None) is original:
-        state.CHAT_COMPLETION_HANDLER = wrapper  # type: ignore[union-attr]
-        undos.append(functools.partial(setattr, state, "CHAT_COMPLETION_HANDLER", original))
-    return undos
-
-
-def _set_endpoint(route: Any, endpoint: Any) -> None:
-    route.endpoint = route.dependant.call = endpoint
-
-
-def _host_modules(own: ModuleType) -> Iterable[ModuleType]:
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("open_webui.") and module is not own and isinstance(module, ModuleType)
-    ]
-
-
-def _routes_of(module: ModuleType) -> Iterable[list[Any]]:
-    """The routes of a router module, and of the application if it took them over already."""
-    main = sys.modules.get("open_webui.main")
-    owners = [getattr(module, "router", None), getattr(getattr(main, "app", None), "router", None)]
-    return [routes for owner in owners if isinstance(routes := getattr(owner, "routes", None), list)]
 
 
 def _attribute(user: Any, name: str) -> str | None:

@@ -20,7 +20,7 @@ from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
 from openwebui_usage.host.assets import docs_routes, loader_route
 from openwebui_usage.host.autoload import TARGETS
-from openwebui_usage.host.calls import Seam, Undo
+from openwebui_usage.host.calls import Seam
 from openwebui_usage.host.client import MountedClient
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.database import (
@@ -35,6 +35,7 @@ from openwebui_usage.host.effort import Steering
 from openwebui_usage.host.functions import install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
 from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.patching import Undo
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.status import StatusLine
 from openwebui_usage.host.valves import Valves
@@ -141,6 +142,7 @@ class Plugin:
             self._seam.catalog = self._catalog
             self._seam.connections = Connections(self._app)
             self._seam.valves = self._valves
+            self._seam.fail_closed = self._settings.fail_closed
             self._seam.steering = Steering(self._catalog, self._valves)
             self._seam.gate = self._runtime.gate
             self._seam.meter = self._runtime.meter

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from openwebui_usage.rules import budgets as limits
 from openwebui_usage.rules.budgets import Refusal
+from openwebui_usage.rules.model_ids import bounded
 
 UNNAMED = "Usage limit reached."
 AWAY = "Usage cannot be checked at the moment, and this deployment allows no call that is not checked. Try again."
@@ -43,11 +44,49 @@ def _answer(text: str, facts: dict[str, Any], headers: dict[str, str]) -> JSONRe
     return JSONResponse({"error": error, "detail": text}, status_code=429, headers=headers)
 
 
+_LIMITED = "This deployment limits the use of its models"
+
+
 def unreadable_response() -> JSONResponse:
     """HTTP 400: nobody can say which limits hold for the call."""
-    text = "model: must be given, in a body that is JSON: this deployment limits the use of its models."
-    error = {"message": text, "type": "invalid_request_error", "code": "usage_model_unknown", "param": "model"}
-    return JSONResponse({"error": error, "detail": text}, status_code=400)
+    text = f"model: must be given, in a body that is JSON. {_LIMITED}."
+    return _rejection(400, text, "usage_model_unknown", "model")
+
+
+def ambiguous_response() -> JSONResponse:
+    """HTTP 400: the body names two models, and providers differ in which they take."""
+    text = f"model: must be given once, in lower case. {_LIMITED}."
+    return _rejection(400, text, "usage_model_ambiguous", "model")
+
+
+def unlisted_response(model: str) -> JSONResponse:
+    """HTTP 403: the host does not know the model, so no limit would hold for it."""
+    text = (
+        f'model: "{bounded(model)}" is not in this deployment\'s list of models. {_LIMITED}, '
+        "so it takes listed ids only. Use an id from GET /api/models."
+    )
+    return _rejection(403, text, "usage_model_unlisted", "model")
+
+
+def unmetered_response(method: str, path: str) -> JSONResponse:
+    """HTTP 403: nobody can say what a pass-through path will use."""
+    text = (
+        f"path: what {method} {path[:200]} uses cannot be metered. {_LIMITED}, so it takes no such requests. "
+        "An administrator can allow them: Functions, Usage metering, allow_unknown_paths."
+    )
+    return _rejection(403, text, "usage_path_unmetered", "path")
+
+
+def background_response() -> JSONResponse:
+    """HTTP 403: an answer that is made in the background tells its usage to nobody."""
+    text = f"background: must be false or absent: such an answer cannot be metered. {_LIMITED}."
+    return _rejection(403, text, "usage_background_refused", "background")
+
+
+def _rejection(status: int, text: str, code: str, param: str) -> JSONResponse:
+    text = text.encode(errors="replace").decode()  # An id may hold half a surrogate pair, which no answer can.
+    error = {"message": text, "type": "invalid_request_error", "code": code, "param": param}
+    return JSONResponse({"error": error, "detail": text}, status_code=status)
 
 
 def away_response() -> JSONResponse:

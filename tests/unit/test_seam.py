@@ -1,0 +1,284 @@
+"""The seam with a host of a few lines: each part fails alone, and what a provider refuses is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from starlette.background import BackgroundTask
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+
+from openwebui_usage.host.calls import Seam
+from openwebui_usage.host.connections import Connections
+from openwebui_usage.host.models import Catalog
+from openwebui_usage.ledger.rows import CallRow
+from openwebui_usage.meter import Meter
+from openwebui_usage.rules.connections import MeteringRules
+from openwebui_usage.rules.model_ids import MOST_CHARACTERS
+
+pytestmark = pytest.mark.anyio
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+ANSWER = {"choices": [{"message": {"content": "Hi"}}], "usage": USAGE}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@dataclass
+class Rows:
+    """A writer that keeps what it gets."""
+
+    rows: list[CallRow] = field(default_factory=list)
+
+    def post(self, row: CallRow) -> None:
+        self.rows.append(row)
+
+    async def write(self, row: CallRow) -> None:
+        self.rows.append(row)
+
+
+Provider = Callable[[dict[str, Any]], Any]
+
+
+class Host:
+    """Open WebUI's router for OpenAI connections, in front of one provider, with the seam in it."""
+
+    def __init__(self, provider: Provider, **seam: Any) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.rows = Rows()
+        app = FastAPI()
+        app.state.MODELS = {"m": {"id": "m"}}
+        app.state.OPENAI_MODELS = {"m": {"urlIdx": 0}}
+        app.state.config = SimpleNamespace(OPENAI_API_BASE_URLS=["https://api.example.com/v1"], OPENAI_API_CONFIGS={})
+        self.module = ModuleType("open_webui.routers.openai")
+
+        async def generate_chat_completion(request: Any, form_data: dict[str, Any], user: Any) -> Any:
+            self.sent.append({**form_data, "messages": [dict(message) for message in form_data["messages"]]})
+            form_data["messages"].insert(0, {"role": "system", "content": "Be brief."})  # As Open WebUI does.
+            answer = provider(form_data)
+            return await answer if isinstance(answer, Awaitable) else answer
+
+        self.module.generate_chat_completion = generate_chat_completion  # type: ignore[attr-defined]
+        self.seam = Seam()
+        self.seam.catalog = Catalog(app)
+        self.seam.connections = Connections(app)
+        self.seam.meter = Meter(self.rows)
+        for name, value in seam.items():
+            setattr(self.seam, name, value)
+        self.seam.wrap_module(self.module)
+
+    async def chat(self, **body: Any) -> Any:
+        request = SimpleNamespace(state=SimpleNamespace(), scope={"path": "/openai/chat/completions"}, method="POST")
+        form = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
+        user = SimpleNamespace(id="u", name="U", role="user")
+        result = await self.module.generate_chat_completion(request, form, user=user)
+        if isinstance(result, StreamingResponse):
+            return b"".join([chunk async for chunk in result.body_iterator])  # type: ignore[misc]
+        return result
+
+
+class Broken:
+    """Whatever is asked of it fails."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def answered(body: dict[str, Any]) -> Any:
+    if not body.get("stream"):
+        return ANSWER
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
+    told = usage if (body.get("stream_options") or {}).get("include_usage") is True else b""
+    return StreamingResponse(stream(b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n', told, b"data: [DONE]\n\n"))
+
+
+# --- each part fails alone
+
+
+@pytest.mark.parametrize("part", ["steering", "connections", "valves"])
+async def test_a_part_that_fails_leaves_metering_alone(part: str) -> None:
+    host = Host(answered, **{part: Broken(), "fail_closed": True})
+    for _ in range(3):
+        assert b"Hi" in await host.chat(stream=True)
+    assert [(row.usage.input, row.usage.output, row.usage.estimated) for row in host.rows.rows] == [(3, 2, False)] * 3
+    assert list(host.seam.faults.values()) == [3]
+
+
+async def test_a_call_knows_its_connection() -> None:
+    host = Host(answered, valves=Rules(MeteringRules(free_connections="api.example.com")))
+    await host.chat()
+    [row] = host.rows.rows
+    assert (row.provider_url, row.is_free_connection) == ("https://api.example.com/v1", True)
+
+
+@pytest.mark.parametrize(("fail_closed", "status"), [(False, None), (True, 503)])
+async def test_a_call_that_cannot_be_checked_goes_on_or_is_refused_as_the_admin_says(
+    fail_closed: bool, status: int | None
+) -> None:
+    for parts in ({"catalog": Broken()}, {"meter": Broken()}):
+        host = Host(answered, fail_closed=fail_closed, **parts)
+        assert getattr(await host.chat(), "status_code", None) == status
+        assert len(host.sent) == (0 if fail_closed else 1)
+
+
+async def test_an_answer_that_cannot_be_settled_reaches_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Seam, "_leave", Broken)
+    host = Host(answered)
+    assert await host.chat() == ANSWER
+    assert host.seam.faults == {"A call could not be settled": 1}
+
+
+# --- the way back
+
+
+class Rules:
+    """Valves."""
+
+    def __init__(self, rules: MeteringRules) -> None:
+        self._rules = rules
+
+    async def metering_rules(self) -> MeteringRules:
+        return self._rules
+
+
+class Steering:
+    """Sets an effort on every call."""
+
+    async def apply(self, request: Any, body: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        body["reasoning_effort"] = "high"
+
+
+def _said(field_name: str) -> dict[str, Any]:
+    return {"error": {"message": f"Unknown parameter: '{field_name}'.", "param": field_name}}
+
+
+def _raised(error: Exception) -> Any:
+    raise error
+
+
+SHAPES: dict[str, Callable[[str], Any]] = {
+    "json response": lambda name: JSONResponse(_said(name), 400),
+    "text response": lambda name: PlainTextResponse(f"unknown parameter {name}", 422),
+    "dictionary": _said,
+    "exception": lambda name: _raised(HTTPException(400, f"External: Unknown parameter: '{name}'.")),
+    "exception with an object": lambda name: _raised(HTTPException(422, _said(name)["error"])),
+    "stream": lambda name: StreamingResponse(stream(b"data: ", f'{{"error":"no {name}"}}'.encode()), 400),
+}
+
+
+def picky(shape: str, *fields: str) -> Provider:
+    """Refuses the first of `fields` that is there."""
+
+    def provider(body: dict[str, Any]) -> Any:
+        refused = next((name for name in fields if name in body), None)
+        return answered(body) if refused is None else SHAPES[shape](refused)
+
+    return provider
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_what_is_refused_is_taken_back_and_counts_as_one_call(shape: str) -> None:
+    host = Host(picky(shape, "stream_options"))
+    assert b"Hi" in await host.chat(stream=True)
+    assert ["stream_options" in sent for sent in host.sent] == [True, False]
+    assert host.sent[0]["messages"] == host.sent[1]["messages"]
+    assert [(row.outcome, row.usage.estimated) for row in host.rows.rows] == [("done", True)]
+    assert b"Hi" in await host.chat(stream=True)
+    assert len(host.sent) == 3
+    [remembered] = host.seam.taken_back
+    assert remembered == {
+        "connection": "openai:0 https://api.example.com/v1",
+        "model": "m",
+        "with_tools": False,
+        "fields": ["stream_options"],
+    }
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_each_addition_is_taken_back_when_it_is_named(shape: str) -> None:
+    host = Host(picky(shape, "reasoning_effort", "stream_options"), steering=Steering())
+    assert b"Hi" in await host.chat(stream=True)
+    assert [len(sent) for sent in host.sent] == [5, 4, 3]
+    assert len(host.rows.rows) == 1
+    assert host.seam.taken_back[0]["fields"] == ["reasoning_effort", "stream_options"]
+
+
+@pytest.mark.parametrize("shape", [name for name in SHAPES if "exception" not in name])
+async def test_what_the_caller_sent_is_never_repeated(shape: str) -> None:
+    host = Host(picky(shape, "stream_options", "seed"))
+    await host.chat(stream=True, stream_options={"include_usage": True})
+    await host.chat(stream=True, stream_options={"include_usage": True}, seed=1)
+    await host.chat(stream=False, seed=1)
+    assert len(host.sent) == 3
+    assert [row.outcome for row in host.rows.rows] == ["error"] * 3
+    assert host.seam.taken_back == []
+
+
+async def test_a_refusal_that_is_no_matter_of_ours_reaches_the_client_whole() -> None:
+    host = Host(picky("stream", "seed"))
+    assert await host.chat(stream=True, seed=1) == b'data: {"error":"no seed"}'
+
+
+async def test_a_refused_stream_is_let_go() -> None:
+    let_go = []
+
+    def provider(body: dict[str, Any]) -> Any:
+        if "stream_options" not in body:
+            return answered(body)
+        return StreamingResponse(
+            stream(b"no stream_options"), 400, background=BackgroundTask(lambda: let_go.append(True))
+        )
+
+    assert b"Hi" in await Host(provider).chat(stream=True)
+    assert let_go == [True]
+
+
+async def test_nothing_is_repeated_once_a_stream_has_begun() -> None:
+    def provider(body: dict[str, Any]) -> Any:
+        return StreamingResponse(stream(b'data: {"error":{"message":"Unknown parameter: \'stream_options\'."}}\n\n'))
+
+    host = Host(provider)
+    assert b"stream_options" in await host.chat(stream=True)
+    assert len(host.sent) == 1
+
+
+async def test_a_stream_that_only_some_take_for_one_teaches_nothing() -> None:
+    host = Host(picky("json response", "stream_options"))
+    await host.chat(stream="no")
+    assert host.seam.taken_back == []
+
+
+async def test_a_connection_may_be_left_unasked() -> None:
+    host = Host(answered, valves=Rules(MeteringRules(not_asked_for_usage="https://api.example.com/*")))
+    assert b"Hi" in await host.chat(stream=True)
+    assert "stream_options" not in host.sent[0]
+    assert host.rows.rows[0].usage.estimated
+
+
+# --- what is kept
+
+
+async def test_megabytes_of_a_model_id_are_kept_nowhere() -> None:
+    host = Host(picky("json response", "stream_options"))
+    host.seam.catalog._app.state.MODELS = {}  # type: ignore[union-attr]
+    host.seam.catalog.base_of = lambda model: _none(model)  # type: ignore[method-assign, union-attr]
+    await host.chat(model="m" * 2_000_000, stream=True)
+    [row] = host.rows.rows
+    assert len(row.model) <= MOST_CHARACTERS
+    assert len(str(host.seam.taken_back)) < 1000
+
+
+async def _none(model: str) -> None:
+    assert len(model) <= MOST_CHARACTERS
