@@ -309,6 +309,8 @@ class Meter:
                 wire=info.wire,
                 generates=info.generates,
                 own_tasks=info.own_tasks,
+                provider_url=info.provider_url,
+                is_free_connection=info.is_free_connection,
             )
             if refusal is not None:
                 raise Refused(refusal)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Budget, Refusal, Subject, Wanted, budget_of_group
 from openwebui_usage.rules.groups import Sums
-from openwebui_usage.rules.pricing import nano_dollars
+from openwebui_usage.rules.pricing import Cost, PriceBook, nano_dollars
 from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage, reported_cost
 
@@ -98,16 +99,20 @@ class Gate:
         wire: Wire = "chat",
         generates: bool = True,
         own_tasks: Sequence[CallRow] = (),
+        provider_url: str | None = None,
+        is_free_connection: bool = False,
     ) -> Refusal | None:
         """Reserve what a call will probably use. None: it may be made, and must be settled by its `lease`.
 
         `outer` is the lease of a call on whose behalf this one is made, and which it replaces: a pipe's own row counts
         only where it called nobody. `generates` is false for embeddings, which use input only. `own_tasks` are rows of
-        the same chat's tasks: what its title used does not refuse its answer. Raises `LedgerAway` where it cannot be
+        the same chat's tasks: what its title used does not refuse its answer. `provider_url` and `is_free_connection`
+        are those of the connection that it goes to. Raises `LedgerAway` where it cannot be
         told and that counts as no.
         """
         try:
-            demands = self._demands(model_ids, caller, body, wire, own_tasks, generates=generates)
+            prices = _Prices(self._definitions.book, model_ids, provider_url, is_free_connection)
+            demands = self._demands(model_ids, caller, body, wire, own_tasks, generates=generates, prices=prices)
             return await self._live.reserve(lease, demands, outer) if demands else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
@@ -116,10 +121,18 @@ class Gate:
             if outer is not None:
                 self._live.release([outer])
 
-    async def check(self, model_ids: tuple[str, ...], caller: Subject) -> Refusal | None:
+    async def check(
+        self,
+        model_ids: tuple[str, ...],
+        caller: Subject,
+        *,
+        provider_url: str | None = None,
+        is_free_connection: bool = False,
+    ) -> Refusal | None:
         """Whether a call would be admitted at this moment, without holding anything. Raises `LedgerAway`."""
         try:
-            demands = self._demands(model_ids, caller)
+            prices = _Prices(self._definitions.book, model_ids, provider_url, is_free_connection)
+            demands = self._demands(model_ids, caller, prices=prices)
             return await self._live.ask(demands) if demands else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
@@ -163,23 +176,25 @@ class Gate:
         own_tasks: Sequence[CallRow] = (),
         *,
         generates: bool = True,
+        prices: _Prices | None = None,
     ) -> list[Demand]:
         """What a call asks of the counters that can refuse it; without a body only whether they do."""
         if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
             raise LedgerAway
         definitions = self._definitions
+        prices = prices or _Prices(definitions.book, model_ids)
         counters = [
             counter
             for counter in definitions.counters(model_ids, caller, datetime.now(UTC))
             if counter.budget.limit is not None and counter.budget.action == "block"
         ]
-        counters = [counter for counter in counters if not self._is_exempt(counter.budget, model_ids)]
+        counters = [counter for counter in counters if not prices.exempt(counter.budget)]
         if not counters:
             return []
         if body is None:
             return [Demand(counter, counter.budget.limit or 0, 0) for counter in counters]
         most = _most_output(body, wire) if generates else 0
-        wanted = self._wanted(model_ids, body, most, [counter.budget for counter in counters])
+        wanted = self._wanted(model_ids, prices, body, most, [counter.budget for counter in counters])
         own = self._used_by(own_tasks)
         return [
             Demand(counter, (counter.budget.limit or 0) + own.get(counter.key, 0), wanted.of(counter.budget))
@@ -190,7 +205,14 @@ class Gate:
         """What some rows added to each counter."""
         used: dict[Key, int] = {}
         for row in rows:
-            cost = self._definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+            cost = self._definitions.book.cost(
+                row.model_ids,
+                row.usage,
+                row.raw_usage,
+                row.started_at,
+                row.provider_url,
+                is_free_connection=row.is_free_connection,
+            )
             usage = row.usage
             sums = Sums(
                 calls=1,
@@ -204,11 +226,13 @@ class Gate:
                 used[counter.key] = used.get(counter.key, 0) + counter.budget.used(sums)
         return used
 
-    def _is_exempt(self, budget: Budget, model_ids: tuple[str, ...]) -> bool:
-        return budget.unit == "usd" and budget.free_models_exempt and self._definitions.book.is_free(model_ids)
-
     def _wanted(
-        self, model_ids: tuple[str, ...], body: Mapping[str, Any], most: int | None, budgets: Sequence[Budget]
+        self,
+        model_ids: tuple[str, ...],
+        prices: _Prices,
+        body: Mapping[str, Any],
+        most: int | None,
+        budgets: Sequence[Budget],
     ) -> Wanted:
         if all(budget.unit == "requests" for budget in budgets):
             return Wanted(0, 0)
@@ -218,7 +242,7 @@ class Gate:
         reasoning = min(output, typical.reasoning * _choices(body))
         cost = None
         if any(budget.unit == "usd" for budget in budgets):
-            price = self._definitions.book.cost(model_ids, TokenUsage(input=prompt, output=output))
+            price = prices.cost(TokenUsage(input=prompt, output=output))
             # A price that only the provider tells is known from its last answers.
             cost = self._typical_cost.get(model_ids[-1]) if price is None else price.nano
         return Wanted(prompt, output, reasoning, cost)
@@ -241,6 +265,28 @@ class Gate:
         if cost is not None:
             nano = nano_dollars(Decimal(str(cost)))
             self._typical_cost[model] = _mix(self._typical_cost.get(model, nano), nano)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """What one call costs: of a model, over a connection."""
+
+    book: PriceBook
+    model_ids: tuple[str, ...]
+    provider_url: str | None = None
+    is_free_connection: bool = False
+
+    def exempt(self, budget: Budget) -> bool:
+        """Whether the call is known to cost nothing, and so stays possible when the money is spent."""
+        if budget.unit != "usd" or not budget.free_models_exempt:
+            return False
+        return self.book.is_free(self.model_ids, self.provider_url, is_free_connection=self.is_free_connection)
+
+    def cost(self, usage: TokenUsage) -> Cost | None:
+        """The cost of so many tokens."""
+        return self.book.cost(
+            self.model_ids, usage, provider_url=self.provider_url, is_free_connection=self.is_free_connection
+        )
 
 
 def _mix(old: int, new: int) -> int:

@@ -31,7 +31,7 @@ from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import EVER, usage_call
 from openwebui_usage.rules.budgets import Counter
 from openwebui_usage.rules.groups import Group, Sums
-from openwebui_usage.rules.pricing import Cost
+from openwebui_usage.rules.pricing import Cost, is_absurd
 from openwebui_usage.rules.tokens import TokenUsage
 
 SUMS = tuple(item.name for item in fields(Sums))
@@ -162,10 +162,23 @@ def _cost(row: CallRow, definitions: Definitions) -> Cost | None:
     if row.outcome == "error" and row.usage.input == row.usage.output == 0:
         return None  # Nothing was used: there is nothing to price.
     try:
-        return definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+        return definitions.book.cost(
+            row.model_ids,
+            row.usage,
+            row.raw_usage,
+            row.started_at,
+            row.provider_url,
+            is_free_connection=row.is_free_connection,
+        )
     except Exception as error:  # noqa: BLE001 - a call without a price is better than no call
         log.warning("A call of %s has no price: %s", bounded_text(str(row.model)), error)
         return None
+
+
+def _source(row: CallRow, cost: Cost | None) -> str | None:
+    if cost is not None:
+        return cost.source[:32]
+    return "not-believed" if is_absurd(row.raw_usage, row.usage) else None
 
 
 _COLUMNS = tuple(usage_call.columns.keys())
@@ -195,7 +208,7 @@ def _call_values(
         bounded_seconds(row.thinking),
         bounded_seconds(row.duration) or 0.0,
         None if cost is None else bounded_count(cost.nano),
-        None if cost is None else cost.source[:32],
+        _source(row, cost),
         usage_text(row.raw_usage),
     )
 

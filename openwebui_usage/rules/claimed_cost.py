@@ -41,6 +41,7 @@ Perplexity, Bifrost · LLM Gateway · DeepInfra · LiteLLM · Exa · NanoGPT · 
 _UPSTREAM = ("cost_details", "upstream_inference_cost")
 """What OpenRouter's customer pays beside OpenRouter's own ``cost``, to the provider whose key is theirs."""
 
+_FIRST = frozenset((*(path[0] for path, _ in _SHAPES), _UPSTREAM[0]))
 NAMES = frozenset(path[-1] for path, _ in _SHAPES) | {_UPSTREAM[-1]}
 """Names under which a text may be an amount."""
 
@@ -56,7 +57,9 @@ def claimed_cost(usage: object) -> Decimal | None:
     """
     if not isinstance(usage, dict):
         return None
-    names = {name_of(key): value for key, value in usage.items()}
+    names = {name: value for key, value in usage.items() if (name := name_of(key)) in _FIRST}
+    if not names:
+        return None
     found: Decimal | None = None
     for path, unit in _SHAPES:
         if path[0] in names and (amount := _at(names, path)) is not None:

@@ -1,36 +1,51 @@
 """What a call costs, in whole nano-dollars, fixed when it is made.
 
-The first of these that knows decides: the admin's own prices, the cost that the provider itself reported, the public
-prices in genai-prices (offline, as shipped with that package). Where none does, a call is unpriced: that is shown as
+The first of these that knows decides: the admin's own price of an id, the admin's word that a connection costs nothing,
+the admin's price of a glob, the cost that the provider itself reported (where it can be believed), what is free by its
+name (OpenRouter's ``:free``), the public prices in genai-prices. Where none does, a call is unpriced: that is shown as
 such, and never as 0. (The token client, all of whose limits are in money, has a price for that case.)
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
 from typing import Any, Literal
 
+from openwebui_usage.rules import public_prices
+from openwebui_usage.rules.billed_kinds import read_kinds
 from openwebui_usage.rules.budgets import NANO
+from openwebui_usage.rules.claimed_cost import ceiling, claimed_cost
 from openwebui_usage.rules.groups import matches
-from openwebui_usage.rules.tokens import TokenUsage, reported_cost
+from openwebui_usage.rules.tokens import TokenUsage
 
-log = logging.getLogger(__name__)
-
-Source = Literal["admin", "provider", "genai-prices", "otherwise"]
+Source = Literal[
+    "admin",
+    "connection",
+    "provider",
+    "free",
+    "genai-prices",
+    "otherwise",
+    "not-believed",
+    "not-believed:free",
+    "not-believed:genai-prices",
+    "not-believed:otherwise",
+]
+"""Who says what a call cost. `not-believed`: the provider said a cost that no provider asks for so many tokens, so the
+next one who knows was asked, if any.
+"""
+_NOT_BELIEVED: dict[Source, Source] = {
+    "free": "not-believed:free",
+    "genai-prices": "not-believed:genai-prices",
+    "otherwise": "not-believed:otherwise",
+}
 MILLION = 1_000_000
 MOST_NANO = MILLION * NANO
 """A million dollars: no call costs more, whatever its price says, or a few of them would not fit into a sum."""
 _MOST_REMEMBERED = 10_000
-_SMALL_PROMPT = 30_000
-"""Tokens up to which no provider takes more for a token of a longer prompt."""
-_QUARTER = 900
-"""Seconds."""
+_LONGEST_REMEMBERED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,56 +98,122 @@ class PriceBook:
         """
         self.prices = tuple(prices)
         self._otherwise = otherwise
-        self._free: dict[tuple[str, ...], bool] = {}
+        self._exact = {price.pattern: price for price in reversed(self.prices) if not is_glob(price.pattern)}
+        self._globs = tuple(price for price in self.prices if is_glob(price.pattern))
+        self._free: dict[tuple[str | None, ...], bool] = {}
 
     def cost(
-        self, model_ids: Sequence[str], usage: TokenUsage, raw: Mapping[str, Any] | None = None, at: float | None = None
+        self,
+        model_ids: Sequence[str],
+        usage: TokenUsage,
+        raw: Mapping[str, Any] | None = None,
+        at: float | None = None,
+        provider_url: str | None = None,
+        *,
+        is_free_connection: bool = False,
     ) -> Cost | None:
         """The cost of a call; None where nobody knows a price.
 
-        `model_ids` are the ids by which the model is known, the most specific first; `at` is seconds since the epoch.
+        `model_ids` are the ids by which the model is known, the most specific first, so the last one is what is called;
+        `raw` is the provider's usage payload, `at` is seconds since the epoch, `provider_url` the base URL that it went
+        to.
         """
-        price = self.price(model_ids)
+        exact = self._exact_price(model_ids)
+        if exact is None and is_free_connection:
+            return Cost(0, "connection")
+        price = exact or self._glob_price(model_ids[-1])
         if price is not None:
             return Cost(min(MOST_NANO, nano_dollars(price.cost(usage))), "admin")
-        reported = reported_cost(raw) if raw else None
-        if reported is not None:
-            return Cost(nano_dollars(Decimal(str(reported))), "provider")
-        # The model that answered: a workspace model may be called "gpt-4-helper", whatever it is made of.
-        public = _public_cost(model_ids[-1], usage, time.time() if at is None else at)
+        claimed = claimed_cost(raw) if raw else None
+        is_believed = claimed is not None and claimed <= ceiling(usage.input + usage.output)
+        if claimed is not None and is_believed:
+            return Cost(nano_dollars(claimed), "provider")
+        cost = self._listed_cost(model_ids[-1], usage, raw, at, provider_url)
+        if claimed is not None and cost is not None:
+            return Cost(cost.nano, _NOT_BELIEVED[cost.source])
+        return cost
+
+    def _listed_cost(
+        self,
+        model_id: str,
+        usage: TokenUsage,
+        raw: Mapping[str, Any] | None,
+        at: float | None,
+        provider_url: str | None,
+    ) -> Cost | None:
+        """By the model that answered: a workspace model may be called "gpt-4-helper", whatever it is made of."""
+        if public_prices.is_free_variant(model_id, provider_url):
+            return Cost(0, "free")
+        public = public_prices.public_cost(
+            model_id,
+            usage,
+            time.time() if at is None else at,
+            provider_url,
+            read_kinds(raw),
+            public_prices.context_of(raw),
+        )
         if public is not None:
-            return Cost(nano_dollars(public), "genai-prices")
+            return Cost(min(MOST_NANO, nano_dollars(public)), "genai-prices")
         if self._otherwise is not None:
             return Cost(min(MOST_NANO, nano_dollars(self._otherwise.cost(usage))), "otherwise")
         return None
 
-    def source(self, model_id: str) -> Source | None:
+    def source(self, model_id: str, provider_url: str | None = None) -> Source | None:
         """Who knows the price of a model before it is called; None for nobody."""
-        cost = self.cost([model_id], TokenUsage(input=1, completion=1, output=1))
+        cost = self.cost([model_id], TokenUsage(input=1, completion=1, output=1), provider_url=provider_url)
         return None if cost is None else cost.source
 
     def price(self, model_ids: Sequence[str]) -> Price | None:
-        """The admin's price of a model."""
+        """The admin's price of a model: of one of its ids, or of a glob that fits what is called.
+
+        A glob does not look at what a workspace model is called: who may name one could make it free.
+        """
+        return self._exact_price(model_ids) or self._glob_price(model_ids[-1])
+
+    def _exact_price(self, model_ids: Sequence[str]) -> Price | None:
+        exact = self._exact
         for model_id in model_ids:
-            for price in self.prices:
-                if matches(price.pattern, model_id):
-                    return price
+            if model_id in exact:
+                return exact[model_id]
         return None
 
-    def is_free(self, model_ids: Sequence[str]) -> bool:
+    def _glob_price(self, model_id: str) -> Price | None:
+        for price in self._globs:
+            if matches(price.pattern, model_id):
+                return price
+        return None
+
+    def is_free(
+        self, model_ids: Sequence[str], provider_url: str | None = None, *, is_free_connection: bool = False
+    ) -> bool:
         """Whether a model is known to cost nothing. An unpriced one is not."""
-        known = self._free.get(tuple(model_ids))
+        key = (*model_ids, provider_url, "free" if is_free_connection else None)
+        known = self._free.get(key)
         if known is None:
-            cost = self.cost(model_ids, TokenUsage(input=MILLION, completion=MILLION, output=MILLION))
+            usage = TokenUsage(input=MILLION, completion=MILLION, output=MILLION)
+            cost = self.cost(model_ids, usage, provider_url=provider_url, is_free_connection=is_free_connection)
             known = cost is not None and cost.nano == 0
-            if len(self._free) < _MOST_REMEMBERED:
-                self._free[tuple(model_ids)] = known
+            if all(len(model_id) <= _LONGEST_REMEMBERED for model_id in model_ids):
+                if len(self._free) >= _MOST_REMEMBERED:
+                    self._free.clear()
+                self._free[key] = known
         return known
+
+
+def is_absurd(raw: Mapping[str, Any] | None, usage: TokenUsage) -> bool:
+    """Whether the provider says a cost that is not believed."""
+    claimed = claimed_cost(raw) if raw else None
+    return claimed is not None and claimed > ceiling(usage.input + usage.output)
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a price is that of many models."""
+    return "*" in pattern or "?" in pattern
 
 
 def in_order(prices: Iterable[Price]) -> list[Price]:
     """Exact ids before globs, longer patterns before shorter ones."""
-    return sorted(prices, key=lambda price: ("*" in price.pattern or "?" in price.pattern, -len(price.pattern)))
+    return sorted(prices, key=lambda price: (is_glob(price.pattern), -len(price.pattern)))
 
 
 def nano_dollars(dollars: Decimal) -> int:
@@ -143,84 +224,3 @@ def nano_dollars(dollars: Decimal) -> int:
 def dollars(nano: int | None) -> float | None:
     """For JSON; None stays None."""
     return None if nano is None else nano / NANO
-
-
-def _public_cost(model_id: str, usage: TokenUsage, at: float) -> Decimal | None:
-    found = _known_name(model_id)
-    if found is None:
-        return None
-    try:
-        if usage.input > _SMALL_PROMPT:
-            return _calculate(*found, usage, at)
-        return _rate(*found, at // _QUARTER * _QUARTER).cost(usage)
-    except (LookupError, ValueError) as error:
-        log.debug("No public price for %s: %s", model_id, error)
-        return None
-
-
-@lru_cache(maxsize=10_000)
-def _rate(name: str, provider: str | None, quarter: float) -> Price:
-    """A model's public price as rates: calculating a call by these is fifty times faster than asking the package.
-
-    True for small prompts only, for large ones are dearer with some providers; and for the quarter of an hour that
-    begins at `quarter`, for a few providers have night rates.
-    """
-    unit = 1000
-    base = _calculate(name, provider, TokenUsage(), quarter)
-
-    def per_million(usage: TokenUsage) -> Decimal:
-        return (_calculate(name, provider, usage, quarter) - base) * MILLION / unit
-
-    return Price(
-        name,
-        input=per_million(TokenUsage(input=unit)),
-        output=per_million(TokenUsage(output=unit)),
-        cached_input=per_million(TokenUsage(input=unit, cached_input=unit)),
-        cache_write=per_million(TokenUsage(input=unit, cache_write=unit)),
-        request=base,
-    )
-
-
-def _calculate(name: str, provider: str | None, usage: TokenUsage, at: float) -> Decimal:
-    """The price in US dollars. Raises LookupError for an unknown model."""
-    import genai_prices
-
-    counts = genai_prices.Usage(
-        input_tokens=usage.input,
-        cache_read_tokens=usage.cached_input or None,
-        cache_write_tokens=usage.cache_write or None,
-        output_tokens=usage.output,
-    )
-    moment = datetime.fromtimestamp(at, UTC)
-    price = genai_prices.calc_price(counts, name, provider_id=provider, genai_request_timestamp=moment).total_price
-    if price < 0:
-        raise ValueError(f"negative price for {name}")
-    return price
-
-
-@lru_cache(maxsize=10_000)
-def _known_name(model_id: str) -> tuple[str, str | None] | None:
-    """The name, and where the id tells it the provider, under which genai-prices knows a model.
-
-    Connections put prefixes in front of ids: `openai/gpt-4o`, `azure.gpt-4o`, `openrouter.anthropic/claude-…`.
-    Models with an Ollama tag (`llama3.2:latest`) run on the deployment's own machines: they have no public price.
-    """
-    if ":" in model_id and "/" not in model_id:
-        return None
-    try:
-        import genai_prices
-    except ImportError:
-        return None
-    probe = genai_prices.Usage(input_tokens=1, output_tokens=1)
-    candidates: list[tuple[str, str | None]] = [(model_id, None)]
-    for separator in ("/", "."):
-        head, _, tail = model_id.partition(separator)
-        if tail and not any(char.isdigit() for char in head):
-            candidates += [(tail, head.lower()), (tail, None)]
-    for name, provider in candidates:
-        try:
-            genai_prices.calc_price(probe, name, provider_id=provider)
-        except (LookupError, ValueError):
-            continue
-        return name, provider
-    return None

@@ -192,12 +192,6 @@ def reported_cost(usage: object) -> float | None:
     return float(claimed)
 
 
-def is_absurd_cost(usage: object) -> bool:
-    """Whether the provider says a cost that cannot be believed."""
-    claimed = claimed_cost.claimed_cost(usage)
-    return claimed is not None and claimed > claimed_cost.ceiling(_all_tokens(usage))
-
-
 def _all_tokens(usage: object) -> int:
     tokens = read_usage(usage)
     return tokens.input + tokens.output if tokens else 0

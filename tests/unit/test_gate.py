@@ -6,6 +6,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.recording import Key
 from openwebui_usage.rules.budgets import NANO, Budget, Subject, period_at
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import engine_like_open_webui
@@ -268,6 +270,34 @@ def test_a_price_that_only_the_provider_tells_is_learned(store: Store) -> None:
         gate.settled(store.record([row]))
         answers = [await admitted(gate, str(number), "auto") for number in range(10)]
         assert answers.count(True) == 3, "a quarter of a dollar is used, and each will use as much"
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("model_ids", "url", "is_free_connection", "is_admitted"),
+    [
+        (("gpt-4o",), None, False, False),
+        (("gpt-4o",), None, True, True),
+        (("vendor/some-model:free",), "https://openrouter.ai/api/v1", False, True),
+        (("vendor/some-model:free",), "https://api.groq.com/openai/v1", False, False),
+        (("helper:free", "gpt-4o"), None, False, False),
+        (("llama-mine", "gpt-4o"), None, False, False),
+        (("mine", "llama3.2:latest"), None, False, True),
+    ],
+)
+def test_what_costs_nothing_stays_possible_when_the_money_is_spent(
+    store: Store, model_ids: tuple[str, ...], url: str | None, is_free_connection: bool, is_admitted: bool
+) -> None:
+    store.create_budget(Budget("", "money", 0, unit="usd"))
+    store.put_price(Price("llama*"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        goes: dict[str, Any] = {"provider_url": url, "is_free_connection": is_free_connection}
+        assert (await gate.admit("a", model_ids, WHO, BODY, **goes) is None) is is_admitted
+        assert (await gate.check(model_ids, WHO, **goes) is None) is is_admitted
 
     asyncio.run(play())
 

@@ -294,6 +294,16 @@ class TestCounting:
 
 
 class TestRecording:
+    def test_says_of_a_cost_that_nobody_asks_that_it_is_not_believed(self, store: Store, engine: Engine) -> None:
+        absurd = {"prompt_tokens": 1, "completion_tokens": 1, "cost": 999_999}
+        two = TokenUsage(input=1, completion=1, output=1)
+        for model in ("gpt-4o", "nobody-knows-this"):
+            store.record([a_call(model, usage=two, raw_usage=absurd, called_model=model)])
+        with engine.connect() as connection:
+            rows = connection.execute(select(usage_call).order_by(usage_call.c.model)).all()
+        told = {row.model: (row.cost_nano, row.cost_source) for row in rows}
+        assert told == {"gpt-4o": (12_500, "not-believed:genai-prices"), "nobody-knows-this": (None, "not-believed")}
+
     def test_again_what_may_be_written_is_harmless(self, store: Store, engine: Engine) -> None:
         store.create_group("G", ["gpt-4o"], None, "documented")
         rows = [a_call() for _ in range(1200)]

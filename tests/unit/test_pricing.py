@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage.rules import pricing
-from openwebui_usage.rules.pricing import MOST_NANO, Cost, Price, PriceBook, in_order, nano_dollars
+from openwebui_usage.rules import public_prices
+from openwebui_usage.rules.billed_kinds import BilledKinds
+from openwebui_usage.rules.budgets import NANO
+from openwebui_usage.rules.pricing import MILLION, MOST_NANO, Cost, Price, PriceBook, in_order, is_absurd, nano_dollars
 from openwebui_usage.rules.tokens import MAX_TOKENS, TokenUsage
 
 USAGE = TokenUsage(input=1000, cached_input=100, completion=500, reasoning=100, output=500)
@@ -23,7 +27,7 @@ class TestTheOrder:
     book = PriceBook([Price("mine*", input=Decimal(1), output=Decimal(2), cached_input=Decimal("0.5"))])
 
     def test_the_admins_price_comes_first(self) -> None:
-        assert self.book.cost(["mine-1", "gpt-4o"], USAGE, {"cost": 9.0}) == Cost(1_950_000, "admin")
+        assert self.book.cost(["gpt-4o", "mine-1"], USAGE, {"cost": 9.0}) == Cost(1_950_000, "admin")
 
     def test_then_what_the_provider_says(self) -> None:
         assert self.book.cost(["gpt-4o"], USAGE, {"cost": 0.00123}) == Cost(1_230_000, "provider")
@@ -108,7 +112,324 @@ class TestAPart:
             Price("*", **{name: Decimal(value)})
 
 
+DEAR = TokenUsage(input=MILLION, completion=MILLION, output=MILLION)
+OPENAI, AZURE = "https://api.openai.com/v1", "https://mine.openai.azure.com/openai/v1"
+BEDROCK = "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1"
+OPENROUTER, GROQ = "https://openrouter.ai/api/v1", "https://api.groq.com/openai/v1"
+OWN = "http://gpu-1.lan:8000/v1"
+
+
+def price_of(model: str, url: str | None = None, at: float | None = None) -> Decimal | None:
+    """US dollars for a million tokens of each direction, through rates and through the package: the same."""
+    at = time.time() if at is None else at
+    small = TokenUsage(input=1000, completion=1000, output=1000)
+    rated, exact = public_prices.public_cost(model, small, at, url), public_prices.public_cost(model, DEAR, at, url)
+    assert (rated is None) is (exact is None)
+    return None if rated is None else rated * 1000
+
+
+def listed(provider: str, model: str) -> Decimal:
+    """What the public list says of a model of its own."""
+    return public_prices.calculate(model, provider, TokenUsage(input=1000, output=1000), time.time()) * 1000
+
+
+@pytest.mark.parametrize(
+    ("model", "url", "provider", "name"),
+    [
+        # The base URL says who is paid.
+        ("gpt-4o", OPENAI, "openai", "gpt-4o"),
+        ("gpt-4o", "https://eu.api.openai.com/v1", "openai", "gpt-4o"),
+        ("gpt-4o", AZURE, "azure", "gpt-4o"),
+        ("azure.gpt-4o", AZURE, "azure", "gpt-4o"),
+        ("gpt-35-turbo", AZURE, "azure", "gpt-35-turbo"),
+        ("openai/gpt-oss-120b", GROQ, "groq", "openai/gpt-oss-120b"),
+        ("groq.openai/gpt-oss-120b", GROQ, "groq", "openai/gpt-oss-120b"),
+        ("gpt-oss-120b", "https://api.cerebras.ai/v1", "cerebras", "gpt-oss-120b"),
+        ("openai/gpt-4o", OPENROUTER, "openrouter", "openai/gpt-4o"),
+        ("anthropic/claude-3.7-sonnet:thinking", OPENROUTER, "openrouter", "anthropic/claude-3.7-sonnet:thinking"),
+        ("google/gemini-2.5-pro:nitro", OPENROUTER, "openrouter", "google/gemini-2.5-pro"),
+        ("or.openai/gpt-4o:online", OPENROUTER, "openrouter", "openai/gpt-4o"),
+        (
+            "models/gemini-2.5-flash",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+            "google",
+            "gemini-2.5-flash",
+        ),
+        (
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+            "https://api.together.xyz/v1",
+            "together",
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        ),
+        (
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+            "https://api.together.ai/v1",
+            "together",
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        ),
+        ("sonar-pro", "https://api.perplexity.ai", "perplexity", "sonar-pro"),
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", BEDROCK, "aws", "anthropic.claude-3-5-sonnet-20241022-v2:0"),
+        (
+            "claude-sonnet-4-5@20250929",
+            "https://us-east5-aiplatform.googleapis.com/v1",
+            "google",
+            "claude-sonnet-4-5@20250929",
+        ),
+        # The id says it, where no URL does.
+        ("gpt-4o", None, "openai", "gpt-4o"),
+        ("gpt-4o", OWN, "openai", "gpt-4o"),
+        ("openai/gpt-4o", None, "openai", "gpt-4o"),
+        ("azure.gpt-4o", None, "azure", "gpt-4o"),
+        ("openrouter.anthropic/claude-3.7-sonnet:thinking", None, "openrouter", "anthropic/claude-3.7-sonnet:thinking"),
+        ("litellm.openai/gpt-4o", OWN, "openai", "gpt-4o"),
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", None, "aws", "anthropic.claude-3-5-sonnet-20241022-v2:0"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None, "aws", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        (
+            "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            OWN,
+            "aws",
+            "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+        ("eu.amazon.nova-pro-v1:0", None, "aws", "amazon.nova-pro-v1:0"),
+        ("meta.llama3-1-70b-instruct-v1:0", None, "aws", "meta.llama3-1-70b-instruct-v1:0"),
+        ("bedrock/anthropic.claude-3-haiku-20240307-v1:0", None, "aws", "anthropic.claude-3-haiku-20240307-v1:0"),
+        ("aws.us.deepseek.r1-v1:0", None, "aws", "us.deepseek.r1-v1:0"),
+        ("openai.gpt-oss-120b-1:0", None, "aws", "openai.gpt-oss-120b-1:0"),
+        ("ft:gpt-4o-2024-08-06:org::id", None, "openai", "ft:gpt-4o-2024-08-06:org::id"),
+        ("ft:gpt-4o-mini-2024-07-18:acme:mine:id", OPENAI, "openai", "ft:gpt-4o-mini-2024-07-18:acme:mine:id"),
+        ("openai.ft:gpt-4o-2024-08-06:org::id", OWN, "openai", "ft:gpt-4o-2024-08-06:org::id"),
+        # A pipe called after a maker is no Bedrock.
+        ("anthropic.claude-sonnet-4-5-20250929", None, "anthropic", "claude-sonnet-4-5-20250929"),
+    ],
+)
+def test_the_provider_is_known_by_its_url_or_else_by_the_id(
+    model: str, url: str | None, provider: str, name: str
+) -> None:
+    assert price_of(model, url) == listed(provider, name) > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "url"),
+    [
+        ("llama3.2:latest", None),
+        ("gpt-oss:20b", OWN),
+        ("deepseek-r1:8b-llama-distill-q4_K_M", "http://localhost:11434"),
+        ("hf.co/deepseek-ai/deepseek-chat:Q4_K_M", None),
+        ("ollama.hf.co/deepseek-ai/deepseek-chat:Q4_K_M", None),
+        ("my-deployment", AZURE),
+        ("gpt-4o", GROQ),
+        ("", None),
+        ("/", OWN),
+        ("." * 400, None),
+        ("gpt-4o" * 100, None),
+        ("x" * 2_000_000, OPENAI),
+    ],
+)
+def test_what_the_list_does_not_have_is_not_priced_as_something_else(model: str, url: str | None) -> None:
+    assert price_of(model, url) is None
+
+
+def test_a_broken_url_hides_no_price() -> None:
+    assert price_of("gpt-4o", "https://[broken") == price_of("gpt-4o")
+
+
+class TestBilledKinds:
+    """Each has the price that the public list has for it."""
+
+    AT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+
+    def dollars(self, model: str, url: str, usage: TokenUsage, raw: dict[str, object]) -> Decimal:
+        cost = PriceBook().cost([model], usage, raw, self.AT, url)
+        assert cost is not None
+        assert cost.source == "genai-prices"
+        return Decimal(cost.nano) / NANO
+
+    def test_sound_costs_more_than_text(self) -> None:
+        usage = TokenUsage(input=1000, completion=1000, output=1000)
+        raw: dict[str, object] = {
+            "prompt_tokens_details": {"audio_tokens": 600},
+            "completion_tokens_details": {"audio_tokens": 700},
+        }
+        assert self.dollars("gpt-audio", OPENAI, usage, {}) == Decimal("0.0125")
+        dollars = (400 * Decimal("2.5") + 600 * 32 + 300 * 10 + 700 * 64) / MILLION
+        assert self.dollars("gpt-audio", OPENAI, usage, raw) == dollars
+
+    def test_cached_sound_has_a_price_of_its_own(self) -> None:
+        usage = TokenUsage(input=1000, cached_input=500)
+        details = {"audio_tokens": 600, "cached_tokens": 500, "cached_tokens_details": {"audio_tokens": 300}}
+        dollars = (200 * 4 + 300 * 32 + 500 * Decimal("0.4")) / MILLION
+        assert self.dollars("gpt-realtime", OPENAI, usage, {"input_token_details": details}) == dollars
+
+    def test_sound_is_known_by_geminis_modalities(self) -> None:
+        usage = TokenUsage(input=1000)
+        raw = {
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 400}, {"modality": "AUDIO", "tokenCount": 600}]
+        }
+        url = "https://generativelanguage.googleapis.com/v1beta/openai"
+        assert self.dollars("gemini-2.5-flash", url, usage, raw) == Decimal("0.4") * Decimal("0.0003") + Decimal(
+            "0.6"
+        ) * Decimal("0.001")
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            {"cache_creation": {"ephemeral_5m_input_tokens": 400, "ephemeral_1h_input_tokens": 600}},
+            {"claude_cache_creation_1_h_tokens": 600},
+            {"cacheDetails": [{"ttl": "1h", "inputTokens": 600}, {"ttl": "5m", "inputTokens": 400}]},
+        ],
+    )
+    def test_what_is_kept_for_an_hour_costs_more_to_write(self, raw: dict[str, object]) -> None:
+        usage = TokenUsage(input=1000, cache_write=1000)
+        url = "https://api.anthropic.com/v1"
+        assert self.dollars("claude-sonnet-4-5", url, usage, {}) == Decimal("0.00375")
+        assert self.dollars("claude-sonnet-4-5", url, usage, raw) == Decimal("0.4") * Decimal("0.00375") + Decimal(
+            "0.6"
+        ) * Decimal("0.006")
+
+    def test_searches_cost_what_the_list_says(self) -> None:
+        raw = {"server_tool_use": {"web_search_requests": 3}}
+        url = "https://api.anthropic.com/v1"
+        assert self.dollars("claude-sonnet-4-5", url, TokenUsage(input=1000), raw) == Decimal("0.003") + 3 * Decimal(
+            "0.01"
+        )
+
+    @pytest.mark.parametrize(
+        ("model", "url", "raw"),
+        [
+            ("o3", OPENAI, {"service_tier": "flex"}),
+            ("gpt-5", OPENAI, {"service_tier": "priority"}),
+            ("claude-opus-5-5", "https://api.anthropic.com/v1", {"speed": "fast"}),
+        ],
+    )
+    def test_a_tier_has_its_own_price(self, model: str, url: str, raw: dict[str, object]) -> None:
+        usage = TokenUsage(input=1000, completion=1000, output=1000)
+        provider = public_prices._provider_of(url)
+        context = tuple((str(key), str(value)) for key, value in raw.items())
+        exact = public_prices.calculate(model, provider, usage, self.AT, context=context)
+        assert self.dollars(model, url, usage, raw) == exact
+        assert exact != public_prices.calculate(model, provider, usage, self.AT)
+
+    @pytest.mark.parametrize("tier", ["default", "auto", "standard", "on_demand", "", None, 5, ["flex"]])
+    def test_the_usual_tier_has_the_usual_price(self, tier: object) -> None:
+        usage = TokenUsage(input=1000)
+        assert self.dollars("gpt-5", OPENAI, usage, {"service_tier": tier}) == self.dollars("gpt-5", OPENAI, usage, {})
+
+    @given(
+        st.integers(0, 30_000),
+        st.integers(0, 30_000),
+        st.integers(0, 30_000),
+        st.integers(0, 30_000),
+        st.builds(BilledKinds, **dict.fromkeys(BilledKinds.__slots__, st.integers(0, 40_000))),
+    )
+    def test_parts_larger_than_their_whole_make_no_nonsense(
+        self, plain: int, cached: int, written: int, output: int, kinds: BilledKinds
+    ) -> None:
+        usage = TokenUsage(plain + cached + written, cached, written, output, 0, output)
+        searched = replace(kinds, searches=min(kinds.searches, 10))
+        for model, provider in (
+            ("claude-sonnet-4-5", "anthropic"),
+            ("gpt-audio", "openai"),
+            ("gpt-realtime", "openai"),
+        ):
+            exact = public_prices.calculate(model, provider, usage, self.AT, searched)
+            rated = public_prices.rate(model, provider, self.AT).cost(usage, searched)
+            if usage.input <= public_prices.SMALL_PROMPT:
+                assert float(rated) == pytest.approx(float(exact), rel=1e-9, abs=1e-12)
+            assert exact >= 0
+
+
+class TestAnAbsurdCost:
+    ABSURD: ClassVar = {"prompt_tokens": 1, "completion_tokens": 1, "cost": 999_999}
+    TWO = TokenUsage(input=1, completion=1, output=1)
+
+    def test_is_not_believed_and_the_next_who_knows_is_asked(self) -> None:
+        known, unknown = (
+            PriceBook().cost(["gpt-4o"], self.TWO, self.ABSURD),
+            PriceBook().cost(["x"], self.TWO, self.ABSURD),
+        )
+        assert known == Cost(12_500, "not-believed:genai-prices")
+        assert unknown is None
+        assert is_absurd(self.ABSURD, self.TWO)
+        guess = PriceBook(otherwise=Price("*", input=Decimal(1)))
+        assert guess.cost(["x"], self.TWO, self.ABSURD) == Cost(1000, "not-believed:otherwise")
+        assert PriceBook([Price("x", input=Decimal(2))]).cost(["x"], self.TWO, self.ABSURD) == Cost(2000, "admin")
+
+    def test_of_a_model_that_is_free_by_its_name_leaves_it_free(self) -> None:
+        assert PriceBook().cost(["a/b:free"], self.TWO, self.ABSURD) == Cost(0, "not-believed:free")
+
+    @given(st.integers(0, MAX_TOKENS), st.floats(0, 1e14))
+    def test_never_makes_a_sum_overflow(self, tokens: int, cost: float) -> None:
+        found = PriceBook().cost(["x"], TokenUsage(input=tokens), {"cost": cost})
+        assert found is None or 0 <= found.nano <= 10_000 * NANO
+
+
+class TestNames:
+    """A glob is about what is called; an exact id about what it names."""
+
+    book = PriceBook(in_order([Price("llama*"), Price("helper", input=Decimal(1)), Price("gpt-4o", input=Decimal(7))]))
+
+    @pytest.mark.parametrize(
+        ("model_ids", "input_price"),
+        [
+            (["llama-mine", "gpt-4o"], 7),
+            (["llama*", "gpt-4o"], 7),
+            (["llama-mine", "llama3.2:latest"], 0),
+            (["helper", "gpt-4o"], 1),
+            (["helper", "llama3.2:latest"], 1),
+            (["gpt-4o"], 7),
+        ],
+    )
+    def test_no_name_makes_a_model_cheaper_than_what_it_calls(self, model_ids: list[str], input_price: int) -> None:
+        price = self.book.price(model_ids)
+        assert price is not None
+        assert price.input == input_price
+        assert self.book.is_free(model_ids) is (input_price == 0)
+        assert self.book.cost(model_ids, TokenUsage(input=MILLION)) == Cost(input_price * NANO, "admin")
+
+    def test_a_free_name_on_a_model_that_the_list_knows_costs_what_that_does(self) -> None:
+        book = PriceBook([Price("llama*")])
+        assert book.cost(["llama-mine", "gpt-4o"], USAGE) == PriceBook().cost(["gpt-4o"], USAGE)
+        assert not book.is_free(["llama-mine", "gpt-4o"])
+
+    def test_a_workspace_models_name_is_no_free_variant(self) -> None:
+        assert not PriceBook().is_free(["mine/helper:free", "gpt-4o"])
+
+
+class TestAFreeConnection:
+    book = PriceBook(in_order([Price("*", input=Decimal(3)), Price("mine", input=Decimal(2))]))
+
+    def test_costs_nothing_whatever_model_it_serves(self) -> None:
+        for model in ("gpt-oss:20b", "deepseek-chat", "nobody-knows-this"):
+            assert PriceBook().cost([model], USAGE, {"cost": 5}, is_free_connection=True) == Cost(0, "connection")
+            assert PriceBook().is_free([model], OWN, is_free_connection=True)
+        assert not PriceBook().is_free(["deepseek-chat"], OWN)
+
+    def test_yields_to_a_price_of_that_very_model(self) -> None:
+        assert self.book.cost(["mine"], TokenUsage(input=MILLION), is_free_connection=True) == Cost(2 * NANO, "admin")
+        assert self.book.cost(["other"], TokenUsage(input=MILLION), is_free_connection=True) == Cost(0, "connection")
+        assert self.book.cost(["other"], TokenUsage(input=MILLION)) == Cost(3 * NANO, "admin")
+
+
 class TestAFreeModel:
+    @pytest.mark.parametrize(
+        ("model", "url", "is_free"),
+        [
+            ("deepseek/deepseek-chat:free", OPENROUTER, True),
+            ("nobody/knows-this:free", OPENROUTER, True),
+            ("nobody/knows-this:free", None, True),
+            ("openrouter.nobody/knows-this:free", None, True),
+            ("openai/gpt-4o:free", GROQ, False),
+            ("ft:gpt-4o-2024-08-06:org:x:free", OPENAI, False),
+            ("mine:free", OPENROUTER, False),
+        ],
+    )
+    def test_is_one_of_openrouters_that_says_so(self, model: str, url: str | None, is_free: bool) -> None:
+        assert PriceBook().is_free([model], url) is is_free
+
+    def test_costs_what_the_provider_says_where_it_says_more(self) -> None:
+        assert PriceBook().cost(["a/b:free"], USAGE, {"cost": 0.01}) == Cost(10_000_000, "provider")
+        assert PriceBook().cost(["a/b:free"], USAGE) == Cost(0, "free")
+
     def test_is_one_that_is_known_to_cost_nothing(self) -> None:
         book = PriceBook([Price("llama*"), Price("per-call", request=Decimal("0.01"))])
         assert [book.is_free([model]) for model in ("llama3.2:latest", "per-call", "gpt-4o", "unknown")] == [
@@ -127,7 +448,9 @@ def test_night_rates_hold_from_their_first_minute() -> None:
         moment = datetime(2025, 6, 1, minute // 60, minute % 60, 59, tzinfo=UTC)
         cost = PriceBook().cost(["deepseek-chat"], usage, at=moment.timestamp())
         assert cost is not None
-        assert cost.nano == nano_dollars(pricing._calculate("deepseek-chat", None, usage, moment.timestamp())), moment
+        assert cost.nano == nano_dollars(public_prices.calculate("deepseek-chat", None, usage, moment.timestamp())), (
+            moment
+        )
         different.add(cost.nano)
     assert len(different) == 2
 
@@ -139,7 +462,7 @@ def test_large_prompts_cost_what_the_package_says() -> None:
     short = PriceBook().cost(["gemini-2.5-pro"], TokenUsage(input=30_000, completion=1, output=1))
     assert cost is not None
     assert short is not None
-    assert cost.nano == nano_dollars(pricing._calculate("gemini-2.5-pro", None, long, now))
+    assert cost.nano == nano_dollars(public_prices.calculate("gemini-2.5-pro", None, long, now))
     assert cost.nano > 10 * short.nano
 
 
@@ -147,14 +470,14 @@ def test_rates_give_what_the_package_gives_for_every_model_it_knows() -> None:
     dice, now, compared = random.Random(1), time.time(), 0
     for provider in providers:
         for model in provider.models:
-            prompt = dice.randint(0, pricing._SMALL_PROMPT)
+            prompt = dice.randint(0, public_prices.SMALL_PROMPT)
             cached = dice.randint(0, prompt)
             usage = TokenUsage(prompt, cached, dice.randint(0, prompt - cached), output=dice.randint(0, 9000))
             try:
-                exact = pricing._calculate(model.id, provider.id, usage, now)
+                exact = public_prices.calculate(model.id, provider.id, usage, now)
             except (LookupError, ValueError):
                 continue
-            rate = pricing._rate(model.id, provider.id, now // pricing._QUARTER * pricing._QUARTER)
+            rate = public_prices.rate(model.id, provider.id, now // public_prices.QUARTER * public_prices.QUARTER)
             assert float(rate.cost(usage)) == pytest.approx(float(exact), rel=1e-9, abs=1e-12), model.id
             compared += 1
     assert compared > 1000

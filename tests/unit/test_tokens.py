@@ -14,12 +14,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.pricing import is_absurd
 from openwebui_usage.rules.streams import StreamReader
 from openwebui_usage.rules.tokens import (
     MAX_TOKENS,
     TokenUsage,
     find_usage,
-    is_absurd_cost,
     plain_usage,
     read_usage,
     reported_cost,
@@ -174,7 +174,7 @@ def test_a_cost_is_read_in_every_shape_and_after_it_was_kept(told: dict[str, Any
 def test_a_cost_is_believed_up_to_what_no_provider_asks(tokens: int, cost: float, is_believed: bool) -> None:
     payload = {"prompt_tokens": tokens, "cost": cost}
     assert (reported_cost(payload) == cost) is is_believed
-    assert is_absurd_cost(payload) is not is_believed
+    assert is_absurd(payload, TokenUsage(tokens)) is not is_believed
 
 
 @pytest.mark.parametrize(

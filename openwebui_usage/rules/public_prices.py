@@ -1,0 +1,310 @@
+"""The public prices of genai-prices (offline, as shipped with that package), by provider and model.
+
+Who the provider is says the base URL of the connection, where it is known, else the id: connections and pipes put
+prefixes in front of ids (`openai/gpt-4o`, `azure.gpt-4o`, `openrouter.anthropic/claude-…`), Bedrock and OpenAI's
+fine-tuning have ids of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from openwebui_usage.rules.billed_kinds import NONE, BilledKinds
+from openwebui_usage.rules.tokens import TokenUsage
+
+log = logging.getLogger(__name__)
+
+Context = tuple[tuple[str, str], ...]
+"""What of a request has another price, as genai-prices names it: pairs such as ``("service_tier", "flex")``."""
+
+MILLION = 1_000_000
+SMALL_PROMPT = 30_000
+"""Tokens up to which no provider takes more for a token of a longer prompt."""
+QUARTER = 900
+"""Seconds."""
+_LONGEST_ID = 500
+_UNIT = 1000
+
+_HOSTS = {
+    "api.openai.com": "openai",
+    "api.x.ai": "x-ai",
+    "api.anthropic.com": "anthropic",
+    "api.together.ai": "together",
+    "openrouter.ai": "openrouter",
+}
+"""Hosts whose regional names (``eu.api.openai.com``) genai-prices does not know."""
+_BEDROCK_HOST = re.compile(r"bedrock[a-z-]*\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)")
+_SAME_PRICES = frozenset(("aws", "azure", "google"))
+"""Clouds that sell the models of others for what their makers ask: what their own list lacks, the maker's has."""
+_BEDROCK_ID = re.compile(
+    r"(?:^|[./])(?:arn:aws[a-z-]*:bedrock:|bedrock/|(?:us|us-gov|eu|apac|jp|au|ca|sa|me|af|global)\.[a-z0-9]+\.[a-z])"
+    r"|^(?:[a-z_-]+[./])*[a-z0-9]+\.[a-z][\w.-]*-v?\d+:\d+(?::\w+)?$",
+    re.IGNORECASE,
+)
+_FINE_TUNED = re.compile(r"(?:^|[./])(ft:.+)$", re.IGNORECASE)
+_VARIANT = re.compile(r":(?:free|nitro|floor|thinking|online|beta|extended|exacto)$", re.IGNORECASE)
+"""OpenRouter's words for how a model is routed."""
+_PULLED = re.compile(r"(?:^|\.)(?:hf\.co|huggingface\.co|modelscope\.cn)/", re.IGNORECASE)
+"""What Ollama fetched from there runs on a machine of one's own."""
+
+
+def public_cost(
+    model_id: str,
+    usage: TokenUsage,
+    at: float,
+    provider_url: str | None = None,
+    kinds: BilledKinds = NONE,
+    context: Context = (),
+) -> Decimal | None:
+    """The cost of a call in US dollars; None where the list knows no such model. `at`: seconds since the epoch."""
+    if len(model_id) > _LONGEST_ID:
+        return None
+    found = _known_name(model_id, provider_url)
+    if found is None:
+        return None
+    try:
+        if usage.input > SMALL_PROMPT:
+            return calculate(*found, usage, at, kinds, context)
+        return rate(*found, at // QUARTER * QUARTER, context).cost(usage, kinds)
+    except (LookupError, ValueError) as error:
+        log.debug("No public price for %s: %s", model_id, error)
+        return None
+
+
+def is_free_variant(model_id: str, provider_url: str | None = None) -> bool:
+    """Whether the id is one of OpenRouter's (``vendor/model:free``) that cost nothing by their name."""
+    return (
+        model_id.endswith(":free")
+        and "/" in model_id
+        and len(model_id) <= _LONGEST_ID
+        and _provider_of(provider_url) in (None, "openrouter")
+    )
+
+
+def context_of(raw: Mapping[str, Any] | None) -> Context:
+    """The service tier and speed that the provider says it answered with, where these have a price of their own."""
+    if not raw:
+        return ()
+    found = []
+    tier, speed = raw.get("service_tier") or raw.get("serviceTier"), raw.get("speed")
+    if isinstance(tier, str) and tier.lower() in ("flex", "priority", "fast"):
+        found.append(("service_tier", tier.lower()))
+    if isinstance(tier, str) and tier.lower() == "batch":
+        found.append(("processing", "batch"))
+    if speed == "fast":
+        found.append(("speed", "fast"))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """US dollars for one token of each kind, and for one request and one search."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+    written: Decimal
+    request: Decimal
+    written_for_an_hour: Decimal
+    audio_input: Decimal
+    audio_cached: Decimal
+    audio_output: Decimal
+    image_input: Decimal
+    image_cached: Decimal
+    image_output: Decimal
+    search: Decimal
+
+    def cost(self, usage: TokenUsage, kinds: BilledKinds = NONE) -> Decimal:
+        """The cost of one call."""
+        plain = max(0, usage.input - usage.cached_input - usage.cache_write)
+        dollars = (
+            plain * self.input
+            + usage.cached_input * self.cached
+            + usage.cache_write * self.written
+            + usage.output * self.output
+            + self.request
+        )
+        return dollars if kinds is NONE else dollars + self._more_for(usage, kinds)
+
+    def _more_for(self, usage: TokenUsage, kinds: BilledKinds) -> Decimal:
+        """What `kinds` cost more than other tokens."""
+        kinds = kinds.within(usage)
+        return (
+            kinds.written_for_an_hour * (self.written_for_an_hour - self.written)
+            + (kinds.audio_input - kinds.audio_cached) * (self.audio_input - self.input)
+            + kinds.audio_cached * (self.audio_cached - self.cached)
+            + kinds.audio_output * (self.audio_output - self.output)
+            + (kinds.image_input - kinds.image_cached) * (self.image_input - self.input)
+            + kinds.image_cached * (self.image_cached - self.cached)
+            + kinds.image_output * (self.image_output - self.output)
+            + kinds.searches * self.search
+        )
+
+
+@lru_cache(maxsize=10_000)
+def rate(name: str, provider: str | None, quarter: float, context: Context = ()) -> Rates:
+    """A model's public price as rates: calculating a call by these is fifty times faster than asking the package.
+
+    True for small prompts only, for large ones are dearer with some providers; and for the quarter of an hour that
+    begins at `quarter`, for a few providers have night rates.
+    """
+    base = calculate(name, provider, TokenUsage(), quarter, context=context)
+
+    def of(usage: TokenUsage, kinds: BilledKinds = NONE) -> Decimal:
+        return (calculate(name, provider, usage, quarter, kinds, context) - base) / _UNIT
+
+    sent, read = TokenUsage(input=_UNIT), TokenUsage(input=_UNIT, cached_input=_UNIT)
+    written, generated = TokenUsage(input=_UNIT, cache_write=_UNIT), TokenUsage(output=_UNIT)
+    return Rates(
+        input=of(sent),
+        output=of(generated),
+        cached=of(read),
+        written=of(written),
+        request=base,
+        written_for_an_hour=of(written, BilledKinds(written_for_an_hour=_UNIT)),
+        audio_input=of(sent, BilledKinds(audio_input=_UNIT)),
+        audio_cached=of(read, BilledKinds(audio_input=_UNIT, audio_cached=_UNIT)),
+        audio_output=of(generated, BilledKinds(audio_output=_UNIT)),
+        image_input=of(sent, BilledKinds(image_input=_UNIT)),
+        image_cached=of(read, BilledKinds(image_input=_UNIT, image_cached=_UNIT)),
+        image_output=of(generated, BilledKinds(image_output=_UNIT)),
+        search=of(TokenUsage(), BilledKinds(searches=_UNIT)),
+    )
+
+
+def calculate(
+    name: str,
+    provider: str | None,
+    usage: TokenUsage,
+    at: float,
+    kinds: BilledKinds = NONE,
+    context: Context = (),
+) -> Decimal:
+    """The price in US dollars. Raises LookupError for an unknown model."""
+    import genai_prices
+
+    counts: dict[str, int] = {
+        "input_tokens": usage.input,
+        "cache_read_tokens": usage.cached_input,
+        "cache_write_tokens": usage.cache_write,
+        "output_tokens": usage.output,
+    }
+    if kinds is not NONE:
+        kinds = kinds.within(usage)
+        counts |= {
+            "cache_write_1h_tokens": kinds.written_for_an_hour,
+            "input_audio_tokens": kinds.audio_input,
+            "cache_audio_read_tokens": kinds.audio_cached,
+            "output_audio_tokens": kinds.audio_output,
+            "input_image_tokens": kinds.image_input,
+            "cache_image_read_tokens": kinds.image_cached,
+            "output_image_tokens": kinds.image_output,
+            "web_searches": kinds.searches,
+        }
+    try:
+        price = genai_prices.calc_price(
+            genai_prices.Usage(**counts),
+            name,
+            provider_id=provider,
+            genai_request_timestamp=datetime.fromtimestamp(at, UTC),
+            price_context=dict(context) or None,
+        ).total_price
+    except ValueError:
+        if kinds is NONE:
+            raise
+        # The list has a price for sound and one for what was cached, but none for both at once.
+        return calculate(name, provider, usage, at, context=context)
+    if price < 0:
+        raise ValueError(f"negative price for {name}")
+    return price
+
+
+@lru_cache(maxsize=10_000)
+def _known_name(model_id: str, provider_url: str | None) -> tuple[str, str | None] | None:
+    """The name and, where it is known, the provider under which genai-prices has a model."""
+    try:
+        import genai_prices
+    except ImportError:
+        return None
+    probe = genai_prices.Usage(input_tokens=1, output_tokens=1)
+    for name, provider in _candidates(model_id, _provider_of(provider_url)):
+        try:
+            genai_prices.calc_price(probe, name, provider_id=provider)
+        except (LookupError, ValueError):
+            continue
+        return name, provider
+    return None
+
+
+def _candidates(model_id: str, provider: str | None) -> Iterator[tuple[str, str | None]]:
+    """What a model may be called, and where, the most certain first."""
+    if provider is not None:
+        for name in _names(model_id):
+            yield name, provider
+        if provider not in _SAME_PRICES:
+            return
+    fine_tuned = _FINE_TUNED.search(model_id)
+    if fine_tuned:
+        yield fine_tuned[1], "openai"
+        return
+    if _BEDROCK_ID.search(model_id):
+        for name in _names(model_id):
+            yield name, "aws"
+    # Ollama's tags: such a model runs on the deployment's own machines, and has no public price.
+    elif _PULLED.search(model_id) or (":" in model_id and "/" not in model_id):
+        return
+    name = model_id
+    while name:
+        yield name, None
+        head, _, name = _split(name)
+        for tail in dict.fromkeys((name, _VARIANT.sub("", name)) if name else ()):
+            yield tail, head.lower()
+            yield tail, None
+
+
+def _names(model_id: str) -> Iterator[str]:
+    """An id, what is left of it without each of its prefixes, and both without OpenRouter's variant."""
+    name = model_id
+    while name:
+        yield name
+        if _VARIANT.search(name):
+            yield _VARIANT.sub("", name)
+        name = _split(name)[2]
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """The first prefix, what ends it, and the rest: the dots of ``gpt-4.1`` and ``gemini-2.5-pro`` end none."""
+    slash, dot = name.find("/"), name.find(".")
+    if dot > 0 and (slash < 0 or dot < slash) and not any(char.isdigit() for char in name[:dot]):
+        return name[:dot], ".", name[dot + 1 :]
+    return (name[:slash], "/", name[slash + 1 :]) if slash >= 0 else ("", "", "")
+
+
+@lru_cache(maxsize=1000)
+def _provider_of(url: str | None) -> str | None:
+    """The provider of a base URL, as genai-prices names it; None where it knows none."""
+    if not url:
+        return None
+    try:
+        from genai_prices.data_snapshot import get_snapshot
+
+        host = (urlsplit(url).hostname or "").lower()
+    except (ImportError, ValueError):
+        return None
+    if _BEDROCK_HOST.fullmatch(host):
+        return "aws"
+    for known, provider in _HOSTS.items():
+        if host == known or host.endswith(f".{known}"):
+            return provider
+    try:
+        return get_snapshot().find_provider(None, None, url).id
+    except LookupError:
+        return None
