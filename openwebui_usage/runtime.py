@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 Subscriber = Callable[[Recorded], None]
 
 
+_GATE_TIMEOUT = 2.0
+
+
 class NotRunning(Exception):
     """The runtime has not begun yet, or has ended."""
 
@@ -108,9 +111,13 @@ class Runtime:
         """
         return {
             "running": self.is_running,
-            "ledger": self._writer.health(),
+            "ledger": self.ledger_health(),
             "tasks": {periodic.name: periodic.error for periodic in self._periodic},
         }
+
+    def ledger_health(self) -> dict[str, object]:
+        """Whether rows reach the database, as in `health`."""
+        return self._writer.health()
 
     async def __aenter__(self) -> Self:
         """Make or upgrade the tables where the database answers, and begin."""
@@ -121,7 +128,8 @@ class Runtime:
             stack.push_async_callback(asyncio.to_thread, self._writer.stop)
             await asyncio.to_thread(self._writer.start)
             gate = self._gate = Gate(self.store, self._make_counters(self._totals), fail_closed=self._fail_closed)
-            await gate.refresh()
+            with contextlib.suppress(TimeoutError):  # A database that hangs keeps nobody from starting.
+                await asyncio.wait_for(gate.refresh(), _GATE_TIMEOUT)
             self.every(REFRESH_SECONDS, gate.refresh, "gate")
             stack.push_async_callback(self._end_tasks)
             for periodic in self._periodic:

@@ -116,7 +116,7 @@ class Plugin:
         self._catalog = Catalog(app)
         self._valves = Valves()
         self._engine, self._schema = ledger_engine()
-        self._store = Store(self._engine, self._schema)
+        self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
         self._publisher = Publisher(self._store, self._catalog)
         self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
         self._runtime.subscribe(self._recorded)
@@ -137,7 +137,6 @@ class Plugin:
     async def start(self) -> None:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         try:
-            await asyncio.to_thread(move_ledger, self._engine)
             await self._runtime.__aenter__()
             self._seam.catalog = self._catalog
             self._seam.connections = Connections(self._app)
@@ -146,11 +145,15 @@ class Plugin:
             self._seam.steering = Steering(self._catalog, self._valves)
             self._seam.gate = self._runtime.gate
             self._seam.meter = self._runtime.meter
-            log.info("openwebui-usage %s counts the calls of: %s", __version__, ", ".join(self._seam.hooked))
+            ledger = await asyncio.to_thread(self._runtime.ledger_health)
+            line = "openwebui-usage %s counts the calls of: %s"
+            if ledger["state"] != "ok":
+                line = "openwebui-usage %s will count, once the ledger can be written, the calls of: %s"
+            log.info(line, __version__, ", ".join(self._seam.hooked))
             if self._seam.missing:
                 log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(self._seam.missing))
         except Exception:
-            log.exception("The ledger could not be opened; nothing is counted")
+            log.exception("Metering could not be started; nothing is counted")
         try:
             self._publisher.start()
             self._undos.append(leave_out_of_pipeline(await install_functions()))

@@ -11,12 +11,16 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from openwebui_usage.ledger.faults import NewerLedger
 from openwebui_usage.ledger.schema import metadata, usage_revision
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
+VERSION_TABLE = "usage_alembic_version"
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
 PATIENCE = 0.75
 """Seconds that a call waits for somebody else's lock before its row goes to the spool file."""
@@ -146,7 +150,10 @@ def _beginning(dialect: str, lock: str, patience: float | None = None) -> str:
 
 
 def migrate(engine: Engine, schema: str | None = None) -> None:
-    """Bring our tables to the newest revision. Workers that start at once wait for one another."""
+    """Bring our tables to the newest revision. Workers that start at once wait for one another.
+
+    Raises `NewerLedger` where a newer version was here: nothing is changed then.
+    """
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["schema"] = schema
@@ -155,9 +162,19 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
             quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
             connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
         config.attributes["connection"] = connection
+        script = ScriptDirectory.from_config(config)
+        for revision in _revisions(connection, schema):
+            if revision not in {known.revision for known in script.walk_revisions()}:
+                raise NewerLedger(revision)
         command.upgrade(config, "head")
         # A table that somebody dropped comes back empty: an unwritable ledger would help nobody.
         metadata.create_all(connection)
         if connection.execute(select(usage_revision.c.value)).first() is None:
             # Higher than any that a worker may remember.
             connection.execute(insert(usage_revision), {"name": "groups", "value": time.time_ns()})
+
+
+def _revisions(connection: Connection, schema: str | None) -> tuple[str, ...]:
+    """What was migrated to last; nothing in an empty database."""
+    options = {"version_table": VERSION_TABLE, "version_table_schema": schema}
+    return MigrationContext.configure(connection, opts=options).get_current_heads()

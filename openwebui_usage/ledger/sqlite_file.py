@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 
-from openwebui_usage.ledger.database import migrate, writing
+from openwebui_usage.ledger.database import VERSION_TABLE, migrate, writing
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_group, usage_revision
 from openwebui_usage.ledger.store import Store
@@ -30,7 +30,6 @@ _OLD_ROWS = usage_call.name
 _LATE = text(f"SELECT * FROM {_OLD}.{_OLD_ROWS} WHERE id NOT IN (SELECT id FROM main.{_OLD_ROWS})")  # noqa: S608
 _PATIENCE_MS = 600_000
 """A worker that starts waits for the one that moves the tables, as long as that may take."""
-_VERSIONS = "usage_alembic_version"
 
 
 def own_file(file: Path) -> Path:
@@ -98,7 +97,7 @@ def move_from(open_webui: Engine, ledger: Engine) -> None:
         store.close()
         log.info("%d calls of an earlier version were moved to %s", len(late), ledger.url.database)
     with writing(open_webui) as connection:
-        for name in (*tables, _VERSIONS):
+        for name in (*tables, VERSION_TABLE):
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
 
 

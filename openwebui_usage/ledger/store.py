@@ -87,8 +87,17 @@ class Busy(Exception):
 class Store:
     """The ledger's tables on `engine`. Every method is one short transaction and blocks: call it off the event loop."""
 
-    def __init__(self, engine: Engine, schema: str | None = None, otherwise: Price | None = None) -> None:
-        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; `otherwise` see `PriceBook`."""
+    def __init__(
+        self,
+        engine: Engine,
+        schema: str | None = None,
+        otherwise: Price | None = None,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; `otherwise` see `PriceBook`.
+
+        `prepare` must have succeeded once before there are tables: nothing is written as long as it raises.
+        """
         self.notices: Notices | None = None
         """What this tells of a change is put into the outbox, in the transaction that makes the change."""
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
@@ -96,6 +105,7 @@ class Store:
         self._otherwise = otherwise
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
+        self._prepare = prepare
         self._recount = Recount(self._engine, schema)
         self.outbox = Outbox(self._engine)
 
@@ -104,7 +114,10 @@ class Store:
         self._recorder.close()
 
     def migrate(self) -> None:
-        """Make or upgrade the tables."""
+        """Make or upgrade the tables. Raises `NewerLedger`, and whatever keeps the database from it."""
+        if self._prepare is not None:
+            self._prepare()
+            self._prepare = None
         migrate(self._engine, self._schema)
 
     def definitions(self) -> Definitions:

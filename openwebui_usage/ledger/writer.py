@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -43,11 +43,15 @@ Listener = Callable[[Sequence[CallRow]], None]
 
 @dataclass(slots=True, eq=False)
 class _Hand:
-    """What the writer's thread commits at the moment."""
+    """Calls that were taken from the queue, and not let go yet."""
 
     batch: list[Entry] = field(default_factory=list)
     since: float = float("inf")
     """When its first row came, by the monotonic clock."""
+    is_written: bool = False
+    """Nothing of it needs to be kept outside of the database."""
+    failed: bool = False
+    """Letting it go failed: the watcher tries again."""
 
     @property
     def rows(self) -> list[CallRow]:
@@ -77,8 +81,13 @@ class Writer:
         self._on_spooled = on_spooled
         self._on_rejected = on_rejected
         self._health = LedgerHealth(spool)
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._queue: deque[Entry] = deque()
+        self._queue_lock = threading.Lock()
+        """For those who take from it."""
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self._in_hand: _Hand | None = None
+        self._letting_go: list[_Hand] = []
         self._hand_lock = threading.Lock()
         self._hanging = False
         self._rejected: set[str] = set()
@@ -118,13 +127,15 @@ class Writer:
         if self._stopped.is_set() or not self._watcher.is_alive():
             return
         deadline = time.monotonic() + timeout
-        self._queue.put(None)
+        self._closing.set()
+        self._wakes.put(None)
         self._thread.join(timeout)
         self._stopped.set()
         self._pending.set()  # Wakes the replayer, which ends.
         self._replayer.join(max(0.0, deadline - time.monotonic()))
         self._watcher.join(timeout)
         self._rescue(self._in_hand)
+        self._let_go_again()
         self._drain()
         self._keep(self._take_unspooled())
         self._spool.close()
@@ -150,7 +161,8 @@ class Writer:
         await waiter
 
     def _put(self, entry: Entry) -> None:
-        self._queue.put(entry)
+        self._queue.append(entry)
+        self._wakes.put(None)
         if self._stopped.is_set():  # Looked at after the row was queued: either `stop` finds it, or this does.
             self._drain()
 
@@ -174,32 +186,24 @@ class Writer:
     def _write_next(self) -> bool:
         """Write what is queued. False where this was the end."""
         hand = self._in_hand = _Hand()
-        goes_on = self._gather(hand)
-        if hand.batch:
-            left = self._commit(hand.rows)
-            if self._take(hand):
-                self._keep(left)
-                _release(hand.batch)
-            self._hanging = False
-        return goes_on
+        while not self._queue and not self._closing.is_set():
+            self._wakes.get()
+        self._fill(hand, MAX_BATCH)
+        if not hand.batch:
+            return not self._closing.is_set()
+        left = self._commit(hand.rows)
+        if self._take(hand):
+            self._let_go(hand, left)
+        self._hanging = False
+        return True
 
-    def _gather(self, hand: _Hand) -> bool:
-        """Fill the hand. False where there will be no more."""
-        entry = self._queue.get()
+    def _fill(self, hand: _Hand, most: int) -> None:
+        """Take from the queue. Whatever happens, a call is in the queue or in the hand, or in both."""
         hand.since = time.monotonic()
-        while entry is not None:
-            try:
-                hand.batch.append(entry)
-            except MemoryError:
-                self._queue.put(entry)
-                raise
-            if len(hand.batch) == MAX_BATCH:
-                return True
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                return True
-        return False
+        with self._queue_lock:
+            while self._queue and len(hand.batch) < most:
+                hand.batch.append(self._queue[0])
+                self._queue.popleft()
 
     def _commit(self, rows: Sequence[CallRow]) -> list[CallRow]:
         """Write rows. Returns those for the spool."""
@@ -291,6 +295,7 @@ class Writer:
         if hand is not None and time.monotonic() - hand.since > HANGS_SECONDS:
             self._cannot_write(TimeoutError("the database does not answer"))
             self._rescue(hand, hanging=True)
+        self._let_go_again()
         if self._hanging:
             self._drain()
         if not self._thread.is_alive() and not self._ended.is_set():
@@ -306,16 +311,32 @@ class Writer:
     def _rescue(self, hand: _Hand | None, *, hanging: bool = False) -> None:
         """Spool what is in hand. Should its commit succeed after all, the ids keep it from counting twice."""
         if hand is not None and hand.batch and self._take(hand, hanging=hanging):
-            self._keep(hand.rows)
-            _release(hand.batch)
+            self._let_go(hand, hand.rows)
 
     def _take(self, hand: _Hand, *, hanging: bool = False) -> bool:
         """Whether it is the caller who lets these calls go: the writer and the watcher may both want to."""
         with self._hand_lock:
             mine = self._in_hand is hand
             if mine:
+                self._letting_go.append(hand)
                 self._in_hand, self._hanging = None, hanging
             return mine
+
+    def _let_go(self, hand: _Hand, left: Sequence[CallRow]) -> None:
+        """Spool what is `left` of it, and let the calls end."""
+        try:
+            self._keep(left)
+            hand.is_written = True
+            _release(hand.batch)
+        except BaseException:
+            hand.failed = True
+            raise
+        self._letting_go.remove(hand)
+
+    def _let_go_again(self) -> None:
+        for hand in [hand for hand in self._letting_go if hand.failed]:
+            hand.failed = False
+            self._let_go(hand, [] if hand.is_written else hand.rows)
 
     # -- what waits outside of the database -----------------------------------------------------------------------
 
@@ -339,19 +360,11 @@ class Writer:
 
     def _drain(self) -> None:
         """Spool what is queued: the writer's thread cannot take it."""
-        batch: list[Entry] = []
-        end = False
-        with contextlib.suppress(queue.Empty):
-            while True:
-                entry = self._queue.get_nowait()
-                if entry is None:
-                    end = True
-                else:
-                    batch.append(entry)
-        if end:  # Meant for the writer's thread.
-            self._queue.put(None)
-        self._keep([row for row, _ in batch])
-        _release(batch)
+        hand = _Hand()
+        self._fill(hand, len(self._queue))
+        if hand.batch:
+            self._letting_go.append(hand)
+            self._let_go(hand, hand.rows)
 
     def _new_replayer(self) -> threading.Thread:
         return threading.Thread(target=self._replay, name="usage-replay", daemon=True)
