@@ -61,6 +61,8 @@ def sqlstate(error: object) -> str | None:
 
 def reason(error: BaseException) -> str:
     """Why the ledger cannot be written, for an admin: one line, plain words, what to do where that is known."""
+    if isinstance(error, NewerLedger):
+        return f"{error}; install that version or a later one"
     original = getattr(error, "orig", None) or error
     said = " ".join(str(original).split())[:300] or type(original).__name__
     advice = _advice(original, said.lower())
@@ -68,8 +70,6 @@ def reason(error: BaseException) -> str:
 
 
 def _advice(error: BaseException, said: str) -> str | None:
-    if isinstance(error, NewerLedger):
-        return "install that version or a later one; until then nothing is counted"
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _SQLITE_ADVICE:
         return _SQLITE_ADVICE[code & 0xFF]
