@@ -44,7 +44,12 @@ def nothing_defined(admin: Client) -> Iterator[None]:
 @pytest.fixture
 def token_client(provider: Provider, tmp_path: Path, new_log: Callable[[str], Path]) -> Iterator[TokenServer]:
     """The stand-alone token client in the folder in which the commands run."""
-    upstream = {"OPENAI_API_BASE_URL": f"{provider.url}/openai/v1", "OPENAI_API_KEY": "sk-stand-in", "NO_PROXY": "*"}
+    upstream = {
+        "OPENAI_API_BASE_URL": f"{provider.url}/openai/v1",
+        "OPENAI_API_KEY": "sk-stand-in",
+        "OPENWEBUI_USAGE_CLIENT_MODEL": "o3-mini",
+        "NO_PROXY": "*",
+    }
     server = TokenServer(Place(tmp_path, upstream), new_log("token-client"))
     yield server
     server.stop()
