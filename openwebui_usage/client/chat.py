@@ -16,11 +16,13 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from openwebui_usage.admission.gate import LedgerAway
+from openwebui_usage.client import responses
 from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, Standing
 from openwebui_usage.client.upstream import Provider, ProviderFailed, reason_of_event
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Refused
 from openwebui_usage.rules.budgets import Refusal, amount, retry_after, sentence
+from openwebui_usage.rules.connections import public_url
 from openwebui_usage.rules.effort import Effort
 from openwebui_usage.rules.pricing import dollars
 from openwebui_usage.rules.streams import parse_line
@@ -110,6 +112,8 @@ class Desk:
             model=model,
             called_model=model,
             body=body,
+            wire=self._provider.wire,
+            provider_url=public_url(self._provider.upstream.url),
             user_id=account.user_id,
             user_name=account.name,
             path=question.path,
@@ -142,7 +146,8 @@ class Desk:
     async def _check_price(self, account: Account) -> None:
         """A limit in dollars says nothing about calls that cost nobody knows what."""
         provider = self._provider
-        if provider.upstream.is_demo or self._runtime.gate.definitions.book.source(provider.model) is not None:
+        book, url = self._runtime.gate.definitions.book, public_url(provider.upstream.url)
+        if provider.upstream.is_demo or book.source(provider.model, url) is not None:
             return
         standing = await asyncio.to_thread(self._accounts.standing, account.id)
         if standing.limit_nano is not None:
@@ -179,7 +184,8 @@ class Desk:
             return None
         if row.cost_nano is not None or not (row.usage.input or row.usage.output):
             return row.cost_nano or 0
-        cost = self._runtime.gate.definitions.book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at)
+        book = self._runtime.gate.definitions.book
+        cost = book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at, row.provider_url)
         return None if cost is None else cost.nano
 
 
@@ -279,7 +285,11 @@ class Stream:
         """What the model says in an event of the provider's."""
         delta = _first_choice(event).get("delta")
         if not isinstance(delta, Mapping):
-            return []
+            piece = responses.piece_of(event)
+            if piece is None:
+                return []
+            kind, said = piece
+            delta = {"content": said} if kind == "content" else {"reasoning": said}
         found = []
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(thought, str):
@@ -332,6 +342,8 @@ def _first_choice(body: object) -> Mapping[str, Any]:
 
 def _content(answer: Mapping[str, Any]) -> str:
     message = _first_choice(answer).get("message")
+    if message is None:
+        return responses.content_of(answer)
     content = (message.get("content") or message.get("refusal")) if isinstance(message, Mapping) else None
     if isinstance(content, list):
         return "".join(

@@ -7,15 +7,17 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from openwebui_usage.client import responses
 from openwebui_usage.demo.answers import REASONER
 from openwebui_usage.demo.connection import KEY as DEMO_KEY
 from openwebui_usage.rules.effort import Effort, EffortRules, set_for_chat
+from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import find_usage
 from openwebui_usage.settings import ClientSettings
 
@@ -24,6 +26,7 @@ DEFAULT_MODEL = "o1"
 _PLACEHOLDER = "your_api_key_here"
 """What stands in .env.example."""
 _LONGEST_REASON = 300
+_NO_SUCH_PATH = (404, 405, 501)
 
 
 class ProviderFailed(Exception):
@@ -72,6 +75,8 @@ class Provider:
         self.upstream = upstream
         self.model = upstream.model
         self.takes_effort = EffortRules().reasons([upstream.model])
+        self.wire: Wire = "chat" if upstream.is_demo or not responses.is_needed(upstream.model) else "responses"
+        """What the provider is asked by. A gateway that has no Responses API is asked by chat completions."""
         self._timeout = httpx.Timeout(timeout, connect=10.0)
         self._http: httpx.AsyncClient | None = None
         self._demo: _Demo | None = None
@@ -118,6 +123,8 @@ class Provider:
                 answer = json.loads(await response.aread())
             except (ValueError, RecursionError):
                 raise ProviderFailed("The provider answered with something that is no JSON.") from None
+        if failure := responses.failure_in(answer):
+            raise ProviderFailed(_reason(failure) or "The provider broke off with an error.")
         if not isinstance(answer, dict) or (not answer.get("choices") and find_usage(answer) is None):
             raise ProviderFailed(_reason(answer) or "The provider answered with nothing.")
         return answer
@@ -133,7 +140,17 @@ class Provider:
         if self._http is None:
             raise ProviderFailed("The client is not started yet.")
         try:
-            async with self._http.stream("POST", "chat/completions", json=body) as response:
+            async with contextlib.AsyncExitStack() as stack:
+                response = await stack.enter_async_context(self._request(body))
+                if self.wire == "responses" and response.status_code in _NO_SUCH_PATH:
+                    await response.aread()
+                    refusal = await _refused(response)
+                    self.wire = "chat"
+                    again = await stack.enter_async_context(self._request(body))
+                    if again.is_error:  # That was not the reason, then.
+                        self.wire = "responses"
+                        raise refusal
+                    response = again
                 if response.is_error or response.is_redirect:
                     raise await _refused(response)
                 yield response
@@ -143,6 +160,12 @@ class Provider:
             raise ProviderFailed(f"The provider was not reached ({type(error).__name__}).") from error
         except httpx.HTTPError as error:
             raise ProviderFailed(f"The provider broke off ({type(error).__name__}).") from error
+
+    def _request(self, body: Mapping[str, Any]) -> AbstractAsyncContextManager[httpx.Response]:
+        assert self._http is not None
+        if self.wire == "responses":
+            return self._http.stream("POST", "responses", json=responses.request_of(body))
+        return self._http.stream("POST", "chat/completions", json=body)
 
 
 async def _refused(response: httpx.Response) -> ProviderFailed:
@@ -168,6 +191,7 @@ def _reason(answer: object) -> str | None:
 
 def reason_of_event(event: object) -> str | None:
     """What went wrong, where an event of a stream says so."""
+    event = responses.failure_in(event) or event
     if isinstance(event, Mapping) and event.get("error"):
         return _reason(event) or "The provider broke off with an error."
     return None

@@ -172,6 +172,33 @@ class TestDocumented:
         assert (done["reasoning_tokens"], done["completion_tokens"], done["request_count"]) == (256, 12, 1)
         assert done["user_total_cost"] == done["cost"] == server.stats(token)["total_cost"]
 
+    def test_a_model_that_answers_by_responses_only_keeps_the_contract(
+        self, place: Place, start: Callable[..., Any], provider: Provider
+    ) -> None:
+        """o1-pro, asked as a whole and as a stream: text, thinking, effort and usage as for any other model."""
+        behaviour = {
+            "connection": "responses",
+            "reasons": True,
+            "reasoning": [["low", 64], ["high", 1024]],
+            "thoughts": 3,
+        }
+        provider.behave("o1-pro", **behaviour, visible=12, prompt=40, cached=4, delay=0.02)
+        server = start(OPENAI_API_BASE_URL=f"{provider.url}/responses/v1", OPENWEBUI_USAGE_CLIENT_MODEL="o1-pro")
+        token = place.create("Ann")
+        whole = server.chat(token, reasoning_effort="high").json()
+        said = events(server.chat(token, stream=True, reasoning_effort="high"))
+        asked = provider.calls()
+        assert [call.request["reasoning"] for call in asked] == [{"effort": "high"}] * 2
+        assert all(call.request["store"] is False and "messages" not in call.request for call in asked)
+        assert Counter(event["type"] for event in said) == {"thinking": 3, "content": 12, "done": 1}
+        done = said[-1]
+        numbers = ("prompt_tokens", "reasoning_tokens", "completion_tokens", "total_tokens")
+        assert [whole[name] for name in numbers] == [done[name] for name in numbers] == [40, 1024, 12, 1076]
+        assert whole["content"] == done["content"] == "".join(e["text"] for e in said if e["type"] == "content") != ""
+        assert done["thinking_time"] > 0
+        assert whole["cost"] == pytest.approx((40 * 150 + 1036 * 600) / 1e6), "o1-pro's public price"
+        assert [row["estimated"] for row in rows(place)] == [0, 0]
+
     def test_a_bearer_token_stands_for_the_one_in_body_and_path(self, place: Place, server: TokenServer) -> None:
         bearer = {"Authorization": f"Bearer {place.create('Ann')}"}
         body = {"messages": [{"role": "user", "content": "Hi"}]}
