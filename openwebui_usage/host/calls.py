@@ -104,6 +104,8 @@ UNKNOWN = "(unknown)"
 _ADMITTED = "openwebui_usage_admitted"
 _TASKS = "openwebui_usage_tasks"
 
+_NOTHING: frozenset[str] = frozenset()
+
 _CHAT_COMPLETIONS = re.compile(r"/completions(?:/\d+)?/?$")
 """Routes that answer in OpenAI's own chunks. All others translate them, into protocols that always tell usage."""
 
@@ -122,7 +124,7 @@ class _Outgoing:
     sent: dict[str, Any] | None = None
     """What goes out instead."""
     added: list[Addition] = field(default_factory=list)
-    target: Target | None = None
+    target: Callable[[], Target] | None = None
     kept: dict[str, Any] | None = None
     """What was sent, for a repetition: the host may change the other while it works on it."""
     refusal: Any = None
@@ -307,14 +309,15 @@ class Seam:
         if out.body.get("stream") is not True:
             # "stream": "no" is a stream to some and none to others: that says nothing about usage in streams.
             fields.discard(USAGE)
-        new = fields - self.refused_additions.of(out.target)
+        target = out.target()
+        new = fields - self.refused_additions.of(target)
         if new:
-            self.refused_additions.add(out.target, new)
+            self.refused_additions.add(target, new)
             log.warning(
                 "%s takes no %s for %s: it is left out from now on",
-                out.target.connection,
+                target.connection,
                 " and no ".join(sorted(new)),
-                out.target.model[:200],
+                target.model,
             )
 
     async def _enter(self, point: Point, arguments: dict[str, Any]) -> _Outgoing | None:
@@ -343,7 +346,7 @@ class Seam:
         if point.module == _OLLAMA and ":" not in called_model:
             called_model += ":latest"  # As Ollama understands a name without a tag.
         metadata = body.get("metadata")
-        metadata = metadata if isinstance(metadata, Mapping) else {}
+        metadata = metadata if isinstance(metadata, dict) else {}
         user_id = _attribute(user, "id")
         # Where the host takes any id, it does not look for a base model either.
         asked_for = model if point.module == _OPENAI and point.name in _FALLBACK else called_model
@@ -367,7 +370,7 @@ class Seam:
                 is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
                 own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
                 unverified=kind == "direct",
-                provider_url=going_to[0].url if len({found.url for found in going_to}) == 1 else None,
+                provider_url=_shared_url(going_to),
                 is_free_connection=rules.is_free(going_to),
                 generates=kind != "embeddings",
                 counts_reports_only=route is not None and route.use == "unknown",
@@ -402,21 +405,18 @@ class Seam:
     ) -> None:
         """Add an effort and a question for usage to what is sent, where its provider takes them."""
         info, body = out.info, out.body
-        out.target = Target(
-            "|".join(f"{found.id} {found.url or ''}".strip() for found in going_to) or f"{point.module}.{point.name}",
-            info.called_model,
-            bool(body.get("tools")),
-        )
-        left_out = self.refused_additions.of(out.target)
-        sent = {key: value for key, value in body.items() if key != "metadata"}
+        out.target = functools.partial(_target, point, info, going_to, bool(body.get("tools")))
+        left_out = self.refused_additions.of(out.target()) if self.refused_additions else _NOTHING
+        sent = dict(body)
+        sent.pop("metadata", None)
         steered = await self._steered(point, out, sent, request, base=base)
-        # What the provider has refused before goes as the caller sent it.
         added = []
-        for addition in additions(sent, steered):
-            if addition.field in left_out:
-                addition.take_back(steered)
-            else:
-                added.append(addition)
+        if steered is not sent:
+            for addition in additions(sent, steered):
+                if addition.field in left_out:
+                    addition.take_back(steered)
+                else:
+                    added.append(addition)
         sent = steered
         asks = info.wire == "chat" and point.kind != "direct" and bool(sent.get("stream"))
         if asks and USAGE not in left_out and all(rules.asks_for_usage(found) for found in going_to):
@@ -434,7 +434,7 @@ class Seam:
     ) -> dict[str, Any]:
         """`sent` with the effort in it that the user and the admin want; as it was where that fails."""
         if request is None or self.steering is None or point.name == "generate_completion":
-            return dict(sent)
+            return sent
         steered = dict(sent)
         info = out.info
         ids = frozenset((info.model, base)) if base else frozenset((info.model,))
@@ -444,7 +444,7 @@ class Seam:
             )
         except Exception as error:  # noqa: BLE001 - told by `_fault`
             self._fault("The effort of a call could not be set", error)
-            return dict(sent)
+            return sent
         return steered
 
     def _unmetered(
@@ -462,7 +462,7 @@ class Seam:
         is_unknown = route is not None and route.use == "unknown"
         if is_unknown and not rules.allow_unknown_paths:
             return functools.partial(unmetered_response, request.method, out.info.path or "")
-        if is_ambiguous or any(is_model_key(key) and key != "model" for key in body):
+        if is_ambiguous or any(key != "model" and is_model_key(key) for key in body):
             return ambiguous_response
         if model == UNKNOWN:
             return None if is_unknown else unreadable_response
@@ -514,9 +514,11 @@ class Seam:
         try:
             request, user = arguments.get("request"), arguments.get("user")
             if point.module == _OLLAMA:
-                await self.connections.load_models("ollama", model, request, user)
+                if not self.connections.knows("ollama", model):
+                    await self.connections.load_models("ollama", model, request, user)
                 return await self.connections.of_provider("ollama", model, arguments.get("url_idx"))
-            await self.connections.load_models("openai", model, request, user)
+            if not self.connections.knows("openai", model):
+                await self.connections.load_models("openai", model, request, user)
             return await self.connections.of_provider("openai", model, fallback=_FALLBACK.get(point.name))
         except Exception as error:  # noqa: BLE001 - told by `_fault`
             self._fault("Nobody knows which connection a call goes to", error)
@@ -595,8 +597,11 @@ class Seam:
 
         async def outlet_filter_handler(ctx: Any, *args: Any, **kwargs: Any) -> Any:
             result = await original(ctx, *args, **kwargs)
-            if self.status is not None and isinstance(ctx, Mapping):
-                await self.status.send(ctx)
+            try:
+                if self.status is not None and isinstance(ctx, Mapping):
+                    await self.status.send(ctx)
+            except Exception as error:  # noqa: BLE001 - told by `_fault`
+                self._fault("A status line could not be sent", error)
             return result
 
         return outlet_filter_handler
@@ -638,6 +643,19 @@ def _own_tasks(request: Any) -> list[Call]:
         if state is not None:
             setattr(state, _TASKS, tasks)
     return tasks
+
+
+def _shared_url(going_to: tuple[Connection, ...]) -> str | None:
+    """The base URL that all of them have."""
+    if not going_to:
+        return None
+    url = going_to[0].url
+    return url if len(going_to) == 1 or all(found.url == url for found in going_to) else None
+
+
+def _target(point: Point, info: CallInfo, going_to: tuple[Connection, ...], has_tools: bool) -> Target:
+    names = (f"{found.id} {found.url or ''}".strip() for found in going_to)
+    return Target("|".join(names) or f"{point.module}.{point.name}", info.called_model, has_tools)
 
 
 def _only_reads(request: Any) -> bool:

@@ -52,7 +52,7 @@ class Connections:
         if not places:
             return ()
         known: tuple[Connection, ...] = await self._memo.get(kind, lambda: self._read(kind))
-        return tuple(known[place] for place in places if 0 <= place < len(known))
+        return tuple([known[place] for place in places if 0 <= place < len(known)])
 
     def knows(self, kind: ConnectionKind, model: str) -> bool:
         """Whether the host has `model` in the list of one of its connections of `kind`."""
@@ -70,7 +70,7 @@ class Connections:
 
     def _models(self, kind: ConnectionKind) -> Mapping[str, Any]:
         models = getattr(self._state, _MODELS[kind], None)
-        return models if isinstance(models, Mapping) else {}
+        return models if isinstance(models, dict) or isinstance(models, Mapping) else {}  # noqa: SIM101 - the quicker one first
 
     def _find(self, kind: ConnectionKind, model: str) -> Mapping[str, Any] | None:
         models = self._models(kind)

@@ -76,8 +76,14 @@ def kept_for_repetition(body: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(body)
     messages = kept.get("messages")
     if isinstance(messages, list) and messages:
-        kept["messages"] = [copy.deepcopy(messages[0]), *messages[1:]]
+        kept["messages"] = [_copied(messages[0]), *messages[1:]]
     return kept
+
+
+def _copied(message: object) -> object:
+    if isinstance(message, dict) and isinstance(message.get("content"), str):
+        return dict(message)
+    return copy.deepcopy(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +106,12 @@ class RefusedAdditions:
         self._most = most
         self._refused: OrderedDict[Target, frozenset[str]] = OrderedDict()
 
+    def __bool__(self) -> bool:
+        """Whether anything was refused."""
+        return bool(self._refused)
+
     def of(self, target: Target) -> frozenset[str]:
         """The fields that are not added for `target`."""
-        if not self._refused:
-            return frozenset()
         found = self._refused.get(target, frozenset())
         if found:
             self._refused.move_to_end(target)

@@ -59,10 +59,14 @@ class MeteringRules:
 
     def asks_for_usage(self, connection: Connection | None) -> bool:
         """Whether a stream of `connection` may be asked for usage."""
-        return connection is None or not is_named(connection, self.not_asked_for_usage)
+        if not self.not_asked_for_usage or connection is None:
+            return True
+        return not is_named(connection, self.not_asked_for_usage)
 
     def is_free(self, connections: Iterable[Connection]) -> bool:
         """Whether a call that goes to any one of `connections` costs nothing, whichever it is."""
+        if not self.free_connections:
+            return False
         found = list(connections)
         return bool(found) and all(is_named(connection, self.free_connections) for connection in found)
 

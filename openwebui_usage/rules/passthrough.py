@@ -137,4 +137,5 @@ def read_body(data: bytes) -> tuple[dict[str, Any] | None, bool]:
 
 def is_model_key(key: object) -> bool:
     """Whether some provider takes `key` for the model's: those written in Go read names in any case."""
-    return isinstance(key, str) and (key == "model" or key.strip().casefold() == "model")
+    # Most keys are of another length; what Unicode folds to these five letters is at least as long.
+    return isinstance(key, str) and len(key) >= 5 and (key == "model" or key.strip().casefold() == "model")

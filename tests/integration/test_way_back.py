@@ -107,6 +107,28 @@ class TestAProviderThatRefusesToBeAskedForUsage:
         assert "stream_options" in provider.ended_calls(3, model=model)[-1].request
 
 
+@pytest.mark.parametrize(
+    ("model_id", "connection", "field"),
+    [
+        ("o3-picky", "openai", "reasoning_effort"),
+        ("gpt-5-picky", "responses", "reasoning"),
+        ("gpt-oss:picky", "ollama", "think"),
+    ],
+)
+def test_an_effort_that_is_refused_is_taken_back(
+    admin: Client, provider: Provider, ledger: Ledger, model_id: str, connection: str, field: str
+) -> None:
+    shape = "ollama" if field == "think" else "unsupported"
+    provider.behave(model_id, connection=connection, reasons=True, refuses=[field], refusal=shape)
+    admin.models(refresh=True)
+    for _ in range(2):
+        answer = admin.post(CHAT, json={"model": model_id, "messages": MESSAGES, "reasoning": {"effort": "high"}})
+        assert answer.status_code == 200, answer.text
+    calls = provider.ended_calls(3, model=model_id)
+    assert [field in call.request for call in calls] == [True, False, False]
+    assert [row.outcome for row in ledger.wait(2)] == ["done", "done"]
+
+
 @pytest.mark.parametrize("asked", ["false", 0, [0], None, "true", 1])
 def test_only_true_asks_for_usage(admin: Client, provider: Provider, ledger: Ledger, model: str, asked: Any) -> None:
     answer = admin.post(OPENAI, json=chat(model, stream_options={"include_usage": asked}))
