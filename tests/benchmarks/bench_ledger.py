@@ -16,17 +16,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert
 
 from openwebui_usage.ledger import CallRow, Store, Writer
 from openwebui_usage.ledger.recording import _COLUMNS, _call_values
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.sqlite_file import file_engine
+from openwebui_usage.rules.budgets import Budget, Scope
+from openwebui_usage.rules.groups import PeriodKind
 from openwebui_usage.rules.tokens import TokenUsage
 
 WRITERS, CALLS_EACH, SINGLE = 64, 400, 2000
 GROUPS, FEW, MANY = 1000, 1000, 1_000_000
+COUNTED = 400_000
 
 
 def a_row(number: int = 0) -> CallRow:
@@ -109,12 +112,58 @@ def reading_groups(folder: Path) -> tuple[float, float]:
         store.create_group(f"group {number}", [f"model-{number}"], 10**9, "documented")
     store.record([a_row(number) for number in range(FEW)])
     few = _median_ms(store.groups)
+    _fill(engine, FEW, MANY)
+    return few, _median_ms(store.groups)
+
+
+def _fill(engine: Engine, start: int, end: int) -> None:
     with engine.begin() as connection:
-        for start in range(FEW, MANY, 10_000):
-            values = [_call_values(a_row(number), None, ()) for number in range(start, start + 10_000)]
+        for first in range(start, end, 10_000):
+            values = [_call_values(a_row(number), None, ()) for number in range(first, first + 10_000)]
             rows = [dict(zip(_COLUMNS, row, strict=True)) for row in values]
             connection.execute(insert(usage_call), rows)
-    return few, _median_ms(store.groups)
+
+
+def beside_definitions(folder: Path) -> tuple[float, float, float]:
+    """Milliseconds that calls waited to be durable, at most, in quiet and while budgets and periods were counted from
+    many rows; and the milliseconds that such a count took, median.
+    """
+    engine = file_engine(folder / "ledger.db")
+    store = Store(engine)
+    store.migrate()
+    store.create_group("bench", ["*"], None, "documented")
+    _fill(engine, 0, COUNTED)
+    writer = Writer(store, Spool(folder / "spool"))
+    writer.start()
+    waits: list[float] = []
+    ended = threading.Event()
+
+    def call() -> None:
+        while not ended.is_set():
+            started = time.perf_counter()
+            writer.submit(a_row()).result()
+            waits.append(time.perf_counter() - started)
+            time.sleep(0.002)
+
+    calls = threading.Thread(target=call)
+    calls.start()
+    time.sleep(3)
+    quiet, spans = max(waits), []
+    waits.clear()
+    periods: tuple[PeriodKind, ...] = ("day", "week", "month")
+    for number in range(6):
+        for change in (
+            lambda number=number: store.create_budget(Budget("", f"budget {number}", 5, scope=Scope("each_user"))),
+            lambda number=number: store.update_group("bench", {"period": periods[number % 3]}),
+            lambda number=number: store.update_budget("budget 0", {"models": (f"model-{number}*",)}),
+        ):
+            started = time.perf_counter()
+            change()
+            spans.append(time.perf_counter() - started)
+    ended.set()
+    calls.join()
+    writer.stop()
+    return quiet * 1000, max(waits) * 1000, statistics.median(spans) * 1000
 
 
 def _median_ms(work: Callable[[], object]) -> float:
@@ -128,7 +177,7 @@ def _median_ms(work: Callable[[], object]) -> float:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name) / str(number) for number in range(4)]
+        folders = [Path(name) / str(number) for number in range(5)]
         for folder in folders:
             folder.mkdir()
         single = one_commit_per_call(folders[0])
@@ -143,6 +192,9 @@ def main() -> None:
         few, many = reading_groups(folders[3])
         print(f"| {GROUPS:,} groups read, {FEW:,} rows in the ledger | {few:.1f} ms |")
         print(f"| {GROUPS:,} groups read, {MANY:,} rows in the ledger | {many:.1f} ms (× {many / few:.2f}) |")
+        quiet, beside, span = beside_definitions(folders[4])
+        print(f"| longest wait of a call, {COUNTED:,} rows in the ledger | {quiet:.1f} ms |")
+        print(f"| the same while budgets are made and periods changed, {span:,.0f} ms each | {beside:.1f} ms |")
 
 
 if __name__ == "__main__":
