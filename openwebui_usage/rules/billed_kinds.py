@@ -56,7 +56,6 @@ def _within(told: tuple[int, int, int], left: tuple[int, int, int]) -> tuple[int
 
 
 NONE = BilledKinds()
-_SPECIAL = ("audio_tokens", "image_tokens", "ephemeral_1h_input_tokens", "web_search_requests", "cache_creation")
 _HOUR_NAMES = ("claude_cache_creation_1_h_tokens", "ephemeral_1h_input_tokens")
 _MODALITIES = {"AUDIO": "audio", "IMAGE": "image"}
 _LISTS = {
@@ -88,10 +87,10 @@ def _tells(raw: Mapping[str, Any]) -> bool:
     """Nearly no payload does, and each row asks."""
     for key, value in raw.items():
         if isinstance(value, dict):
-            for name in _SPECIAL:
-                if value.get(name):
-                    return True
-            if any(name in value for name in CACHE_DETAILS):
+            get = value.get
+            if get("audio_tokens") or get("image_tokens") or get("ephemeral_1h_input_tokens"):
+                return True
+            if get("web_search_requests") or get("cache_creation") or not CACHE_DETAILS.isdisjoint(value):
                 return True
         elif isinstance(value, list) or (value and key in _HOUR_NAMES):
             return True

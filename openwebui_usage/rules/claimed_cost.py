@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,8 @@ _UPSTREAM = ("cost_details", "upstream_inference_cost")
 """What OpenRouter's customer pays beside OpenRouter's own ``cost``, to the provider whose key is theirs."""
 
 _FIRST = frozenset((*(path[0] for path, _ in _SHAPES), _UPSTREAM[0]))
+_FIRST_KEYS = _FIRST | {re.sub(r"(?<=[a-z])_([a-z])", lambda match: match[1].upper(), name) for name in _FIRST}
+"""The same as a payload may spell them: nearly none does, and each row asks."""
 NAMES = frozenset(path[-1] for path, _ in _SHAPES) | {_UPSTREAM[-1]}
 """Names under which a text may be an amount."""
 
@@ -55,11 +58,9 @@ def claimed_cost(usage: object) -> Decimal | None:
     Of several the first that is more than nothing. A sum in another currency is none, and so is the nothing that
     OpenRouter itself takes where the provider is paid through a key of one's own and no one says how much.
     """
-    if not isinstance(usage, dict):
+    if not isinstance(usage, dict) or _FIRST_KEYS.isdisjoint(usage):
         return None
     names = {name: value for key, value in usage.items() if (name := name_of(key)) in _FIRST}
-    if not names:
-        return None
     found: Decimal | None = None
     for path, unit in _SHAPES:
         if path[0] in names and (amount := _at(names, path)) is not None:

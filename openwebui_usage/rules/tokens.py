@@ -401,7 +401,9 @@ def _sum(counts: Mapping[str, Any], names: frozenset[str]) -> int:
 
 
 def _greatest(counts: Mapping[str, int], names: frozenset[str]) -> int:
-    return max((count for name, count in counts.items() if name in names), default=0)
+    if names.isdisjoint(counts):
+        return 0
+    return max(count for name, count in counts.items() if name in names)
 
 
 def _first(counts: Mapping[str, int], *names: str) -> int | None:
