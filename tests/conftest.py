@@ -72,11 +72,18 @@ def new_host(
 ) -> Callable[..., HostEnvironment]:
     """`new_host(plugin=True)`: an environment of one's own, to install into and uninstall from."""
 
+    template: list[HostEnvironment] = []
+
+    def overlay(like: HostEnvironment | None = None) -> HostEnvironment:
+        return bare_host.overlay(tmp_path_factory.mktemp("host") / "env", like=like)
+
     def make(*, plugin: bool = True) -> HostEnvironment:
-        host = bare_host.overlay(tmp_path_factory.mktemp("host") / "env")
-        if plugin:
-            host.install(wheel)
-        return host
+        if not plugin:
+            return overlay()
+        if not template:
+            template.append(overlay())
+            template[0].install(wheel)
+        return overlay(like=template[0])
 
     return make
 
@@ -175,7 +182,7 @@ def start_openwebui(
 
         def start(**options: Any) -> OpenWebUI:
             server = new_openwebui(**{"front_end": front_end, **options})
-            stack.callback(server.stop)
+            stack.callback(server.discard)
             return server.start()
 
         yield start
@@ -210,7 +217,7 @@ def _running(server: OpenWebUI) -> Iterator[OpenWebUI]:
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.discard()
 
 
 # --- databases

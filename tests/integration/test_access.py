@@ -58,7 +58,7 @@ def server(new_openwebui: Callable[..., OpenWebUI], postgres: Postgres) -> Itera
         server.admin.add_model("o3-mini", public=False)
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture

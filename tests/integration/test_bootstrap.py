@@ -55,7 +55,7 @@ def deployment(
         furnish(server.admin, provider_process.url)
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture

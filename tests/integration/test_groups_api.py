@@ -58,7 +58,7 @@ def strict_openwebui(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWe
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.discard()
 
 
 def documented(group: dict[str, Any]) -> dict[str, Any]:

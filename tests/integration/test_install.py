@@ -297,7 +297,7 @@ class TestStart:
             server.env |= connections(provider_process.url)
             assert "gpt-4o" in server.start().admin.models()
         finally:
-            server.stop()
+            server.discard()
 
     def test_a_port_that_is_taken(self, checkout: Path, installed: HostEnvironment) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

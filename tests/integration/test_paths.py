@@ -539,7 +539,7 @@ def deployment(new_openwebui: Callable[..., OpenWebUI], provider_process: Provid
         furnish(server.admin, provider_process.url)
         yield server
     finally:
-        server.stop()
+        server.discard()
 
 
 def furnish(admin: Client, provider_url: str) -> None:

@@ -131,7 +131,7 @@ def brittle(new_host: Callable[..., HostEnvironment], new_openwebui: Callable[..
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -77,7 +77,7 @@ def server(new_openwebui: Callable[..., OpenWebUI], receiver: Receiver) -> Itera
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.discard()
 
 
 @pytest.fixture

@@ -33,23 +33,31 @@ class HostEnvironment:
     def site_packages(self) -> Path:
         return next(self.prefix.glob("lib/python3.*/site-packages"))
 
-    def overlay(self, prefix: Path) -> HostEnvironment:
+    def overlay(self, prefix: Path, like: HostEnvironment | None = None) -> HostEnvironment:
         """A new environment that sees everything of this one, yet has a site-packages of its own to install into.
 
-        Made in a second, where a copy would take gigabytes. pip sees what lies below as installed.
+        Made in a second, where a copy would take gigabytes. pip sees what lies below as installed. `like` is another
+        overlay: what was installed there is copied, which takes less than to install it once more.
         """
         _run(self.python, "-m", "venv", "--without-pip", prefix)
         environment = HostEnvironment(prefix)
         below = environment.site_packages / "_open_webui_below.pth"
         below.write_text(f"import site; site.addsitedir({str(self.site_packages)!r})\n")
-        lines = self.command.read_text().splitlines(keepends=True)
-        environment.command.write_text("".join([f"#!{environment.python}\n", *lines[1:]]))
-        environment.command.chmod(0o755)
+        environment._take_command(self.command)
+        if like:
+            shutil.copytree(like.site_packages, environment.site_packages, dirs_exist_ok=True)
+            environment._take_command(like.prefix / "bin" / "openwebui-usage")
         # pip is below as well: give it a command, as a person would use it.
         pip = environment.prefix / "bin" / "pip"
         pip.write_text(f'#!/bin/sh\nexec "{environment.python}" -m pip "$@"\n')
         pip.chmod(0o755)
         return environment
+
+    def _take_command(self, script: Path) -> None:
+        lines = script.read_text().splitlines(keepends=True)
+        command = self.prefix / "bin" / script.name
+        command.write_text("".join([f"#!{self.python}\n", *lines[1:]]))
+        command.chmod(0o755)
 
     def pip(self, *arguments: str | Path) -> str:
         """Run pip in this environment; returns what it printed."""

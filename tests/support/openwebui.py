@@ -148,6 +148,12 @@ class OpenWebUI:
         self._sign_out()
         self.process.kill()
 
+    def discard(self) -> None:
+        """End it, started or not, without the seconds that a polite end takes: nobody looks at it any more."""
+        self._sign_out()
+        if self._process:
+            self._process.kill()
+
     def restart(self) -> OpenWebUI:
         """Stop and start on the same data and the same port. Tokens stay valid; open connections do not."""
         self.stop()
