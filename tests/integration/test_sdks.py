@@ -245,6 +245,7 @@ USES = (
     openai_responses_stream,
     anthropic_messages,
     anthropic_stream,
+    anthropic_stream_translated,
     anthropic_tools,
     ollama_chat,
     ollama_generate,
@@ -290,6 +291,7 @@ REFUSED: dict[str, tuple[type[Exception], Callable[[Caller], Any]]] = {
     "openai responses stream": (openai.RateLimitError, openai_responses_stream),
     "anthropic": (anthropic.RateLimitError, anthropic_messages),
     "anthropic stream": (anthropic.RateLimitError, anthropic_stream),
+    "anthropic stream, translated": (anthropic.RateLimitError, anthropic_stream_translated),
     "anthropic, translated": (
         anthropic.RateLimitError,
         lambda caller: caller.anthropic.messages.create(model=TRANSLATED, messages=MESSAGES, max_tokens=500),
