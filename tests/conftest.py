@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support import browser as chromium
+from tests.support import sharing
 from tests.support.browser import Look, Tab
 from tests.support.clients import Client
 from tests.support.frontend import patched_build
@@ -289,49 +290,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "everyday: on the patched front end also in a plain `tests/run`")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if sharing.on_patched_build(item.nodeid) and not item.get_closest_marker("everyday"):
+        item.add_marker("nightly")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in order, and say which of them belong together.
-
-    Quick tests come first, and the browser's last: Playwright keeps an event loop in this thread until the end. Among
-    the others those that take long go ahead, so that no process is left with one of them at the end. Where several
-    processes share the work, one takes all that belongs together: a file, whose tests may share a deployment, or the
-    tests that load the machine, which are not run side by side. Tests of a page need nothing but the deployment that
-    each process has.
-    """
-    items.sort(key=_place)
-    for item in items:
-        patched, everyday = _on_patched_build(item), item.get_closest_marker("everyday")
-        if patched and not everyday:
-            item.add_marker("nightly")
-        item.add_marker(pytest.mark.xdist_group(_group(item, split=not (patched and everyday))))
+    items.sort(key=lambda item: sharing.place(item.nodeid))
 
 
-_ROOMS = ("unit", "integration", "browser")
-_LOADS_THE_MACHINE = ("test_workers", "test_parallel_limits", "test_kill", "test_never_lost")
-"""Files whose tests run many processes, or many calls at once, against the clock."""
-_TAKES_LONG = ("test_politeness", "test_install", "test_faults", "test_client", "test_streams_live")
-_OF_A_PAGE = ("test_counter_and_effort", "test_looks")
-
-
-def _place(item: pytest.Item) -> tuple[int, int, bool]:
-    room = next((_ROOMS.index(part) for part in item.path.parts if part in _ROOMS), 0)
-    ahead = (_LOADS_THE_MACHINE, _TAKES_LONG)
-    turn = next((number for number, files in enumerate(ahead) if item.path.stem in files), len(ahead))
-    return room, turn, _on_patched_build(item)
-
-
-def _group(item: pytest.Item, *, split: bool) -> str:
-    room, file = item.path.parent.name, item.path.stem
-    if file in _LOADS_THE_MACHINE:
-        return "load"
-    if file in _OF_A_PAGE:
-        return item.nodeid if split else "browser/test_patched_build"
-    return f"{room}/{file}"
-
-
-def _on_patched_build(item: pytest.Item) -> bool:
-    call: Any = getattr(item, "callspec", None)
-    return bool(call and call.params.get("front_end") == "patched")
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Sharing:
+    return sharing.Sharing(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
