@@ -275,6 +275,7 @@ SHOTS = [
 ]
 
 
+@pytest.mark.nightly  # A picture to look at; what it shows is checked above.
 def test_a_sheet_of_all_looks(user: Client, open_tab: Callable[..., Tab], browser: Browser, artefacts: Path) -> None:
     figures = []
     for shot in SHOTS:
