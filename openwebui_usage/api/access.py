@@ -28,7 +28,11 @@ class PageModel:
     name: str
     base: str | None
     effort: str | None
-    """The default effort; None where the model takes none, or has a control of its own."""
+    """What the menu shows where nobody has chosen: a level, which is sent then, or "default", for which nothing is.
+    None where the model takes no effort, or has a control of its own.
+    """
+    efforts: tuple[str, ...] = ()
+    """What the menu offers, in order."""
 
 
 @dataclass(frozen=True, slots=True)

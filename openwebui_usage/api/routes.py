@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from openwebui_usage.admission.budget_status import Standing, standings
-from openwebui_usage.api.access import Access, Caller
+from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.models import (
     BudgetChanges,
     GroupChanges,
@@ -197,9 +197,14 @@ def _add_own(router: APIRouter, store: Store, access: Access) -> None:
         models = await access.page_models(request, caller)
         return {
             **await _own_view(store, access, request, caller),
-            "models": {model.id: {"name": model.name, "base": model.base, "effort": model.effort} for model in models},
+            "models": {model.id: _page_model_json(model) for model in models},
             "words": words_in(lang),
         }
+
+
+def _page_model_json(model: PageModel) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": model.name, "base": model.base, "effort": model.effort}
+    return {**shown, "efforts": list(model.efforts)} if model.efforts else shown
 
 
 async def _visible_groups(store: Store, access: Access, request: Request, caller: Caller) -> dict[str, Any]:

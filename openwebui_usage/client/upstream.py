@@ -17,6 +17,7 @@ from openwebui_usage.client import responses
 from openwebui_usage.demo.answers import REASONER
 from openwebui_usage.demo.connection import KEY as DEMO_KEY
 from openwebui_usage.rules.effort import Effort, EffortRules, set_for_chat
+from openwebui_usage.rules.effort_levels import UNKNOWN, effort_levels
 from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import find_usage
 from openwebui_usage.settings import ClientSettings
@@ -74,7 +75,9 @@ class Provider:
         """`timeout`: seconds of silence before a call is given up."""
         self.upstream = upstream
         self.model = upstream.model
-        self.takes_effort = EffortRules().reasons([upstream.model])
+        host = httpx.URL(upstream.url).host if upstream.url else None
+        self._levels = effort_levels(upstream.model, host) or UNKNOWN
+        self.takes_effort = EffortRules().reasons([upstream.model]) and bool(self._levels.levels)
         self.wire: Wire = "chat" if upstream.is_demo or not responses.is_needed(upstream.model) else "responses"
         """What the provider is asked by. A gateway that has no Responses API is asked by chat completions."""
         self._timeout = httpx.Timeout(timeout, connect=10.0)
@@ -110,8 +113,8 @@ class Provider:
     def body(self, messages: Sequence[Mapping[str, Any]], effort: Effort, *, stream: bool) -> dict[str, Any]:
         """The request as it goes out; without an effort where the model takes none."""
         body: dict[str, Any] = {"model": self.model, "messages": list(messages)}
-        if self.takes_effort:
-            set_for_chat(body, effort)
+        if self.takes_effort and effort in self._levels.levels:
+            set_for_chat(body, effort, self._levels)
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body

@@ -119,7 +119,8 @@ DIRECT = Connection("direct", "direct")
 def _connection(kind: ConnectionKind, place: int, url: Any, config: Any) -> Connection:
     prefix = config.get("prefix_id") if isinstance(config, Mapping) else None
     name = prefix if isinstance(prefix, str) and prefix else None
-    return Connection(f"{kind}:{place}", kind, public_url(url), name)
+    responses = isinstance(config, Mapping) and config.get("api_type") == "responses"
+    return Connection(f"{kind}:{place}", kind, public_url(url), name, responses)
 
 
 def _is_place(value: object) -> TypeGuard[int]:

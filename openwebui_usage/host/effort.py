@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import Request
@@ -11,8 +10,8 @@ from fastapi import Request
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.valves import EFFORT, Valves
 from openwebui_usage.rules import effort
-
-log = logging.getLogger(__name__)
+from openwebui_usage.rules.connections import Connection, host_of
+from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, Level, effort_levels
 
 _REQUESTED = "openwebui_usage_reasoning"
 _EXPLICIT = "openwebui_usage_explicit_effort"
@@ -21,9 +20,13 @@ _EXPLICIT = "openwebui_usage_explicit_effort"
 def take_from_chat(request: Request, form_data: dict[str, Any]) -> None:
     """Take the documented `reasoning` object off a chat request, before the host merges its models' parameters.
 
-    Left in the body it would shadow an admin's own `reasoning` parameter, and go to the provider untouched.
+    Left in the body it would shadow an admin's own `reasoning` parameter. Any other object is the caller's, and stays.
     """
-    setattr(request.state, _REQUESTED, form_data.pop("reasoning", None))
+    requested = form_data.get("reasoning")
+    documented = effort.is_documented(requested)
+    if documented:
+        del form_data["reasoning"]
+    setattr(request.state, _REQUESTED, requested if documented else None)
     setattr(request.state, _EXPLICIT, form_data.get("reasoning_effort"))
 
 
@@ -44,36 +47,56 @@ class Steering:
         *,
         ollama: bool,
         is_task: bool,
+        connections: Iterable[Connection] = (),
     ) -> None:
         """Change `body`, a copy of ours, so that the provider thinks as hard as it should.
 
-        What the caller or the model's own parameters say wins; a model that cannot reason gets no field at all, and
-        neither do tasks.
+        What the caller or the model's own parameters say wins; a model that takes no effort gets none, and neither do
+        tasks. `connections` are those that the call may go to, where they are known.
         """
-        requested: object
-        if hasattr(request.state, _REQUESTED):
-            requested = getattr(request.state, _REQUESTED)
-        else:  # A pass-through endpoint: the chat endpoint never saw this request.
-            requested = body.pop("reasoning", None)
+        requested: object = getattr(request.state, _REQUESTED, None)
+        if not hasattr(request.state, _REQUESTED) and effort.is_documented(body.get("reasoning")):
+            requested = body.pop("reasoning")  # A pass-through endpoint: the chat endpoint never saw this request.
         if is_task:
             return
         model_id = str(body.get("model"))
+        called = next(iter(model_ids - {model_id}), model_id)
         if ollama:
             _keep_explicit(request, body, model_ids)
         if _says_itself(body, ollama=ollama):
             return
         rules = await self._valves.effort_rules()
+        known = effort_levels(called, host_of(connections))
         if rules is None or not rules.reasons(model_ids):
+            if known is None and not ollama and effort.is_plain(requested):
+                body["reasoning"] = requested  # Nobody knows better than the caller what this provider takes.
             return
+        levels = known or UNKNOWN
         wanted = effort.requested_effort(requested, model_id)
         if wanted is None and user_id is not None:
             wanted = effort.parse_effort((await self._valves.of_user(EFFORT, user_id)).get("effort"))
-        if wanted is None or await self._catalog.has_own_effort(model_id):
+        if wanted is None or wanted == "default" or await self._catalog.has_own_effort(model_id):
             return
         if ollama:
             effort.set_for_ollama(body, wanted, model_ids)
-        else:
-            effort.set_for_chat(body, wanted)
+        elif await self._is_taken(wanted, levels, body, model_id, connections):
+            effort.set_for_chat(body, wanted, levels)
+
+    async def _is_taken(
+        self,
+        level: Level,
+        levels: EffortLevels,
+        body: Mapping[str, Any],
+        model_id: str,
+        connections: Iterable[Connection],
+    ) -> bool:
+        """Whether the provider takes `level` beside everything else that will be in the request."""
+        if level not in levels.levels:
+            return False
+        if any(connection.takes_responses for connection in connections):
+            return True  # All conflicts are those of chat completions.
+        # The host merges a model's own parameters into the request after us; what the request says wins.
+        return not levels.is_refused_beside(level, {**await self._catalog.own_parameters(model_id), **body})
 
 
 def _says_itself(body: Mapping[str, Any], *, ollama: bool) -> bool:

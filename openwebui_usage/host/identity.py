@@ -7,12 +7,16 @@ from fastapi import Depends, HTTPException, Request
 
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.routes import seeing
-from openwebui_usage.host.models import Catalog, ids_of
+from openwebui_usage.host.connections import Connections
+from openwebui_usage.host.models import Catalog, Model, ids_of
 from openwebui_usage.host.valves import Valves
+from openwebui_usage.rules.connections import host_of
+from openwebui_usage.rules.effort import PROVIDER_DEFAULT, EffortRules, levels_of_ollama, menu_preset
+from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
 from openwebui_usage.rules.groups import Group
 
 
-def host_access(catalog: Catalog, valves: Valves) -> Access:
+def host_access(catalog: Catalog, valves: Valves, connections: Connections) -> Access:
     """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes."""
     from open_webui.utils.auth import get_verified_user
 
@@ -34,19 +38,29 @@ def host_access(catalog: Catalog, valves: Valves) -> Access:
     async def page_models(request: Request, caller: Caller) -> list[PageModel]:
         rules = await valves.effort_rules()
         models = await catalog.visible_to(request.state.openwebui_usage_user, request)
-        found = []
-        for model in models:
-            steered = (
-                rules is not None
-                and rules.reasons(model.ids)
-                and not model.own_controls
-                and not await catalog.has_own_effort(model.id)
-            )
-            effort = rules.default_effort if rules is not None and steered else None
-            found.append(PageModel(model.id, model.name, model.base, effort))
-        return found
+        return [await _page_model(model, rules, catalog, connections) for model in models]
 
     async def user_groups(caller: Caller) -> tuple[str, ...]:
         return await catalog.user_groups(caller.id)
 
     return Access(user=user, admin=admin, sees=sees, page_models=page_models, user_groups=user_groups)
+
+
+async def _page_model(model: Model, rules: EffortRules | None, catalog: Catalog, connections: Connections) -> PageModel:
+    without = PageModel(model.id, model.name, model.base, None)
+    if rules is None or not rules.reasons(model.ids) or model.own_controls or await catalog.has_own_effort(model.id):
+        return without
+    levels = await _levels_of(model, connections)
+    if not levels.levels:
+        return without
+    preset = menu_preset(levels, rules.default_effort)
+    offered = levels.levels if preset in levels.levels else (PROVIDER_DEFAULT, *levels.levels)
+    return PageModel(model.id, model.name, model.base, preset, offered)
+
+
+async def _levels_of(model: Model, connections: Connections) -> EffortLevels:
+    called = model.base or model.id
+    if connections.knows("ollama", called) and not connections.knows("openai", called):
+        return levels_of_ollama(called)
+    host = host_of(await connections.of_provider("openai", called))
+    return effort_levels(called, host) or UNKNOWN

@@ -101,17 +101,19 @@ class Catalog:
 
     async def has_own_effort(self, model_id: str) -> bool:
         """Whether the model's own parameters say how hard it thinks."""
+        return is_explicit(await self.own_parameters(model_id))
+
+    async def own_parameters(self, model_id: str) -> dict[str, Any]:
+        """The parameters that an admin gave a model, `custom_params` among the others as well as by themselves."""
         from open_webui.models.models import Models
 
-        def ask() -> Any:
-            return Models.get_all_models()
+        async def ask() -> dict[str, dict[str, Any]]:
+            rows = await settled(Models.get_all_models())
+            found = {row.id: _params(row) for row in rows}
+            return {id_: {**params, **_custom(params)} for id_, params in found.items() if params}
 
-        async def explicit() -> frozenset[str]:
-            rows = await settled(ask())
-            return frozenset(row.id for row in rows if is_explicit(_params(row)))
-
-        own: frozenset[str] = await self._memo.get("own effort", explicit)
-        return model_id in own
+        own: dict[str, dict[str, Any]] = await self._memo.get("own parameters", ask)
+        return own.get(model_id, {})
 
     async def user_groups(self, user_id: str) -> tuple[str, ...]:
         """Ids of the user groups that a user is a member of."""
@@ -161,6 +163,11 @@ def _params(row: Any) -> dict[str, Any]:
     dump = getattr(params, "model_dump", None)
     values = dump() if dump else params
     return values if isinstance(values, dict) else {}
+
+
+def _custom(params: dict[str, Any]) -> dict[str, Any]:
+    custom = params.get("custom_params")
+    return {name: value for name, value in custom.items() if value is not None} if isinstance(custom, dict) else {}
 
 
 def ids_of(models: Iterable[Model]) -> list[frozenset[str]]:

@@ -198,7 +198,7 @@ class Plugin:
             log.exception("This Open WebUI is not as expected: %s is left out", what)
 
     def _add_routes(self) -> None:
-        access = host_access(self._catalog, self._valves)
+        access = host_access(self._catalog, self._valves, Connections(self._app))
         usage = usage_router(self._store, access, self._settings.counting, self._changed)
         routers = [usage, loader_route(_static_folder())]
         if self._app.openapi_url is None:

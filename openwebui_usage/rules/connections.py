@@ -26,6 +26,8 @@ class Connection:
     """Base URL as `public_url` gives it; None where the host does not know it: pipes, direct connections."""
     name: str | None = None
     """The prefix that the admin gave its models, a pipe's function id, else None."""
+    takes_responses: bool = False
+    """The host asks it by the Responses API, whatever comes in."""
 
 
 def public_url(url: object) -> str | None:
@@ -42,6 +44,12 @@ def public_url(url: object) -> str | None:
     place = f"[{host}]" if ":" in host else host
     place += f":{port}" if port is not None else ""
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"[:_LONGEST]
+
+
+def host_of(connections: Iterable[Connection]) -> str | None:
+    """The provider's host name, where all of `connections` agree about it."""
+    hosts = {urlsplit(connection.url).hostname for connection in connections if connection.url}
+    return hosts.pop() if len(hosts) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

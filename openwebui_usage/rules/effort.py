@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
+from openwebui_usage.rules.effort_levels import LEVELS, EffortLevels, Level, names_of
 from openwebui_usage.rules.groups import matches
 
 Effort = Literal["low", "medium", "high"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
+"""The documented ones."""
 DEFAULT_EFFORT: Effort = "medium"
+PROVIDER_DEFAULT = "default"
+"""Chosen in the menu, where it stands for sending nothing."""
+Choice = Level | Literal["default"]
 
 # What is missing here only misses the menu, until an admin adds it; what is wrong here fails with HTTP 400. So these
 # are not here: Grok 4 up to 4.20 and Grok Code, which think but take no effort, and Magistral, which takes other words.
@@ -32,9 +36,6 @@ NOT_REASONING_MODELS = (
 
 OLLAMA_MODELS_WITH_LEVELS = "gpt-oss*"
 """To all others `think` is a switch: Ollama answered 400 where it got a level, at least until early 2026."""
-
-_LONGEST_ID = 256
-_PREFIX = re.compile(r"/|\.(?=[a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class EffortRules:
 
 @lru_cache(maxsize=1024)
 def _reasons(rules: EffortRules, model_ids: frozenset[str]) -> bool:
-    names = [name for model_id in model_ids for name in _names(model_id)]
+    names = [name for model_id in model_ids for name in names_of(model_id)]
     return not _any_match(rules.not_reasoning_models, names) and _any_match(rules.reasoning_models, names)
 
 
@@ -67,19 +68,51 @@ def parse_effort(value: object) -> Effort | None:
     return next((effort for effort in EFFORTS if effort == value.strip().lower()), None)
 
 
-def requested_effort(reasoning: object, model_id: str) -> Effort | None:
-    """The effort for `model_id` in the documented ``reasoning`` object of a chat request.
+def is_documented(reasoning: object) -> bool:
+    """Whether the ``reasoning`` object of a chat request is this package's own, to be turned into something.
 
-    Shape: ``{"effort": "low" | "medium" | "high"}``; a chat with several models adds ``"efforts": {MODEL_ID: …}``,
-    which wins. Nonsense is ignored.
+    ``{"effort": "low" | "medium" | "high"}`` as it is documented, or with the page's ``"efforts": {MODEL_ID: CHOICE}``
+    beside it, which no provider knows. Everything else (``max_tokens``, ``enabled``, ``exclude``, "none", …) is what a
+    caller says to a provider.
     """
-    if not isinstance(reasoning, Mapping):
+    if not isinstance(reasoning, Mapping) or not reasoning or not reasoning.keys() <= {"effort", "efforts"}:
+        return False
+    efforts = reasoning.get("efforts")
+    if efforts is None:
+        return "efforts" not in reasoning and parse_effort(reasoning.get("effort")) is not None
+    if not isinstance(efforts, Mapping) or any(_choice(value) is None for value in efforts.values()):
+        return False
+    return "effort" not in reasoning or _choice(reasoning["effort"]) is not None
+
+
+def is_plain(reasoning: object) -> bool:
+    """Whether a documented object is one that a provider may know, too: without the page's own `efforts`."""
+    return isinstance(reasoning, Mapping) and "efforts" not in reasoning
+
+
+def requested_effort(reasoning: object, model_id: str) -> Choice | None:
+    """What a documented ``reasoning`` object (see `is_documented`) says for `model_id`; None where it says nothing.
+
+    In a chat with several models, `efforts` wins over `effort`.
+    """
+    if not isinstance(reasoning, Mapping) or not is_documented(reasoning):
         return None
     efforts = reasoning.get("efforts")
-    if isinstance(efforts, Mapping):
-        own = parse_effort(efforts.get(model_id))
-        return own if own or efforts else parse_effort(reasoning.get("effort"))
-    return parse_effort(reasoning.get("effort"))
+    return _choice(efforts.get(model_id) if efforts else reasoning.get("effort"))
+
+
+def _choice(value: object) -> Choice | None:
+    if not isinstance(value, str):
+        return None
+    word = value.strip().lower()
+    return "default" if word == PROVIDER_DEFAULT else next((level for level in LEVELS if level == word), None)
+
+
+def menu_preset(levels: EffortLevels, wanted: Effort) -> Choice:
+    """What the menu shows, and the page sends, where nobody has chosen: the admin's `wanted` effort where all of the
+    documented ones are known to be taken unasked, else the provider's default, which sends nothing.
+    """
+    return wanted if levels.preset is not None and wanted in levels.levels else "default"
 
 
 def is_explicit(settings: Mapping[str, Any] | None) -> bool:
@@ -92,15 +125,26 @@ def is_explicit(settings: Mapping[str, Any] | None) -> bool:
     return any(place.get(key) not in (None, {}, "") for place in places for key in keys)
 
 
-def set_for_chat(body: MutableMapping[str, Any], effort: Effort) -> None:
-    """Chat completions take ``reasoning_effort`` at the top of the body."""
-    body["reasoning_effort"] = effort
+def set_for_chat(body: MutableMapping[str, Any], level: Level, levels: EffortLevels) -> None:
+    """Chat completions take ``reasoning_effort`` at the top of the body, some providers ``reasoning.effort``."""
+    if levels.field == "reasoning":
+        body["reasoning"] = {"effort": level}
+    else:
+        body["reasoning_effort"] = level
 
 
-def set_for_ollama(body: MutableMapping[str, Any], effort: Effort, model_ids: Iterable[str]) -> None:
+def set_for_ollama(body: MutableMapping[str, Any], level: Level, model_ids: Iterable[str]) -> None:
     """Ollama takes the level as ``think``, from models that know levels; the others think as they always do."""
-    if _any_match(OLLAMA_MODELS_WITH_LEVELS, [name for model_id in model_ids for name in _names(model_id)]):
-        body["think"] = effort
+    names = [name for model_id in model_ids for name in names_of(model_id)]
+    if level in EFFORTS and _any_match(OLLAMA_MODELS_WITH_LEVELS, names):
+        body["think"] = level
+
+
+def levels_of_ollama(model_id: str) -> EffortLevels:
+    """What a model on Ollama takes: all but a few have a switch, or nothing."""
+    if not _any_match(OLLAMA_MODELS_WITH_LEVELS, names_of(model_id)):
+        return EffortLevels(())
+    return EffortLevels(EFFORTS, DEFAULT_EFFORT)
 
 
 def chat_to_responses(body: MutableMapping[str, Any]) -> None:
@@ -110,14 +154,6 @@ def chat_to_responses(body: MutableMapping[str, Any]) -> None:
         return
     reasoning = body.get("reasoning")
     body["reasoning"] = {"effort": effort, **(reasoning if isinstance(reasoning, Mapping) else {})}
-
-
-def _names(model_id: str) -> list[str]:
-    """A model id, and what is left of it without each of its prefixes: all before a slash, or before a dot that a
-    letter follows (the dots of "gemini-2.5" and "llama3.1" belong to the name).
-    """
-    name = model_id[:_LONGEST_ID].lower()
-    return [name, *(name[match.end() :] for match in _PREFIX.finditer(name))]
 
 
 def _any_match(patterns: str, names: Iterable[str]) -> bool:
