@@ -1,13 +1,13 @@
-import { isEffort, isRecord, type Effort } from './model';
+import { isRecord, type Effort } from './model';
 
 export const EFFORTS_KEY = 'reasoningEffortByModel';
 
-/** The efforts that this browser's user has chosen, by model id. Whatever else the key holds is passed over. */
+/** What this browser's user has chosen, by model id, whether or not the model still has it. All but texts is passed over. */
 export function readEfforts(storage: Storage): ReadonlyMap<string, Effort> {
   try {
     const stored: unknown = JSON.parse(storage.getItem(EFFORTS_KEY) ?? '{}');
     const entries = isRecord(stored) ? Object.entries(stored) : [];
-    return new Map(entries.filter((entry): entry is [string, Effort] => isEffort(entry[1])));
+    return new Map(entries.filter((entry): entry is [string, Effort] => typeof entry[1] === 'string'));
   } catch {
     return new Map();
   }

@@ -1,7 +1,7 @@
 /** What the server tells the page. All token counts are whole numbers across all users of a group. */
 
-export const EFFORTS = ['low', 'medium', 'high'] as const;
-export type Effort = (typeof EFFORTS)[number];
+/** What a menu may offer, weakest first; "default" leaves it to the provider. */
+export type Effort = 'default' | 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 /** Of a group's current period. */
 export interface Usage {
@@ -48,16 +48,14 @@ export interface Model {
   name: string;
   /** The model a workspace model is built on. */
   base: string | null;
-  /** The effort of a model that reasons when nobody has chosen one; null where there is nothing to choose. */
+  /** What the menu shows when nobody has chosen; null where there is nothing to choose. */
   effort: Effort | null;
+  /** What the menu offers, in order; left out where there is nothing to choose. */
+  efforts?: readonly Effort[];
 }
 
 export type Groups = ReadonlyMap<string, Group>;
 export type Models = ReadonlyMap<string, Model>;
-
-export function isEffort(value: unknown): value is Effort {
-  return (EFFORTS as readonly unknown[]).includes(value);
-}
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,7 +2,7 @@ import type { Effort } from './model';
 
 export type EffortOf = (model: string) => Effort | null;
 
-/** As it is documented, and with `efforts` where one request asks several models. */
+/** As it is documented; with `efforts` where one request asks several models, or where the documented words do not do. */
 export interface Reasoning {
   effort?: Effort;
   efforts?: Record<string, Effort>;
@@ -15,11 +15,12 @@ export function reasoningFor(
   effortOf: EffortOf,
 ): Reasoning | null {
   const effort = effortOf(model);
-  const efforts = several.flatMap((id): [string, Effort][] => {
+  const documented = effort && /^(low|medium|high)$/.test(effort) ? effort : null;
+  const efforts = [...new Set([model, ...several])].flatMap((id): [string, Effort][] => {
     const value = effortOf(id);
     return value ? [[id, value]] : [];
   });
-  const each = several.length > 1 && efforts.length > 0;
-  if (!effort && !each) return null;
-  return { ...(effort && { effort }), ...(each && { efforts: Object.fromEntries(efforts) }) };
+  if (!efforts.length) return null;
+  const each = several.length > 1 || !documented;
+  return { ...(documented && { effort: documented }), ...(each && { efforts: Object.fromEntries(efforts) }) };
 }

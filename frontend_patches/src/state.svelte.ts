@@ -20,6 +20,8 @@ export interface Choice {
   id: string;
   name: string;
   effort: Effort | null;
+  /** What there is to choose from. */
+  efforts: readonly Effort[];
 }
 
 /** What the page knows: facts, and what follows from them. */
@@ -67,7 +69,12 @@ export class UsageState {
   readonly reasoners: Choice[] = $derived(
     this.selected
       .filter((id) => this.models.get(id)?.effort)
-      .map((id) => ({ id, name: this.models.get(id)?.name ?? id, effort: this.effortOf(id) })),
+      .map((id) => ({
+        id,
+        name: this.models.get(id)?.name ?? id,
+        effort: this.effortOf(id),
+        efforts: this.models.get(id)?.efforts ?? [],
+      })),
   );
 
   constructor(storage: Storage = localStorage) {
@@ -75,10 +82,17 @@ export class UsageState {
     this.#chosen = readEfforts(storage);
   }
 
-  /** The effort that a call of `id` gets; null for a model without a choice. */
+  /** The effort that the menu shows for `id`: what was chosen, where the model still has it; null for a model without a choice. */
   effortOf(id: string): Effort | null {
-    const preset = this.models.get(id)?.effort ?? null;
-    return preset && (this.#chosen.get(id) ?? preset);
+    const model = this.models.get(id);
+    const chosen = this.#chosen.get(id);
+    return chosen && model?.efforts?.includes(chosen) ? chosen : (model?.effort ?? null);
+  }
+
+  /** The effort that a request to `id` says; null where nothing is said, for nobody has chosen. */
+  sentEffortOf(id: string): Effort | null {
+    const effort = this.effortOf(id);
+    return effort === 'default' && this.#chosen.get(id) !== effort ? null : effort;
   }
 
   /** Sets the effort of a model that reasons. */

@@ -4,9 +4,14 @@
  */
 export type Words = Record<
   | 'effort'
+  | 'default'
+  | 'none'
+  | 'minimal'
   | 'low'
   | 'medium'
   | 'high'
+  | 'xhigh'
+  | 'max'
   | 'mixed'
   | 'prompt'
   | 'cached'

@@ -1,11 +1,12 @@
 import { get } from 'svelte/store';
+import { DOCUMENTED } from './support';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Socket } from './host/stores';
 
 const group = (total: number) => ({ models: ['o*'], limit: null, usage: { in: 0, out: total, total } });
 const models = {
-  o1: { name: 'o1', base: null, effort: 'medium' },
-  o3: { name: 'o3', base: null, effort: 'low' },
+  o1: { name: 'o1', base: null, effort: 'medium', efforts: DOCUMENTED },
+  o3: { name: 'o3', base: null, effort: 'low', efforts: DOCUMENTED },
   plain: { name: 'plain', base: null, effort: null },
 };
 

@@ -2,11 +2,16 @@ import { flushSync } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EFFORTS_KEY } from '../src/efforts';
 import { Page } from '../src/page/page';
-import { budget, DICTIONARY, ENGLISH, group as some, usage } from './support';
+import { budget, DICTIONARY, DOCUMENTED, ENGLISH, group as some, usage } from './support';
 
 const group = some({ limit: 10_000 });
 const reasoners = some({ models: ['o1'], usage: usage({ in: 1, out: 2, total: 3 }) });
-const model = (effort: string | null) => ({ name: '', base: null, effort });
+const model = (effort: string | null, efforts = effort ? DOCUMENTED : []) => ({
+  name: '',
+  base: null,
+  effort,
+  efforts,
+});
 
 let answer: unknown;
 let page: Page;
@@ -58,7 +63,13 @@ beforeEach(() => {
   answer = {
     groups: { openai: group },
     words: ENGLISH,
-    models: { o1: model('medium'), o3: model('low'), 'gpt-4o': model(null), 'o-plain': model(null) },
+    models: {
+      o1: model('medium'),
+      o3: model('low'),
+      claude: model('default', ['default', 'low', 'medium', 'high']),
+      'gpt-4o': model(null),
+      'o-plain': model(null),
+    },
   };
   for (const [id, value] of Object.entries((answer as { models: Record<string, { name: string }> }).models))
     value.name = id;
@@ -140,6 +151,25 @@ test('a choice is stored for the model and goes with its requests', async () => 
   ]);
   expect(JSON.parse(localStorage.getItem(EFFORTS_KEY) ?? '')).toEqual({ o1: 'high' });
   expect(button()?.textContent).toContain('High');
+});
+
+test("the provider's default is shown and nothing is sent, until somebody chooses", async () => {
+  await draw(inputs['0.12']?.('claude') ?? '');
+  const ask = () => fetch('/api/chat/completions', { method: 'POST', body: '{"model":"claude"}' });
+  expect(button()?.textContent).toContain('Provider default');
+  await ask();
+  for (const option of [3, 0]) {
+    button()?.click();
+    await frame();
+    document.querySelectorAll<HTMLElement>('[role=option]')[option]?.click();
+    await frame();
+    await ask();
+  }
+  expect(sent.map(({ body }) => JSON.parse(String(body)).reasoning)).toEqual([
+    undefined,
+    { effort: 'high' },
+    { efforts: { claude: 'default' } },
+  ]);
 });
 
 test('in a chat with several models each that reasons has its own effort', async () => {

@@ -2,13 +2,18 @@ import { flushSync, mount, tick, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import ReasoningEffort from '../src/components/ReasoningEffort.svelte';
 import type { Effort } from '../src/model';
+import { DOCUMENTED, EFFORTS } from './support';
 import { ENGLISH } from './support';
 
 let component: Record<string, unknown>;
 const onchoose = vi.fn();
 
 function draw(...efforts: Effort[]) {
-  const choices = efforts.map((effort, i) => ({ id: `m${i}`, name: `Model ${i}`, effort }));
+  drawMenus(efforts.map((effort) => [effort, DOCUMENTED]));
+}
+/** Each menu by what it shows, and what it offers. */
+function drawMenus(menus: [Effort, readonly Effort[]][]) {
+  const choices = menus.map(([effort, efforts], i) => ({ id: `m${i}`, name: `Model ${i}`, effort, efforts }));
   component = mount(ReasoningEffort, {
     target: document.body,
     props: { choices, onchoose, words: ENGLISH },
@@ -152,4 +157,19 @@ test('the tooltip comes with the pointer, and goes when the list opens', async (
   expect(document.querySelector('[role=tooltip]')?.textContent).toBe('Reasoning effort');
   await open();
   expect(document.querySelector('[role=tooltip]')).toBeNull();
+});
+
+test('offers what each model has, and opens on what it shows', async () => {
+  drawMenus([
+    ['default', ['default', 'low', 'high']],
+    ['xhigh', EFFORTS],
+  ]);
+  await open();
+  const texts = [...document.querySelectorAll('[role=option]')].map((option) => option.textContent?.trim());
+  expect(texts.slice(0, 3)).toEqual(['Provider default', 'Low', 'High']);
+  expect(texts.slice(3)).toEqual(['Provider default', 'None', 'Minimal', 'Low', 'Medium', 'High', 'Extra high', 'Maximum']); // prettier-ignore
+  expect(active()).toBe('Provider default');
+  await press('End');
+  await press('Enter');
+  expect(onchoose).toHaveBeenCalledWith('max', 'm1');
 });

@@ -31,6 +31,16 @@ test('a chat with one model needs no list', () => {
   expect(add({ model: 'o1', message_ids: [{ model_id: 'o1' }] })).not.toHaveProperty('reasoning.efforts');
 });
 
+test.each<[Effort, object]>([
+  ['medium', { effort: 'medium' }],
+  ['xhigh', { efforts: { o1: 'xhigh' } }],
+  ['none', { efforts: { o1: 'none' } }],
+  ['default', { efforts: { o1: 'default' } }],
+])('%s is said so that only the documented words stand alone', (effort, reasoning) => {
+  const text = withEffort('{"model": "o1"}', () => effort);
+  expect(JSON.parse(text ?? '')).toEqual({ model: 'o1', reasoning });
+});
+
 test.each([
   [{ model: 'gpt-4o' }],
   [{ model: 'o1', reasoning: { effort: 'low' } }],

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Budget, Group, Usage } from '../src/model';
+import type { Budget, Group, Usage, Effort } from '../src/model';
 import type { Words } from '../src/words';
 
 /** What the server says in each language. */
@@ -37,3 +37,7 @@ export const budget = (fields: Partial<Budget> = {}): Budget => ({
   group: null,
   ...fields,
 });
+
+/** What a menu offers at least, and at most. */
+export const DOCUMENTED: readonly Effort[] = ['low', 'medium', 'high'];
+export const EFFORTS: readonly Effort[] = ['default', 'none', 'minimal', ...DOCUMENTED, 'xhigh', 'max'];

@@ -97,6 +97,6 @@ export function reasoning(
 ): { reasoning?: object } {
   if (settings.some((each) => each?.reasoning_effort != null)) return {};
   const several = [...new Set([model, ...selected.filter(Boolean)])];
-  const value = reasoningFor(model, several, (id) => usage.state.effortOf(id));
+  const value = reasoningFor(model, several, (id) => usage.state.sentEffortOf(id));
   return value ? { reasoning: value } : {};
 }

@@ -49,7 +49,7 @@ export class Page {
   start(): void {
     const state = this.#state;
     adoptStyles();
-    addToRequests((model) => state.effortOf(model));
+    addToRequests((model) => state.sentEffortOf(model));
     mount(UsageCounter, {
       target: this.#counter,
       props: {
