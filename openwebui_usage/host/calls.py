@@ -22,7 +22,7 @@ from typing import Any, Literal
 from openwebui_usage.admission.gate import Gate, LedgerAway
 from openwebui_usage.host import connections
 from openwebui_usage.host.connections import Connections
-from openwebui_usage.host.effort import Steering, take_from_chat
+from openwebui_usage.host.effort import Steering, said_of_effort, take_from_chat
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.patching import Undo, replace_everywhere
 from openwebui_usage.host.provider_answers import Refusal as ProviderRefusal
@@ -391,6 +391,10 @@ class Seam:
             except Exception as error:  # noqa: BLE001 - told by `_fault`
                 self._fault("Nothing is added to a request", error)
                 out.sent, out.added, out.kept = None, [], None
+        elif kind == "pipe" and not metadata.get("session_id") and "reasoning" not in body:
+            said = said_of_effort(request)
+            if said is not None:  # By the API's caller, to whom the pipe is the provider.
+                out.sent = {key: value for key, value in body.items() if key != "metadata"} | {"reasoning": said}
         return out
 
     async def _add(
@@ -409,7 +413,7 @@ class Seam:
         left_out = self.refused_additions.of(out.target()) if self.refused_additions else _NOTHING
         sent = dict(body)
         sent.pop("metadata", None)
-        steered = await self._steered(point, out, sent, request, base=base)
+        steered = await self._steered(point, out, sent, going_to, request, base=base)
         added = []
         if steered is not sent:
             for addition in additions(sent, steered):
@@ -430,7 +434,14 @@ class Seam:
         out.kept = kept_for_repetition(sent) if added else None
 
     async def _steered(
-        self, point: Point, out: _Outgoing, sent: dict[str, Any], request: Any, *, base: str | None
+        self,
+        point: Point,
+        out: _Outgoing,
+        sent: dict[str, Any],
+        going_to: tuple[Connection, ...],
+        request: Any,
+        *,
+        base: str | None,
     ) -> dict[str, Any]:
         """`sent` with the effort in it that the user and the admin want; as it was where that fails."""
         if request is None or self.steering is None or point.name == "generate_completion":
@@ -440,7 +451,13 @@ class Seam:
         ids = frozenset((info.model, base)) if base else frozenset((info.model,))
         try:
             await self.steering.apply(
-                request, steered, ids, info.user_id, ollama=info.wire == "ollama", is_task=info.task is not None
+                request,
+                steered,
+                ids,
+                info.user_id,
+                ollama=info.wire == "ollama",
+                is_task=info.task is not None,
+                connections=going_to,
             )
         except Exception as error:  # noqa: BLE001 - told by `_fault`
             self._fault("The effort of a call could not be set", error)

@@ -30,6 +30,11 @@ def take_from_chat(request: Request, form_data: dict[str, Any]) -> None:
     setattr(request.state, _EXPLICIT, form_data.get("reasoning_effort"))
 
 
+def said_of_effort(request: Any) -> object:
+    """The documented object that `take_from_chat` took off; None where there was none."""
+    return getattr(getattr(request, "state", None), _REQUESTED, None)
+
+
 class Steering:
     """Sets the effort of calls that are about to leave."""
 

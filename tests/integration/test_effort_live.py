@@ -136,27 +136,101 @@ def test_a_workspace_model_reasons_as_its_base_does(admin: Client, provider: Pro
     assert heard(provider, "o3-mini") == {"reasoning_effort": "high"}
 
 
-NONSENSE = [
-    5,
-    "high",
-    [],
-    None,
-    {},
-    {"effort": None},
-    {"effort": 3},
-    {"effort": "extreme"},
-    {"effort": ["high"]},
-    {"efforts": "high"},
-    {"efforts": {"o3-mini": 9}},
+TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}]
+
+
+@pytest.mark.parametrize(
+    ("model", "request_", "expected"),
+    [
+        ("gpt-5.4", {"reasoning": {"effort": "medium"}}, {"reasoning_effort": "medium"}),
+        ("gpt-5.4", {"reasoning": {"effort": "medium"}, "tools": TOOLS}, {}),
+        ("gpt-5.2", {"reasoning": {"effort": "low"}, "temperature": 0.2}, {}),
+        ("gpt-5.2", {"reasoning": {"efforts": {"gpt-5.2": "xhigh"}}}, {"reasoning_effort": "xhigh"}),
+        ("gpt-5.2", {"reasoning": {"efforts": {"gpt-5.2": "default"}}}, {}),
+        ("gpt-5.2", {"params": {"temperature": 0.2}, "reasoning": {"effort": "low"}}, {}),
+        ("qwen/qwen3-32b", {"reasoning": {"effort": "medium"}}, {}),
+        ("grok-3-mini", {"reasoning": {"effort": "medium"}}, {}),
+        ("grok-3-mini", {"reasoning": {"effort": "high"}}, {"reasoning_effort": "high"}),
+        ("claude-sonnet-4", {"reasoning": {"effort": "low"}}, {"reasoning_effort": "low"}),
+        ("claude-sonnet-4", {"reasoning": {"effort": "low"}, "temperature": 0.5}, {}),
+        ("o3-mini", {"reasoning": {"effort": "low"}, "tools": TOOLS}, {"reasoning_effort": "low"}),
+    ],
+    ids=str,
+)
+def test_an_effort_goes_where_the_provider_takes_it(
+    admin: Client, provider: Provider, model: str, request_: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    provider.behave(model, reasons=True)
+    admin.models(refresh=True)
+    admin.chat(model, **request_)
+    assert heard(provider, model) == expected
+    assert len(provider.calls(model)) == 1, "nothing had to be taken back"
+
+
+def test_an_admins_own_temperature_counts_as_if_it_stood_in_the_request(admin: Client, provider: Provider) -> None:
+    provider.behave("gpt-5.2", reasons=True)
+    admin.models(refresh=True)
+    admin.add_model("cool", base="gpt-5.2", params={"temperature": 0.2})
+    wait_until(lambda: effort_shown(admin, "cool") == "medium", timeout=10, what="the new model is known")
+    admin.chat("cool", reasoning={"effort": "high"})
+    assert heard(provider, "gpt-5.2") == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "first", "offered"),
+    [
+        ("o3-mini", "medium", ["low", "medium", "high"]),
+        ("gpt-oss:20b", "medium", ["low", "medium", "high"]),
+        ("gpt-5.4", "medium", ["none", "low", "medium", "high", "xhigh"]),
+        ("claude-sonnet-4", "default", ["default", "low", "medium", "high"]),
+        ("qwen/qwen3-32b", "default", ["default", "none"]),
+        ("grok-3-mini", "default", ["default", "low", "high"]),
+        ("kimi-k2-thinking", "default", ["default", "low", "medium", "high"]),
+        ("gpt-4o-mini", None, None),
+    ],
+)
+def test_the_menu_offers_what_the_model_takes(
+    admin: Client, provider: Provider, model: str, first: str | None, offered: list[str] | None
+) -> None:
+    if model not in ("o3-mini", "gpt-oss:20b", "gpt-4o-mini"):
+        provider.behave(model, reasons=True)
+        admin.models(refresh=True)
+    shown: dict[str, Any] = {}
+
+    def is_known() -> bool:
+        shown.update(admin.request("GET", "/api/usage/page")["models"].get(model, {}))
+        return bool(shown)
+
+    wait_until(is_known, timeout=10, what="the model is known")
+    assert (shown["effort"], shown.get("efforts")) == (first, offered)
+
+
+CALLERS_WORDS = [
+    *(5, "high", [], None, {}),
+    *({"effort": word} for word in (None, 3, "extreme", ["high"], "none", "xhigh")),
+    *({"efforts": "high"}, {"efforts": {"o3-mini": 9}}),
     {"effort": {"effort": "high"}, "x": [[[[]]]]},
+    {"max_tokens": 2000},
+    {"enabled": False},
+    {"exclude": True, "effort": "high"},
 ]
 
 
-@pytest.mark.parametrize("nonsense", NONSENSE, ids=repr)
-@pytest.mark.parametrize("model", ["o3-mini", "gpt-5-mini", "gpt-oss:20b"])
-def test_nonsense_is_ignored(admin: Client, provider: Provider, model: str, nonsense: Any) -> None:
-    admin.chat(model, reasoning=nonsense)
-    assert heard(provider, model) == {}
+@pytest.mark.parametrize("words", CALLERS_WORDS, ids=repr)
+def test_what_is_not_ours_goes_through_as_it_was_said(admin: Client, provider: Provider, words: Any) -> None:
+    for model in ("o3-mini", "gpt-4o-mini"):
+        provider.behave(model, strict=False)
+        for path in ("/api/chat/completions", "/openai/chat/completions"):
+            body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": False}
+            admin.request("POST", path, {**body, "reasoning": words})
+            assert heard(provider, model) == {"reasoning": words}, path
+
+
+def test_what_nobody_knows_better_goes_through_too(admin: Client, provider: Provider) -> None:
+    provider.behave("glm-4.6", strict=False)
+    admin.models(refresh=True)
+    admin.chat("glm-4.6", **HIGH)
+    assert heard(provider, "glm-4.6") == HIGH
 
 
 def test_several_models_in_one_chat_think_each_as_hard_as_was_chosen_for_it(admin: Client, provider: Provider) -> None:

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 from openwebui_usage.rules.effort import (
     EffortRules,
     chat_to_responses,
+    is_documented,
     is_explicit,
+    levels_of_ollama,
+    menu_preset,
     parse_effort,
     requested_effort,
     set_for_chat,
     set_for_ollama,
 )
+from openwebui_usage.rules.effort_levels import LEVELS, UNKNOWN, EffortLevels, _table, effort_levels
 
 RULES = EffortRules()
 
@@ -124,18 +128,163 @@ def test_an_effort_is_low_medium_or_high(value: Any, effort: str | None) -> None
     ("reasoning", "effort"),
     [
         ({"effort": "high"}, "high"),
-        ({"effort": "high", "summary": "auto"}, "high"),
         ({"effort": "medium", "efforts": {"o3": "low"}}, "low"),
         ({"effort": "medium", "efforts": {"gpt-5": "low"}}, None),
         ({"effort": "medium", "efforts": {}}, "medium"),
-        ({"effort": "medium", "efforts": "low"}, "medium"),
-        ({"efforts": {"o3": "ultra"}}, None),
-        *((nonsense, None) for nonsense in (None, "high", 3, True, [], ["high"], {}, {"effort": None}, {"effort": 7})),
-        *(({"effort": nonsense}, None) for nonsense in ("", "ultra", ["high"], {"high": 1}, float("nan"))),
+        ({"efforts": {"o3": "xhigh"}}, "xhigh"),
+        ({"efforts": {"o3": "none", "gpt-5": "low"}}, "none"),
+        ({"efforts": {"o3": "default"}}, "default"),
+        ({"effort": "xhigh", "efforts": {"o3": "Max"}}, "max"),
     ],
 )
-def test_the_requested_effort_is_read_and_nonsense_is_not(reasoning: Any, effort: str | None) -> None:
+def test_the_documented_object_is_read(reasoning: Any, effort: str | None) -> None:
+    assert is_documented(reasoning)
     assert requested_effort(reasoning, "o3") == effort
+
+
+@pytest.mark.parametrize(
+    "reasoning",
+    [
+        *(None, "high", 3, True, [], ["high"], {}, {"effort": None}, {"effort": 7}),
+        *({"effort": nonsense} for nonsense in ("", "ultra", ["high"], {"high": 1}, float("nan"))),
+        *({"effort": word} for word in ("none", "minimal", "xhigh", "max", "default")),
+        {"max_tokens": 2000},
+        {"enabled": False},
+        {"exclude": True, "effort": "high"},
+        {"effort": "high", "summary": "auto"},
+        {"effort": "medium", "efforts": "low"},
+        {"effort": "medium", "efforts": None},
+        {"efforts": {"o3": "ultra"}},
+        {"efforts": {"o3": 9}},
+        {"effort": "ultra", "efforts": {"o3": "low"}},
+    ],
+)
+def test_whatever_else_a_caller_says_is_for_the_provider(reasoning: Any) -> None:
+    assert not is_documented(reasoning)
+    assert requested_effort(reasoning, "o3") is None
+
+
+# --- the table
+
+LOW_TO_HIGH = ("low", "medium", "high")
+
+
+@pytest.mark.parametrize(
+    ("model_id", "host", "levels", "preset"),
+    [
+        ("o3-mini", None, LOW_TO_HIGH, "medium"),
+        ("openai/o1", None, LOW_TO_HIGH, "medium"),
+        ("azure.o4-mini", "us.openai.azure.com", LOW_TO_HIGH, "medium"),
+        ("gpt-5", "api.openai.com", ("minimal", *LOW_TO_HIGH), "medium"),
+        ("gpt-5-mini-2025-08-07", None, ("minimal", *LOW_TO_HIGH), "medium"),
+        ("gpt-5.1", None, ("none", *LOW_TO_HIGH), "medium"),
+        ("gpt-5.1-codex", None, LOW_TO_HIGH, "medium"),
+        ("gpt-5.1-codex-max", None, (*LOW_TO_HIGH, "xhigh"), "medium"),
+        ("gpt-5.2", None, ("none", *LOW_TO_HIGH, "xhigh"), "medium"),
+        ("gpt-5.4", "api.openai.com", ("none", *LOW_TO_HIGH, "xhigh"), "medium"),
+        ("gpt-5.4-mini", None, ("none", *LOW_TO_HIGH, "xhigh"), "medium"),
+        ("gpt-5.2-pro", None, ("medium", "high", "xhigh"), None),
+        ("gpt-5.9", None, LOW_TO_HIGH, None),
+        ("gpt-oss-120b", "api.groq.com", LOW_TO_HIGH, "medium"),
+        ("openai/gpt-oss-20b", None, LOW_TO_HIGH, "medium"),
+        ("qwen/qwen3-32b", None, ("none",), None),
+        ("qwen/qwen3-32b", "api.groq.com", ("none",), None),
+        ("grok-3-mini", None, ("low", "high"), None),
+        ("grok-4.3", "api.x.ai", ("none", *LOW_TO_HIGH), None),
+        ("claude-sonnet-4-5", None, LOW_TO_HIGH, None),
+        ("us.anthropic.claude-opus-4-1", None, LOW_TO_HIGH, None),
+        ("gemini-2.5-flash", None, ("none", "minimal", *LOW_TO_HIGH), "medium"),
+        ("deepseek-v4-pro", None, ("low", "high", "max"), None),
+        ("mistral-medium-3.5", "api.mistral.ai", ("none", "high"), None),
+        ("anthropic/claude-sonnet-4.5", "openrouter.ai", ("none", "minimal", *LOW_TO_HIGH, "xhigh"), None),
+        ("openai/o3", "openrouter.ai", ("minimal", *LOW_TO_HIGH, "xhigh"), "medium"),
+        *(
+            (name, None, (), None)
+            for name in ("gpt-4o", "openai/gpt-4.1-mini", "o1-mini", "gpt-5-pro", "grok-4", "grok-2")
+        ),
+        ("claude-sonnet-4-5", "api.anthropic.com", (), None),
+        ("deepseek-r1-distill-llama-70b", "api.groq.com", (), None),
+    ],
+)
+def test_the_table_knows_what_a_model_takes(
+    model_id: str, host: str | None, levels: tuple[str, ...], preset: str | None
+) -> None:
+    found = effort_levels(model_id, host)
+    assert found is not None
+    assert (found.levels, found.preset) == (levels, preset)
+
+
+@pytest.mark.parametrize("model_id", ["kimi-k2-thinking", "qwq:32b", "my-model", "", "deepseek-r1"])
+def test_what_the_table_does_not_know_is_not_made_up(model_id: str) -> None:
+    assert effort_levels(model_id) is None
+
+
+def test_the_table_is_sound() -> None:
+    for entry in _table():
+        order = [LEVELS.index(level) for level in entry.levels.levels]
+        assert order == sorted(set(order)), entry
+        assert entry.models, entry
+        if entry.levels.preset is not None:  # What is sent unasked is what is documented, all three of them.
+            assert set(LOW_TO_HIGH) <= set(entry.levels.levels), entry
+
+
+@pytest.mark.parametrize(
+    ("model_id", "level", "body", "is_refused"),
+    [
+        ("gpt-5.4", "medium", {"tools": [{"type": "function"}]}, True),
+        ("gpt-5.4", "none", {"tools": [{"type": "function"}]}, False),
+        ("gpt-5.4", "medium", {"tools": []}, False),
+        ("gpt-5.4", "medium", {"functions": [{"name": "f"}]}, True),
+        ("gpt-5.2", "low", {"temperature": 0.2}, True),
+        ("gpt-5.2", "low", {"temperature": 1}, False),
+        ("gpt-5.2", "low", {"temperature": None}, False),
+        ("gpt-5.2", "none", {"temperature": 0.2}, False),
+        ("gpt-5.2", "high", {"top_p": 0.5}, True),
+        ("gpt-5.2", "high", {"logprobs": True}, True),
+        ("gpt-5.2", "high", {"logprobs": False}, False),
+        ("gpt-5.1", "high", {"tools": [{"type": "function"}]}, False),
+        ("gpt-5.1", "high", {"top_logprobs": 3}, True),
+        ("claude-sonnet-4-5", "high", {"temperature": 0.7}, True),
+        ("claude-sonnet-4-5", "high", {"tool_choice": "auto"}, False),
+        ("claude-sonnet-4-5", "high", {"tool_choice": {"type": "function"}}, True),
+        ("o3-mini", "high", {"temperature": 0.2, "tools": [{"type": "function"}]}, False),
+    ],
+)
+def test_an_effort_is_refused_beside_some_fields(
+    model_id: str, level: Any, body: dict[str, Any], is_refused: bool
+) -> None:
+    found = effort_levels(model_id)
+    assert found is not None
+    assert found.is_refused_beside(level, body) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("levels", "wanted", "preset"),
+    [
+        (EffortLevels(("low", "medium", "high"), "medium"), "medium", "medium"),
+        (EffortLevels(("low", "medium", "high"), "medium"), "high", "high"),
+        (EffortLevels(("low", "medium", "high")), "medium", "default"),
+        (EffortLevels(("low", "high"), None), "medium", "default"),
+        (UNKNOWN, "low", "default"),
+    ],
+)
+def test_nothing_is_sent_unasked_where_it_is_not_known_to_be_taken(
+    levels: EffortLevels, wanted: Any, preset: str
+) -> None:
+    assert menu_preset(levels, wanted) == preset
+
+
+@pytest.mark.parametrize(
+    ("model_id", "levels"), [("gpt-oss:20b", LOW_TO_HIGH), ("qwen3:8b", ()), ("deepseek-r1:14b", ())]
+)
+def test_on_ollama_few_models_have_levels(model_id: str, levels: tuple[str, ...]) -> None:
+    assert levels_of_ollama(model_id).levels == levels
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_no_model_and_no_host_raises(model_id: str, host: str) -> None:
+    found = effort_levels(model_id, host)
+    assert found is None or set(found.levels) <= set(LEVELS)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +321,16 @@ def test_who_says_nothing_leaves_the_choice(settings: Any) -> None:
 
 def test_chat_completions_get_reasoning_effort() -> None:
     body: dict[str, Any] = {"model": "o3"}
-    set_for_chat(body, "high")
+    set_for_chat(body, "high", UNKNOWN)
     assert body == {"model": "o3", "reasoning_effort": "high"}
+
+
+def test_some_providers_get_the_object_on_chat_completions() -> None:
+    body: dict[str, Any] = {"model": "openai/o3"}
+    levels = effort_levels("openai/o3", "openrouter.ai")
+    assert levels is not None
+    set_for_chat(body, "high", levels)
+    assert body == {"model": "openai/o3", "reasoning": {"effort": "high"}}
 
 
 @pytest.mark.parametrize(
