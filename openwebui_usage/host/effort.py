@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -52,7 +52,7 @@ class Steering:
         *,
         ollama: bool,
         is_task: bool,
-        connections: Iterable[Connection] = (),
+        connections: Sequence[Connection] = (),
     ) -> None:
         """Change `body`, a copy of ours, so that the provider thinks as hard as it should.
 
@@ -73,7 +73,8 @@ class Steering:
         rules = await self._valves.effort_rules()
         known = effort_levels(called, host_of(connections))
         if rules is None or not rules.reasons(model_ids):
-            if known is None and not ollama and effort.is_plain(requested):
+            on_ollama = ollama or any(connection.kind == "ollama" for connection in connections)
+            if known is None and not on_ollama and effort.is_plain(requested):
                 body["reasoning"] = requested  # Nobody knows better than the caller what this provider takes.
             return
         levels = known or UNKNOWN
@@ -93,7 +94,7 @@ class Steering:
         levels: EffortLevels,
         body: Mapping[str, Any],
         model_id: str,
-        connections: Iterable[Connection],
+        connections: Sequence[Connection],
     ) -> bool:
         """Whether the provider takes `level` beside everything else that will be in the request."""
         if level not in levels.levels:
