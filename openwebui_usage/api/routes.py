@@ -53,6 +53,8 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
 }
 
 Changed = Callable[[Iterable[str]], Awaitable[None]]
+Health = Callable[[], dict[str, Any]]
+"""How the plugin fares, as JSON. Blocks: it looks into the spool's folder."""
 
 
 class _LedgerRoute(APIRoute):
@@ -85,17 +87,24 @@ class _LedgerRoute(APIRoute):
         return answer
 
 
-def usage_router(store: Store, access: Access, counting: Counting, changed: Changed) -> APIRouter:
+def usage_router(
+    store: Store, access: Access, counting: Counting, changed: Changed, health: Health = dict
+) -> APIRouter:
     """All routes, with paths of their own.
 
     `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that
-    definitions changed at all.
+    definitions changed at all; `health` is what admins are told of the plugin itself.
     """
     router = APIRouter(prefix="/api/usage", tags=["usage"], route_class=_LedgerRoute)
     _add_groups(router, store, access, counting, changed)
     _add_budgets(router, store, access, changed)
     _add_prices(router, store, access, changed)
     _add_own(router, store, access)
+
+    @router.get("/health", summary="What works, and what does not", dependencies=[Depends(access.admin)])
+    async def get_health() -> dict[str, Any]:
+        return await asyncio.to_thread(health)
+
     return router
 
 

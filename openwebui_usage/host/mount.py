@@ -181,6 +181,17 @@ class Plugin:
             await self._runtime.gate.changed()
         self._publisher.changed(names)
 
+    def _health(self) -> dict[str, Any]:
+        """What `GET /api/usage/health` tells."""
+        return {
+            "version": __version__,
+            **self._runtime.health(),
+            "wrapped": sorted(self._seam.hooked),
+            "missing": sorted(self._seam.missing),
+            "taken_back": self._seam.taken_back,
+            "faults": self._seam.faults,
+        }
+
     def _recorded(self, done: Recorded) -> None:
         """Rows are durable: the pages are told. On the writer's thread."""
         if done.changes:
@@ -199,7 +210,7 @@ class Plugin:
 
     def _add_routes(self) -> None:
         access = host_access(self._catalog, self._valves, Connections(self._app))
-        usage = usage_router(self._store, access, self._settings.counting, self._changed)
+        usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
         routers = [usage, loader_route(_static_folder())]
         if self._app.openapi_url is None:
             routers.append(docs_routes(usage, access.user, _swagger_folder()))

@@ -32,6 +32,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/prices"): (None, "admin"),
     ("PUT", "/api/usage/prices"): (PRICE, "admin"),
     ("DELETE", "/api/usage/prices/{model}"): (None, "admin"),
+    ("GET", "/api/usage/health"): (None, "admin"),
     ("GET", "/api/usage/me"): (None, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
 }

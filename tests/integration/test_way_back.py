@@ -127,6 +127,9 @@ def test_an_effort_that_is_refused_is_taken_back(
     calls = provider.ended_calls(3, model=model_id)
     assert [field in call.request for call in calls] == [True, False, False]
     assert [row.outcome for row in ledger.wait(2)] == ["done", "done"]
+    health = admin.request("GET", "/api/usage/health")
+    assert model_id in [entry["model"] for entry in health["taken_back"]]
+    assert (health["running"], health["ledger"]["state"], health["faults"]) == (True, "ok", {})
 
 
 @pytest.mark.parametrize("asked", ["false", 0, [0], None, "true", 1])
