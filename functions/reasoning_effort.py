@@ -31,7 +31,7 @@ class Filter:
         )
         default_effort: Literal["low", "medium", "high"] = Field(
             default=DEFAULT_EFFORT,
-            description="What the menu shows until a user has chosen.",
+            description="What the menu shows, and sends, until a user has chosen: for models that are known to take it.",
         )
 
     class UserValves(BaseModel):

@@ -21,7 +21,8 @@ Choice = Level | Literal["default"]
 # What is missing here only misses the menu, until an admin adds it; what is wrong here fails with HTTP 400. So these
 # are not here: Grok 4 up to 4.20 and Grok Code, which think but take no effort, and Magistral, which takes other words.
 REASONING_MODELS = (
-    "o1*, o3*, o4*, gpt-5*, codex*, gpt-oss*, grok-3-mini*, grok-4.3*, deepseek-r*, deepseek-v4*, qwq*, qwen3*, "
+    "o1*, o3*, o4*, gpt-5*, codex*, gpt-oss*, grok-3-mini*, grok-4.3*, grok-4.5*, grok-4.6*, deepseek-r*, "
+    "deepseek-v4*, qwq*, qwen3*, "
     "claude-3-7*, claude-3.7*, claude-*-4*, claude-opus-*, claude-sonnet-*, claude-haiku-*, gemini-2.5*, gemini-3*, "
     "*reasoner*, *-thinking*"
 )

@@ -289,6 +289,7 @@ class TestWhatIsSaidExplicitlyWins:
     @pytest.mark.usefixtures("workspace")
     def test_in_an_admins_own_reasoning_object(self, admin: Client, provider: Provider) -> None:
         provider.behave("o3-routed", dialect="openrouter", reasons=True)
+        admin.models(refresh=True)
         admin.chat("own-reasoning", **HIGH)
         assert heard(provider, "o3-routed") == ROUTED
 

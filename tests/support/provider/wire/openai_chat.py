@@ -29,11 +29,16 @@ def read(body: dict[str, Any]) -> Call:
         model=str(body.get("model")),
         prompt=encode.text_of(messages),
         stream=bool(body.get("stream")),
-        effort=body.get("reasoning_effort") or (body.get("reasoning") or {}).get("effort"),
+        effort=body.get("reasoning_effort") or _effort_of(body.get("reasoning")),
         wants_usage=not body.get("stream") or bool((body.get("stream_options") or {}).get("include_usage")),
         has_tools=bool(body.get("tools")),
         has_tool_result=bool(messages) and messages[-1].get("role") == "tool",
     )
+
+
+def _effort_of(reasoning: Any) -> str | None:
+    effort = reasoning.get("effort") if isinstance(reasoning, dict) else None
+    return effort if isinstance(effort, str) else None
 
 
 def complaint(body: dict[str, Any], behaviour: Behaviour) -> str | None:
