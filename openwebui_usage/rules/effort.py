@@ -128,6 +128,8 @@ def is_explicit(settings: Mapping[str, Any] | None) -> bool:
 
 def set_for_chat(body: MutableMapping[str, Any], level: Level, levels: EffortLevels) -> None:
     """Chat completions take ``reasoning_effort`` at the top of the body, some providers ``reasoning.effort``."""
+    if level == levels.unsaid:
+        return
     if levels.field == "reasoning":
         body["reasoning"] = {"effort": level}
     else:

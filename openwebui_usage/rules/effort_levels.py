@@ -33,6 +33,8 @@ class EffortLevels:
     """Sent where nobody has chosen; None: nothing is."""
     field: Field = "reasoning_effort"
     """Of a chat completion."""
+    unsaid: Level | None = None
+    """The level that is asked for by saying nothing."""
     conflicts: tuple[str, ...] = ()
     """Fields of a chat completion beside which an effort is refused."""
 
@@ -86,6 +88,7 @@ def _table() -> tuple[_Entry, ...]:
                 tuple(entry["levels"]),
                 entry.get("preset"),
                 entry.get("field", "reasoning_effort"),
+                entry.get("unsaid"),
                 tuple(entry.get("conflicts", ())),
             ),
         )

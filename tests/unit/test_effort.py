@@ -189,7 +189,7 @@ LOW_TO_HIGH = ("low", "medium", "high")
         ("openai/gpt-oss-20b", None, LOW_TO_HIGH, "medium"),
         ("qwen/qwen3-32b", None, ("none",), None),
         ("qwen/qwen3-32b", "api.groq.com", ("none",), None),
-        ("grok-3-mini", None, ("low", "high"), None),
+        ("grok-3-mini", None, LOW_TO_HIGH, "medium"),
         ("grok-4.3", "api.x.ai", ("none", *LOW_TO_HIGH), None),
         ("claude-sonnet-4-5", None, LOW_TO_HIGH, None),
         ("us.anthropic.claude-opus-4-1", None, LOW_TO_HIGH, None),
@@ -323,6 +323,15 @@ def test_chat_completions_get_reasoning_effort() -> None:
     body: dict[str, Any] = {"model": "o3"}
     set_for_chat(body, "high", UNKNOWN)
     assert body == {"model": "o3", "reasoning_effort": "high"}
+
+
+def test_a_level_that_a_provider_takes_no_word_for_is_asked_by_silence() -> None:
+    levels = effort_levels("grok-3-mini")
+    assert levels is not None
+    for level, sent in (("low", {"reasoning_effort": "low"}), ("medium", {}), ("high", {"reasoning_effort": "high"})):
+        body: dict[str, Any] = {}
+        set_for_chat(body, level, levels)  # type: ignore[arg-type]
+        assert body == sent
 
 
 def test_some_providers_get_the_object_on_chat_completions() -> None:
