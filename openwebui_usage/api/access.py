@@ -1,4 +1,4 @@
-"""Who asks, and what he may see. The host answers both."""
+"""Who asks, and what that person may see. The host answers both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Request
 
-from openwebui_usage.rules.groups import Group
+from openwebui_usage.api.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Access:
 
     user: Callable[..., Any]
     admin: Callable[..., Any]
-    sees: Callable[[Request, Caller], Awaitable[Callable[[Group], bool]]]
-    """Which groups a caller may know of: those that hold a model he can use; for admins all."""
+    visibility: Callable[[Request, Caller], Awaitable[Visibility]]
+    """What a caller may know of groups and budgets; admins everything."""
     page_models: Callable[[Request, Caller], Awaitable[list[PageModel]]]
     """The models that a caller can use."""
     user_groups: Callable[[Caller], Awaitable[tuple[str, ...]]]

@@ -186,8 +186,11 @@ def budget_json(budget: Budget) -> dict[str, Any]:
     }
 
 
-def standing_json(counter: Counter, sums: Sums) -> dict[str, Any]:
-    """How a budget stands for whoever asks: what is used and left, and when it begins anew."""
+def standing_json(counter: Counter, sums: Sums, models: list[str]) -> dict[str, Any]:
+    """How a budget stands for whoever asks: what is used and left, and when it begins anew.
+
+    `models` are those of the budget that may be told.
+    """
     budget = counter.budget
     used = budget.used(sums)
     remaining = None if budget.limit is None else max(0, budget.limit - used)
@@ -200,7 +203,7 @@ def standing_json(counter: Counter, sums: Sums) -> dict[str, Any]:
         "remaining": _shown(remaining, budget.unit),
         "period": budget.period,
         "resets_at": instant(counter.period.ends_at),
-        "models": list(budget.models) if budget.group is None else None,
+        "models": models if budget.group is None else None,
         "group": budget.group,
         "action": budget.action,
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from openwebui_usage.admission.budget_status import Standing, standings
+from openwebui_usage.admission.budget_status import standings
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.models import (
     BudgetChanges,
@@ -24,9 +24,9 @@ from openwebui_usage.api.models import (
     budget_json,
     group_json,
     price_json,
-    standing_json,
 )
 from openwebui_usage.api.translations import words_in
+from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger import (
     BudgetExists,
     BudgetMissing,
@@ -39,7 +39,7 @@ from openwebui_usage.ledger import (
     Store,
 )
 from openwebui_usage.rules.budgets import Budget, Subject
-from openwebui_usage.rules.groups import Counting, Group, GroupUsage
+from openwebui_usage.rules.groups import Counting, GroupUsage
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,8 @@ def _add_groups(router: APIRouter, store: Store, access: Access, counting: Count
 
     @router.get("/groups", summary="All usage groups that you may see, with their usage")
     async def get_groups(request: Request, caller: Annotated[Caller, Depends(access.user)]) -> dict[str, Any]:
-        return {"groups": await _visible_groups(store, access, request, caller)}
+        visible = await access.visibility(request, caller)
+        return {"groups": await asyncio.to_thread(lambda: visible.groups(store.groups()))}
 
     @router.post("/groups", summary="Create a usage group", dependencies=[admin])
     async def create_group(form: NewGroup) -> dict[str, Any]:
@@ -216,38 +217,20 @@ def _page_model_json(model: PageModel) -> dict[str, Any]:
     return {**shown, "efforts": list(model.efforts)} if model.efforts else shown
 
 
-async def _visible_groups(store: Store, access: Access, request: Request, caller: Caller) -> dict[str, Any]:
-    sees = await access.sees(request, caller)
-    entries = await asyncio.to_thread(store.groups)
-    return {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)}
-
-
 async def _own_view(store: Store, access: Access, request: Request, caller: Caller) -> dict[str, Any]:
-    sees = await access.sees(request, caller)
+    visible = await access.visibility(request, caller)
     subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
-    entries = await asyncio.to_thread(store.groups)
-    found = await asyncio.to_thread(standings, store, [subject], datetime.now(UTC))
+    return await asyncio.to_thread(own_view, store, visible, subject)
+
+
+def own_view(store: Store, visible: Visibility, subject: Subject) -> dict[str, Any]:
+    """Budgets and groups as `subject` may see them. Blocks: thousands of groups take a while."""
+    entries = store.groups()
+    found = standings(store, [subject], datetime.now(UTC))
     return {
-        "budgets": visible_standings(found[subject], [entry.group for entry in entries], sees),
-        "groups": {entry.group.name: group_json(entry) for entry in entries if sees(entry.group)},
+        "budgets": visible.budgets(found[subject], {entry.group.id: entry.group for entry in entries}),
+        "groups": visible.groups(entries),
     }
-
-
-def visible_standings(
-    found: Iterable[Standing], groups: Sequence[Group], sees: Callable[[Group], bool]
-) -> list[dict[str, Any]]:
-    """The budgets of which somebody may know, who `sees` some groups: those that count a model he can use."""
-    return [
-        standing_json(counter, sums)
-        for counter, sums in found
-        if any(sees(group) for group in _counted(counter.budget, groups))
-    ]
-
-
-def _counted(budget: Budget, groups: Sequence[Group]) -> Sequence[Group]:
-    if budget.group is None:
-        return [Group(budget.id, budget.name, budget.models)]
-    return [group for group in groups if group.id == budget.group_id]
 
 
 def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:
@@ -269,9 +252,3 @@ def _in_use(error: GroupInUse) -> str:
         f'The usage group "{error}" is what the {budgets} {names} counts. '
         f"Delete the {budgets} first, or everything with ?cascade=true."
     )
-
-
-def seeing(models: Iterable[frozenset[str]]) -> Callable[[Group], bool]:
-    """Sees a group where it holds one of `models`, each given by its own id and its base model's."""
-    known = list(models)
-    return lambda group: any(group.holds(ids) for ids in known)

@@ -1,19 +1,17 @@
 """Open WebUI's login, as the API wants it."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
 
 from openwebui_usage.api.access import Access, Caller, PageModel
-from openwebui_usage.api.routes import seeing
+from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.connections import Connections
-from openwebui_usage.host.models import Catalog, Model, ids_of
+from openwebui_usage.host.models import Catalog, Model
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.rules.connections import host_of
 from openwebui_usage.rules.effort import PROVIDER_DEFAULT, EffortRules, levels_of_ollama, menu_preset
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
-from openwebui_usage.rules.groups import Group
 
 
 def host_access(catalog: Catalog, valves: Valves, connections: Connections) -> Access:
@@ -30,10 +28,11 @@ def host_access(catalog: Catalog, valves: Valves, connections: Connections) -> A
             raise HTTPException(403, "Only admins may do this.")
         return caller
 
-    async def sees(request: Request, caller: Caller) -> Callable[[Group], bool]:
+    async def visibility(request: Request, caller: Caller) -> Visibility:
         if caller.is_admin:
-            return lambda group: True
-        return seeing(ids_of(await catalog.visible_to(request.state.openwebui_usage_user, request)))
+            return Visibility(None)
+        models = await catalog.visible_to(request.state.openwebui_usage_user, request)
+        return Visibility((model.id, model.base) for model in models)
 
     async def page_models(request: Request, caller: Caller) -> list[PageModel]:
         rules = await valves.effort_rules()
@@ -43,7 +42,7 @@ def host_access(catalog: Catalog, valves: Valves, connections: Connections) -> A
     async def user_groups(caller: Caller) -> tuple[str, ...]:
         return await catalog.user_groups(caller.id)
 
-    return Access(user=user, admin=admin, sees=sees, page_models=page_models, user_groups=user_groups)
+    return Access(user=user, admin=admin, visibility=visibility, page_models=page_models, user_groups=user_groups)
 
 
 async def _page_model(model: Model, rules: EffortRules | None, catalog: Catalog, connections: Connections) -> PageModel:

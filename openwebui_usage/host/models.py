@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -168,8 +168,3 @@ def _params(row: Any) -> dict[str, Any]:
 def _custom(params: dict[str, Any]) -> dict[str, Any]:
     custom = params.get("custom_params")
     return {name: value for name, value in custom.items() if value is not None} if isinstance(custom, dict) else {}
-
-
-def ids_of(models: Iterable[Model]) -> list[frozenset[str]]:
-    """The ids of each."""
-    return [model.ids for model in models]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage.ledger.database import Recorder, migrate, writing
@@ -124,6 +124,15 @@ class Store:
         """Groups, budgets and prices as they are now."""
         with self._engine.connect() as connection:
             return self._refresh(connection)
+
+    def change_mark(self) -> tuple[int, str]:
+        """Another one whenever a call was counted or a definition changed: the revision, and the newest call's id.
+
+        A call that is counted late, when a newer one has been, makes no difference to it.
+        """
+        with self._engine.connect() as connection:
+            newest = connection.execute(select(func.max(usage_call.c.id))).scalar()
+            return read_revision(connection), newest or ""
 
     def totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
         """The sums of some counters; of one that never counted anything, zeros."""

@@ -81,9 +81,12 @@ def matches(pattern: str, model_id: str) -> bool:
     """
     if pattern == model_id:
         return True
-    if "*" not in pattern and "?" not in pattern:
-        return False
-    return _compiled(pattern).fullmatch(model_id) is not None
+    return is_glob(pattern) and _compiled(pattern).fullmatch(model_id) is not None
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether `pattern` may fit other ids than itself."""
+    return "*" in pattern or "?" in pattern
 
 
 @lru_cache(maxsize=4096)

@@ -135,6 +135,15 @@ class Redis:
     def stop(self) -> None:
         self._process.stop(signal.SIGKILL)
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections and commands, and answers none."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
+
     def clear(self) -> None:
         self.client.flushall()
 

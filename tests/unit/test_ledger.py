@@ -118,6 +118,16 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
+def test_a_mark_tells_that_something_changed(store: Store) -> None:
+    marks = [store.change_mark()]
+    store.create_group("G", ["*"], None, "documented")
+    marks.append(store.change_mark())
+    assert store.change_mark() == marks[-1]
+    store.record([a_call()])
+    marks.append(store.change_mark())
+    assert len(set(marks)) == 3
+
+
 class TestGroups:
     def test_are_listed_in_the_order_of_their_creation(self, store: Store) -> None:
         for name in ("zebra", "ape", "Ünïcode 漢字 🙂"):

@@ -1,0 +1,76 @@
+"""What somebody may know of groups and budgets: those that count a model which that person can use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from openwebui_usage.admission.budget_status import Standing
+from openwebui_usage.api.models import group_json, standing_json
+from openwebui_usage.rules.groups import Group, GroupUsage, is_glob, matches
+
+EVERYTHING = "*"
+"""The one glob that tells nothing of what there is."""
+
+
+class Visibility:
+    """One person's. Patterns are looked at once each: groups are many, and their patterns few."""
+
+    def __init__(self, models: Iterable[tuple[str, str | None]] | None) -> None:
+        """The models that the person can use, each by its own id and its base model's; None for somebody who may know
+        everything.
+        """
+        self._own: dict[str, list[str]] | None = None
+        self._fitting: dict[str, tuple[str, ...]] = {}
+        if models is not None:
+            self._own = {}
+            for own, base in models:
+                for known in {own, base or own}:
+                    self._own.setdefault(known, []).append(own)
+
+    def sees(self, group: Group) -> bool:
+        """Whether a group holds a model that the person can use. Who may know everything sees empty ones, too."""
+        return self._own is None or any(self._fits(pattern) for pattern in group.models)
+
+    def own_models(self, patterns: Sequence[str]) -> list[str]:
+        """`patterns` without what the person cannot use: in their place stand ids of models that can be used."""
+        if self._own is None:
+            return list(patterns)
+        own: dict[str, None] = {}
+        for pattern in patterns:
+            own |= dict.fromkeys((pattern,) if pattern == EVERYTHING else self._fits(pattern))
+        return list(own)
+
+    def groups(self, entries: Iterable[GroupUsage]) -> dict[str, dict[str, Any]]:
+        """The visible ones of all groups, by name, as JSON."""
+        return {entry.group.name: self.group(entry) for entry in entries if self.sees(entry.group)}
+
+    def group(self, entry: GroupUsage) -> dict[str, Any]:
+        """One group as JSON."""
+        return {**group_json(entry), "models": self.own_models(entry.group.models)}
+
+    def budgets(self, found: Iterable[Standing], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
+        """The visible ones of some budgets, as JSON; `groups` are all usage groups, by id."""
+        return [
+            standing_json(counter, sums, self.own_models(counter.budget.models))
+            for counter, sums in found
+            if (group := _counted(counter.budget, groups)) is not None and self.sees(group)
+        ]
+
+    def _fits(self, pattern: str) -> tuple[str, ...]:
+        """The person's own models that `pattern` holds."""
+        known = self._fitting.get(pattern)
+        if known is None:
+            own = self._own or {}
+            if is_glob(pattern):
+                ids = [id_ for id_ in own if matches(pattern, id_)]
+            else:
+                ids = [pattern] if pattern in own else []
+            known = self._fitting[pattern] = tuple(dict.fromkeys(model for id_ in ids for model in own[id_]))
+        return known
+
+
+def _counted(budget: Any, groups: Mapping[str, Group]) -> Group | None:
+    if budget.group is None:
+        return Group(budget.id, budget.name, budget.models)
+    return groups.get(budget.group_id)
