@@ -14,6 +14,7 @@ from openwebui_usage.ledger.rows import CallRow, Outcome, new_id
 from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Refusal, Subject
+from openwebui_usage.rules.hidden_thoughts import UsualThoughts, effort_of
 from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text
 from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage
 
@@ -85,6 +86,10 @@ class Call:
     writer: RowWriter
     release: Callable[[str], None] = lambda lease: None
     """Gives back what the call had reserved, where no row will."""
+    thoughts: UsualThoughts = field(default_factory=UsualThoughts)
+    """How much models think where they do not show it."""
+    effort: str | None = None
+    """How hard the model was asked to think, by whomever."""
     id: str = field(default_factory=new_id)
     """Its row's, and the name of its reservation."""
     inner_calls: int = 0
@@ -134,12 +139,18 @@ class Call:
         Stopped by the client (cancelled, closed): settled with what was streamed, without waiting. So is a stream that
         nobody ever begins to read: what never runs is never closed either, so it is settled when it is forgotten.
         """
-        stream = self._forward(chunks)
-        weakref.finalize(stream, self.stopped).atexit = False
+        reader = StreamReader(self.info.wire, at_once=self.info.hide_usage_chunk)
+        stream = self._forward(chunks, reader)
+        weakref.finalize(stream, self._dropped, reader).atexit = False
         return stream
 
-    async def _forward(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-        reader = StreamReader(self.info.wire, at_once=self.info.hide_usage_chunk)
+    def _dropped(self, reader: StreamReader) -> None:
+        """Python forgets the stream: before it closes a generator that stands at a `yield`, it calls this."""
+        if not self._settled:
+            reader.finish()
+            self._stream_stopped(reader)
+
+    async def _forward(self, chunks: AsyncIterator[Chunk], reader: StreamReader) -> AsyncIterator[Chunk]:
         feed = reader.feed
         hider = UsageHider() if self.info.hide_usage_chunk else None
         outcome: Outcome = "stopped"
@@ -213,12 +224,24 @@ class Call:
 
     def _streamed(self, reader: StreamReader) -> TokenUsage:
         usage = reader.usage()
-        return self._estimated(reader.unreported_tokens()) if usage is None else usage
+        return self._estimated(reader.unreported_tokens(), self._hidden_tokens(reader)) if usage is None else usage
 
-    def _estimated(self, output: int) -> TokenUsage:
-        output = output if self.info.generates else 0
+    def _hidden_tokens(self, reader: StreamReader) -> int:
+        """Tokens of thoughts that were billed and are in no chunk; those that are shown stand in chunks."""
+        if not self.info.generates or reader.thinking_at is not None:
+            return 0
+        first = reader.first_token_at
+        silent = (time.monotonic() if first is None else first) - self._started
+        return self.thoughts.estimate(self.info.called_model, self.effort, silent, is_over=first is not None)
+
+    def _estimated(self, visible: int, hidden: int = 0) -> TokenUsage:
+        output = visible + hidden if self.info.generates else 0
         return TokenUsage(
-            input=estimate.prompt_tokens(self.info.body), completion=output, output=output, estimated=True
+            input=estimate.prompt_tokens(self.info.body),
+            completion=output,
+            reasoning=hidden if self.info.generates else 0,
+            output=output,
+            estimated=True,
         )
 
     async def _settle_durably(
@@ -247,6 +270,9 @@ class Call:
         thinking = None
         if reader and reader.thinking_at is not None:
             thinking = (reader.visible_at or now) - reader.thinking_at
+        elif usage.reasoning and not usage.estimated:
+            silent = None if first is None else first - self._started
+            self.thoughts.learn(info.called_model, self.effort, usage.reasoning, silent)
         self.row = CallRow(
             id=self.id,
             started_at=self.started_at,
@@ -288,6 +314,7 @@ class Meter:
         """Without a gate every call is admitted."""
         self._writer = writer
         self._gate = gate
+        self._thoughts = UsualThoughts()
 
     async def open(self, info: CallInfo, outer: str | None = None) -> Call:
         """Admit a call that is about to be made, and begin to meter it.
@@ -297,8 +324,8 @@ class Meter:
         """
         gate = self._gate
         if gate is None:
-            return Call(info, self._writer)
-        call = Call(info, self._writer, gate.release)
+            return Call(info, self._writer, thoughts=self._thoughts, effort=effort_of(info.body))
+        call = Call(info, self._writer, gate.release, self._thoughts, effort_of(info.body))
         if not info.is_admitted:
             refusal = await gate.admit(
                 call.id,

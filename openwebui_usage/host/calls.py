@@ -51,6 +51,7 @@ from openwebui_usage.rules.additions import (
 from openwebui_usage.rules.budgets import Refusal, Subject
 from openwebui_usage.rules.connections import Connection, MeteringRules
 from openwebui_usage.rules.effort import chat_to_responses
+from openwebui_usage.rules.hidden_thoughts import effort_of
 from openwebui_usage.rules.model_ids import bounded
 from openwebui_usage.rules.passthrough import Route, is_model_key, read_body, route_of
 from openwebui_usage.rules.provider_refusals import refused_names
@@ -236,6 +237,9 @@ class Seam:
                 outer.inner_calls += 1
             if info.task is not None and info.is_admitted:
                 _own_tasks(given.get("request")).append(call)
+
+            if out.sent is not None:
+                call.effort = effort_of(out.sent)
 
             async def ask(form: Any) -> Any:
                 asked_args, asked_kwargs = _with_form(names, args, kwargs, form)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Chunk, Meter
 from openwebui_usage.rules import estimate
+from openwebui_usage.rules.hidden_thoughts import UsualThoughts
 from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.unit.corpus import BODIES, STREAMS, Case, encode
@@ -204,7 +205,60 @@ async def stop_by_cancelling(call: Call, chunks: Sequence[Chunk]) -> None:
         await task
 
 
-STOPS = pytest.mark.parametrize("stop", [stop_by_closing, stop_by_cancelling])
+async def stop_by_forgetting(call: Call, chunks: Sequence[Chunk]) -> None:
+    """Nobody closes it: it stands at its `yield` when Python forgets it, as after a cancelled slow consumer."""
+    stream = call.forward(source(chunks))
+    for _ in chunks:
+        await anext(stream)
+    del stream
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)  # Now asyncio closes it, too.
+
+
+async def stop_by_a_slow_consumer(call: Call, chunks: Sequence[Chunk]) -> None:
+    async def read() -> None:
+        seen = 0
+        async for _ in call.forward(source(chunks)):
+            seen += 1
+            if seen == len(chunks):
+                await asyncio.sleep(60)
+
+    task = asyncio.create_task(read())
+    for _ in range(3 * len(chunks) + 10):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+
+
+async def stop_by_an_error_of_the_consumer(call: Call, chunks: Sequence[Chunk]) -> None:
+    async def read() -> None:
+        seen = 0
+        async for _ in call.forward(source(chunks)):
+            seen += 1
+            if seen == len(chunks):
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await read()
+    gc.collect()
+    await asyncio.sleep(0)
+
+
+STOPS = pytest.mark.parametrize(
+    "stop",
+    [
+        stop_by_closing,
+        stop_by_cancelling,
+        stop_by_forgetting,
+        stop_by_a_slow_consumer,
+        stop_by_an_error_of_the_consumer,
+    ],
+)
 Stop = Callable[[Call, Sequence[Chunk]], Awaitable[None]]
 
 
@@ -475,3 +529,75 @@ def test_a_stream_that_nobody_begins_to_read_is_settled_all_the_same() -> None:
     gc.collect()
     row = ledger.only
     assert (row.outcome, row.usage.estimated) == ("stopped", True)
+
+
+# --- thoughts that are billed and not shown
+
+THOUGHT = {"prompt_tokens": 12, "completion_tokens": 2005, "completion_tokens_details": {"reasoning_tokens": 2000}}
+
+
+def test_who_leaves_at_the_first_word_is_billed_what_the_model_usually_thinks() -> None:
+    ledger = Ledger()
+
+    async def run() -> None:
+        meter = Meter(ledger)
+        for effort, reasoning in (("low", 100), ("high", 2000)):
+            body = {**BODY, "model": "o3", "reasoning_effort": effort}
+            usage = {**THOUGHT, "completion_tokens_details": {"reasoning_tokens": reasoning}}
+            call = await meter.open(CallInfo("o3", "o3", body))
+            await collect(call, lines(text("Yes"), {"choices": [], "usage": usage}, "[DONE]"))
+            left = await meter.open(CallInfo("o3", "o3", body))
+            await stop_by_closing(left, lines(text("Yes")))
+
+    asyncio.run(run())
+    assert [row.usage.reasoning for row in ledger.posted] == [100, 2000]
+    for row in ledger.posted:
+        assert row.usage.estimated
+        assert row.usage.output == row.usage.reasoning + 1
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "silent", "expected"),
+    [
+        ("o3-mini", None, 12.0, 600),
+        ("gpt-5", "high", 12.0, 600),
+        ("some-model", "high", 12.0, 600),
+        ("o3-mini", None, 1.0, 0),
+        ("gpt-4o", None, 12.0, 0),
+        ("gpt-5.1", None, 12.0, 0),
+        ("gpt-5.1", "none", 12.0, 0),
+        ("some-model", None, 12.0, 0),
+    ],
+)
+def test_a_model_that_was_never_seen_thinks_as_long_as_it_is_silent(
+    model: str, effort: str | None, silent: float, expected: int
+) -> None:
+    assert UsualThoughts().estimate(model, effort, silent, is_over=True) == expected
+
+
+def test_whoever_leaves_before_the_first_word_is_billed_a_share() -> None:
+    thoughts = UsualThoughts()
+    thoughts.learn("o3", "high", 4000, 20.0)
+    assert thoughts.estimate("o3", "high", 5.0, is_over=False) == 1000
+    assert thoughts.estimate("o3", "high", 50.0, is_over=False) == 4000
+    assert thoughts.estimate("o3", "high", 5.0, is_over=True) == 4000
+
+
+def test_thoughts_that_are_shown_are_counted_by_what_is_shown() -> None:
+    ledger = Ledger()
+    thought = {"choices": [{"delta": {"reasoning_content": WORDS}}]}
+
+    async def run() -> None:
+        meter = Meter(ledger)
+        await collect(await meter.open(CallInfo("o3", "o3", BODY)), lines({"choices": [], "usage": THOUGHT}, "[DONE]"))
+        await stop_by_closing(await meter.open(CallInfo("o3", "o3", BODY)), lines(thought, text("Yes")))
+
+    asyncio.run(run())
+    assert ledger.posted[0].usage.output == estimate.text_tokens(WORDS + "Yes")
+
+
+def test_what_is_known_of_models_stays_small() -> None:
+    thoughts = UsualThoughts()
+    for number in range(5000):
+        thoughts.learn(f"model-{number}", None, 10, 1.0)
+    assert len(thoughts._known) == 1000

@@ -1,0 +1,84 @@
+"""Thoughts that a provider bills and does not show, for a stream that was left before it told its usage.
+
+Models such as OpenAI's o-series send nothing while they think: whoever leaves at the first visible word has caused
+thousands of tokens that stand in no chunk. What is known of the model's other answers tells how many; for a model that
+was not seen answer yet, the time that it was silent does.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from openwebui_usage.rules.effort_levels import effort_levels
+
+TOKENS_PER_SECOND = 60
+"""At which a model is assumed to think that nobody has seen answer yet: about what OpenAI's reasoning models write."""
+_MOST_REMEMBERED = 1000
+_WEIGHT = 0.2
+_SILENT_BEFORE = 2.0
+"""Seconds before the first token that any model may take: no thoughts are assumed for those."""
+
+Kind = tuple[str, str | None]
+"""A model's id as it is called, and the effort that it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a model's answers take on average: hidden tokens, and seconds until the first visible one."""
+
+    reasoning: float
+    seconds: float
+
+
+class UsualThoughts:
+    """How much models think, by effort, learned from what providers report. For any thread."""
+
+    def __init__(self) -> None:
+        """Knows of no model."""
+        self._known: OrderedDict[Kind, Usual] = OrderedDict()
+        self._lock = Lock()
+
+    def learn(self, model: str, effort: str | None, reasoning: int, seconds: float | None) -> None:
+        """A provider reported `reasoning` hidden tokens, and was silent for `seconds`."""
+        kind = (model, effort)
+        with self._lock:
+            known = self._known.get(kind, Usual(reasoning, seconds or 0.0))
+            self._known[kind] = Usual(
+                known.reasoning + _WEIGHT * (reasoning - known.reasoning),
+                known.seconds + _WEIGHT * ((seconds or 0.0) - known.seconds),
+            )
+            self._known.move_to_end(kind)
+            if len(self._known) > _MOST_REMEMBERED:
+                self._known.popitem(last=False)
+
+    def estimate(self, model: str, effort: str | None, silent: float, *, is_over: bool) -> int:
+        """Hidden tokens of an answer that was silent for `silent` seconds; `is_over`: something visible came then."""
+        if effort == "none":
+            return 0
+        known = self._known.get((model, effort)) or self._known.get((model, None))
+        if known is not None:
+            share = 1.0 if is_over or known.seconds <= 0 else min(1.0, silent / known.seconds)
+            return round(known.reasoning * share)
+        if effort is None and not _thinks_by_itself(model):
+            return 0
+        return round(max(0.0, silent - _SILENT_BEFORE) * TOKENS_PER_SECOND)
+
+
+def effort_of(body: Mapping[str, Any]) -> str | None:
+    """The effort that a request asks for, in whatever field."""
+    nested = body.get("reasoning")
+    values = (
+        body.get("reasoning_effort"),
+        nested.get("effort") if isinstance(nested, Mapping) else None,
+        body.get("think"),
+    )
+    return next((value for value in values if isinstance(value, str)), None)
+
+
+def _thinks_by_itself(model: str) -> bool:
+    levels = effort_levels(model)
+    return levels is not None and levels.preset is not None and "none" not in levels.levels
