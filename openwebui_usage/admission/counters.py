@@ -22,6 +22,9 @@ FORGET_SECONDS = 300.0
 LEASE_SECONDS = 30.0
 """How long a reservation outlives its call, or the worker that made it, where no row of the ledger replaces it."""
 
+SHARE = 4
+"""How many calls of unknown size run at once, at most, when a limit comes near."""
+
 Load = Callable[[Iterable[Key]], Awaitable[dict[Key, Sums]]]
 
 
@@ -32,6 +35,14 @@ class Demand:
     counter: Counter
     limit: int
     wanted: int
+    share_up_to: int = 0
+    """Where nobody says what the call may use at most: it holds one in `SHARE` of what is left of the limit, if that is
+    more than what is `wanted`, but no more than this. So few run at once while little is left.
+    """
+
+    def held_for(self, used: int) -> int:
+        """What to hold where so much is used."""
+        return max(self.wanted, min(self.share_up_to, -(-max(0, self.limit - used) // SHARE)))
 
 
 class LiveCounters(Protocol):
@@ -100,7 +111,8 @@ class MemoryCounters:
             refusal = self._refusal(demands)
             if refusal is None:
                 for demand in demands:
-                    self._entries[demand.counter.key].holds[lease] = demand.wanted
+                    entry = self._entries[demand.counter.key]
+                    entry.holds[lease] = demand.held_for(entry.used)
                 self._leases[lease] = tuple(demand.counter.key for demand in demands)
             return refusal
 

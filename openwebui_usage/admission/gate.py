@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from openwebui_usage.admission.counters import Demand, LiveCounters
+from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.ledger.rows import CallRow
@@ -19,9 +19,9 @@ from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Budget, Refusal, Subject, Wanted, budget_of_group
 from openwebui_usage.rules.groups import Sums
-from openwebui_usage.rules.pricing import Cost, PriceBook, nano_dollars
+from openwebui_usage.rules.pricing import Cost, PriceBook
 from openwebui_usage.rules.streams import Wire
-from openwebui_usage.rules.tokens import TokenUsage, reported_cost
+from openwebui_usage.rules.tokens import TokenUsage
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,10 @@ MOST_CHOICES = 128
 """What OpenAI takes as `n`: https://platform.openai.com/docs/api-reference/chat/create"""
 LATEST = 1000
 """Calls of the ledger that tell a new worker what its models usually write."""
-_WEIGHT = 0.2
-_MOST_REMEMBERED = 10_000
+LONGEST_USUAL = 32_000
+"""Output tokens of an answer that nobody limits and that is not astonishing: models of our day write so many. While
+several times that is left, calls are not held back for what they might write.
+"""
 
 
 class LedgerAway(Exception):
@@ -55,8 +57,7 @@ class Gate:
         self._definitions = Definitions()
         self._known_at = float("-inf")
         self._looking = asyncio.Lock()
-        self._typical: dict[str, TokenUsage] = {}
-        self._typical_cost: dict[str, int] = {}
+        self._usual = UsualAnswers()
         self._has_learned = False
 
     @property
@@ -77,7 +78,7 @@ class Gate:
     async def _read(self) -> None:
         self._definitions = await asyncio.to_thread(self._store.definitions)
         if not self._has_learned:
-            self._learn(await asyncio.to_thread(self._store.latest, LATEST))
+            self._usual.learn(await asyncio.to_thread(self._store.latest, LATEST))
             self._has_learned = True
         if any(budget.unit == "usd" for budget in self._definitions.budgets):
             # The first price is the dear one: it loads the list of all.
@@ -150,7 +151,7 @@ class Gate:
     def settled(self, done: Recorded) -> None:
         """Rows are in the ledger: their holds are replaced by what they really used. From the writer's thread."""
         self._live.release([row.id for row in done.rows], done.changes)
-        self._learn(done.rows)
+        self._usual.learn(done.rows)
 
     def spooled(self, rows: Iterable[CallRow]) -> None:
         """Rows wait outside of the ledger: their holds end with their lease, if not before. From any thread."""
@@ -194,10 +195,16 @@ class Gate:
         if body is None:
             return [Demand(counter, counter.budget.limit or 0, 0) for counter in counters]
         most = _most_output(body, wire) if generates else 0
-        wanted = self._wanted(model_ids, prices, body, most, [counter.budget for counter in counters])
+        budgets = [counter.budget for counter in counters]
+        wanted, at_most = self._wanted(model_ids, caller, prices, body, most, budgets)
         own = self._used_by(own_tasks)
         return [
-            Demand(counter, (counter.budget.limit or 0) + own.get(counter.key, 0), wanted.of(counter.budget))
+            Demand(
+                counter,
+                (counter.budget.limit or 0) + own.get(counter.key, 0),
+                wanted.of(counter.budget),
+                0 if most is not None else at_most.of(counter.budget),
+            )
             for counter in counters
         ]
 
@@ -229,42 +236,32 @@ class Gate:
     def _wanted(
         self,
         model_ids: tuple[str, ...],
+        caller: Subject,
         prices: _Prices,
         body: Mapping[str, Any],
         most: int | None,
         budgets: Sequence[Budget],
-    ) -> Wanted:
+    ) -> tuple[Wanted, Wanted]:
+        """What a call will probably use, and what it may well use where nobody says how long its answer may be."""
         if all(budget.unit == "requests" for budget in budgets):
-            return Wanted(0, 0)
+            return Wanted(0, 0), Wanted(0, 0)
+        model, choices = model_ids[-1], _choices(body)
         prompt = estimate.prompt_tokens(body)
-        typical = self._typical.get(model_ids[-1], TokenUsage(output=FIRST_GUESS))
-        output = (typical.output if most is None else most) * _choices(body)
-        reasoning = min(output, typical.reasoning * _choices(body))
-        cost = None
+        usual = self._usual.long_answer(model, caller.user_id) or TokenUsage(output=FIRST_GUESS)
+        output = (usual.output if most is None else most) * choices
+        reasoning = min(output, usual.reasoning * choices)
+        longest = output if most is not None else max(output, LONGEST_USUAL * choices)
+        cost = cost_of_longest = None
         if any(budget.unit == "usd" for budget in budgets):
             price = prices.cost(TokenUsage(input=prompt, output=output))
-            # A price that only the provider tells is known from its last answers.
-            cost = self._typical_cost.get(model_ids[-1]) if price is None else price.nano
-        return Wanted(prompt, output, reasoning, cost)
-
-    def _learn(self, rows: Iterable[CallRow]) -> None:
-        for row in rows:
-            if row.outcome == "done" and row.usage.output and not row.usage.estimated:
-                self._learn_from(row)
-
-    def _learn_from(self, row: CallRow) -> None:
-        model, usage = row.called_model, row.usage
-        if len(self._typical) >= _MOST_REMEMBERED:  # Some providers answer to any name.
-            self._typical.clear()
-            self._typical_cost.clear()
-        known = self._typical.get(model, usage)
-        self._typical[model] = TokenUsage(
-            output=_mix(known.output, usage.output), reasoning=_mix(known.reasoning, usage.reasoning)
-        )
-        cost = reported_cost(row.raw_usage)
-        if cost is not None:
-            nano = nano_dollars(Decimal(str(cost)))
-            self._typical_cost[model] = _mix(self._typical_cost.get(model, nano), nano)
+            if price is None:  # A price that only the provider tells is known from its last answers.
+                cost = cost_of_longest = self._usual.dear_answer(model)
+                if cost is not None:
+                    cost_of_longest = cost * longest // max(1, output)
+            else:
+                dear = prices.cost(TokenUsage(input=prompt, output=longest))
+                cost, cost_of_longest = price.nano, price.nano if dear is None else dear.nano
+        return Wanted(prompt, output, reasoning, cost), Wanted(prompt, longest, reasoning, cost_of_longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +284,6 @@ class _Prices:
         return self.book.cost(
             self.model_ids, usage, provider_url=self.provider_url, is_free_connection=self.is_free_connection
         )
-
-
-def _mix(old: int, new: int) -> int:
-    return round(old + _WEIGHT * (new - old))
 
 
 _MOST_KEYS: dict[Wire, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from openwebui_usage.admission.counters import LEASE_SECONDS, Demand, Load, MemoryCounters
+from openwebui_usage.admission.counters import LEASE_SECONDS, SHARE, Demand, Load, MemoryCounters
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.groups import Sums
@@ -127,9 +127,9 @@ class RedisCounters:
 
     async def _ask(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
         keys = [key for demand in demands for key in self._keys(demand.counter)]
-        arguments = [number for demand in demands for number in (demand.limit, demand.wanted)]
+        arguments = [number for demand in demands for number in (demand.limit, demand.wanted, demand.share_up_to)]
         while True:
-            answer = await self._run(self._reserve, keys, [lease, LEASE_MS, replaced or "", *arguments])
+            answer = await self._run(self._reserve, keys, [lease, LEASE_MS, replaced or "", SHARE, *arguments])
             if int(answer[0]) == 1:
                 return None
             if int(answer[0]) == 0:

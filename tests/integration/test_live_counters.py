@@ -12,7 +12,7 @@ from redis.crc import key_slot
 
 from openwebui_usage.admission import counters
 from openwebui_usage.admission import redis_counters as live_redis
-from openwebui_usage.admission.counters import Demand, LiveCounters, MemoryCounters
+from openwebui_usage.admission.counters import SHARE, Demand, LiveCounters, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import FOREVER, Budget, Counter
@@ -66,6 +66,27 @@ TWO = Counter(Budget("two", "two", 10), "two", FOREVER)
 
 def demand(counter: Counter, wanted: int) -> Demand:
     return Demand(counter, counter.budget.limit or 0, wanted)
+
+
+def test_what_is_of_unknown_size_holds_its_share_of_what_is_left(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        unknown = Demand(ONE, 100, 1, share_up_to=1000)
+        answers = await asyncio.gather(*(live.reserve(f"first {n}", [unknown]) for n in range(50)))
+        assert sum(answer is None for answer in answers) == SHARE
+        refused = next(answer for answer in answers if answer is not None)
+        assert (refused.used, refused.held) == (0, 100)
+        change = ledger.commit(ONE, 90)
+        live.release([f"first {n}" for n in range(50)], [change])
+        await soon()
+        answers = [await live.reserve(f"second {n}", [unknown]) for n in range(50)]
+        assert sum(answer is None for answer in answers) == SHARE, "of the ten that are left, three each"
+        live.release([f"second {n}" for n in range(50)], [])
+        await soon()
+        answers = [await live.reserve(f"third {n}", [Demand(ONE, 100, 1, share_up_to=2)]) for n in range(50)]
+        assert sum(answer is None for answer in answers) == 5, "no more than it may well use"
+        assert await live.ask([Demand(ONE, 100, 0)]) is not None
+
+    play(scenario)
 
 
 async def soon() -> None:

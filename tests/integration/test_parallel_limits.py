@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openwebui_usage.admission.counters import SHARE
 from openwebui_usage.admission.redis_counters import LEASE_MS
 from tests.support.clients import Client
 from tests.support.openwebui import OpenWebUI
@@ -59,6 +60,33 @@ def storm(server: OpenWebUI, provider: Provider, *, prompt: int, max_tokens: int
     return answers, used
 
 
+def primed(server: OpenWebUI, provider: Provider, report: Callable[[str], None], label: str) -> None:
+    """Short answers first, then many at once that nobody limits and that are five times the limit each."""
+    limit, long = 4_000, 20_000
+    provider.behave("primed", prompt=6, visible=4, chunks=1)
+    server.admin.models(refresh=True)
+    server.admin.add_group("primed", ["primed"], limit)
+    body = {"model": "primed", "messages": MESSAGES}
+    for _ in range(12):
+        assert server.admin.post("/api/chat/completions", json=body).status_code == 200
+    provider.behave("primed", prompt=6, visible=long, chunks=5, delay=0.1)
+
+    async def play() -> list[int]:
+        async with server.admin.asynchronous() as client:
+            posts = (client.post("/api/chat/completions", json=body) for _ in range(CALLS))
+            return [answer.status_code for answer in await asyncio.gather(*posts)]
+
+    answers = asyncio.run(play())
+    calls = provider.ended_calls(1, model="primed")
+    used = sum(call.billed["prompt"] + call.billed["output"] for call in calls if call.billed)
+    report(
+        f"{label}, 12 short calls and then {CALLS} of {long} tokens: {answers.count(200)} admitted, "
+        f"{used} of {limit} tokens used"
+    )
+    assert 1 <= answers.count(200) <= SHARE, "of what is left, each holds a share"
+    assert server.admin.post("/api/chat/completions", json=body).status_code == 429
+
+
 def line(label: str, answers: list[int], used: int) -> str:
     return (
         f"{label}: {answers.count(200)} of {CALLS} calls admitted, {used} of {LIMIT} tokens used, "
@@ -88,6 +116,12 @@ def test_of_one_worker(
     right_and_wrong(start_openwebui(), provider, report, "1 worker, SQLite")
 
 
+def test_primed_on_one_worker(
+    start_openwebui: Callable[..., OpenWebUI], provider: Provider, report: Callable[[str], None]
+) -> None:
+    primed(start_openwebui(), provider, report, "1 worker, SQLite")
+
+
 @pytest.mark.timeout(600)  # Two cores start four workers in a minute, when they have nothing else to do.
 def test_of_four_workers_with_redis(
     start_openwebui: Callable[..., OpenWebUI],
@@ -98,6 +132,7 @@ def test_of_four_workers_with_redis(
 ) -> None:
     server = start_openwebui(workers=4, database_url=postgres.new_database(), redis_url=redis.url)
     right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
+    primed(server, provider, report, "4 workers, PostgreSQL and Redis")
     assert "Redis is away" not in server.log_text()
     held = [key for key in redis.client.keys("*{usage}:holds:*") if redis.client.hlen(key)]
     assert held == [], "everything that was held was given back"

@@ -12,10 +12,18 @@ import pytest
 from sqlalchemy import text
 
 from openwebui_usage.admission import gate as gate_module
-from openwebui_usage.admission.counters import MemoryCounters
-from openwebui_usage.admission.gate import FIRST_GUESS, MOST_CHOICES, MOST_OUTPUT, Gate, LedgerAway
+from openwebui_usage.admission.counters import SHARE, MemoryCounters
+from openwebui_usage.admission.gate import (
+    FIRST_GUESS,
+    LONGEST_USUAL,
+    MOST_CHOICES,
+    MOST_OUTPUT,
+    Gate,
+    LedgerAway,
+)
+from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger import CallRow, Store
-from openwebui_usage.ledger.recording import Key
+from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.rules.budgets import NANO, Budget, Subject, period_at
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
@@ -344,3 +352,69 @@ def test_a_new_worker_expects_what_the_ledger_knows_of_a_model(store: Store) -> 
         assert [await admitted(gate, lease, "o1") for lease in "abc"] == [True, False, False]
 
     asyncio.run(play())
+
+
+def done_rows(model: str, user_id: str | None, outputs: list[int]) -> Recorded:
+    return Recorded(
+        [CallRow(1.0, model, model, TokenUsage(input=5, output=tokens), user_id=user_id) for tokens in outputs], []
+    )
+
+
+@pytest.mark.parametrize("short_answers", [0, 12, 500])
+@pytest.mark.parametrize("limit", [4_000, 100, 1])
+def test_short_answers_make_no_room_for_many_long_ones(store: Store, short_answers: int, limit: int) -> None:
+    store.create_group("all", ["*"], limit, "documented")
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        gate.settled(done_rows("gpt-4o", WHO.user_id, [5] * short_answers))
+        answers = [await admitted(gate, str(number)) for number in range(200)]
+        assert 1 <= answers.count(True) <= SHARE
+
+    asyncio.run(play())
+
+
+def test_many_run_at_once_while_much_is_left(store: Store) -> None:
+    store.create_group("all", ["*"], 200 * LONGEST_USUAL, "documented")
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        assert all([await admitted(gate, str(number)) for number in range(200 - SHARE)])
+
+    asyncio.run(play())
+
+
+def test_nobody_lowers_what_others_reserve_and_long_answers_are_remembered(store: Store) -> None:
+    store.create_group("all", ["*"], 10**12, "documented")
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+
+        def expected(user_id: str) -> int:
+            (demand,) = gate._demands(("o1",), Subject(user_id), BODY, "chat")
+            return demand.wanted
+
+        gate.settled(done_rows("o1", "bob", [20_000] * 3))
+        gate.settled(done_rows("o1", "eve", [5] * 10_000))
+        assert expected("bob") >= 20_000
+        assert expected("ann") >= 20_000
+        assert expected("eve") >= 20_000, "the same model may write as much for everybody"
+        gate.settled(done_rows("o1", "bob", [5] * 12))
+        assert expected("bob") >= 20_000
+
+    asyncio.run(play())
+
+
+def test_what_is_learned_takes_no_more_memory_than_it_may() -> None:
+    usual = UsualAnswers()
+    for number in range(1_100):
+        usual.learn(done_rows(f"model {number}", "ann", [7]).rows)
+    assert usual.long_answer("model 0", "ann") is None
+    for number in range(200):
+        usual.learn(done_rows("model 1099", f"user {number}", [9] * 60).rows)
+    assert len(usual._models) == 1_000
+    assert len(usual._models["model 1099"]) == 50
+    assert usual.long_answer("model 1099", None) == TokenUsage(output=9)
