@@ -25,6 +25,7 @@ from openwebui_usage.api.models import (
     group_json,
     price_json,
 )
+from openwebui_usage.api.same_origin import same_origin
 from openwebui_usage.api.translations import words_in
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger import (
@@ -95,7 +96,9 @@ def usage_router(
     `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that
     definitions changed at all; `health` is what admins are told of the plugin itself.
     """
-    router = APIRouter(prefix="/api/usage", tags=["usage"], route_class=_LedgerRoute)
+    router = APIRouter(
+        prefix="/api/usage", tags=["usage"], route_class=_LedgerRoute, dependencies=[Depends(same_origin)]
+    )
     _add_groups(router, store, access, counting, changed)
     _add_budgets(router, store, access, changed)
     _add_prices(router, store, access, changed)

@@ -323,6 +323,20 @@ class TestGroups:
         assert admin.request("DELETE", path) == {"status": True}
         assert name not in admin.usage_groups()
 
+    def test_are_reset_by_no_other_sites_page(self, admin: Client, name: str) -> None:
+        """A browser adds the cookie to any page's request, and this one needs no body."""
+        admin.add_group(name, ["gpt-4o"])
+        admin.chat("gpt-4o")
+        path = f"{admin.url}{GROUPS}/{name}/reset"
+        foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        cookie = {"Cookie": f"token={admin.token}"}
+        assert httpx.post(path, headers={**cookie, **foreign}, trust_env=False).status_code == 403
+        assert httpx.post(path, headers=cookie, data={"a": "b"}, trust_env=False).status_code == 403
+        assert admin.usage_groups()[name]["usage"]["total"]
+        bearer = {"Authorization": f"Bearer {admin.token}"}
+        assert httpx.post(path, headers=bearer, trust_env=False).status_code == 200
+        assert not admin.usage_groups()[name]["usage"]["total"]
+
     def test_start_again_after_a_reset(self, admin: Client, name: str) -> None:
         admin.add_group(name, ["gpt-4o"], 10_000)
         admin.add_group(f"{name} too", ["gpt-4*"])
