@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 _UNKNOWN = "This token is not valid."
+_SURROGATE = re.compile("[\ud800-\udfff]")
+BODY_TIMEOUT = 30.0
+"""Seconds for the body of a request."""
 
 
 def create_app(
@@ -137,16 +141,16 @@ def _add_api(
         question = Question(account, door.address(request), path, messages, asked.reasoning_effort)
         if asked.stream:
             return EventStream(await desk.stream(question))
-        return JSONResponse(await desk.answer(question))
+        return Json(await desk.answer(question))
 
     @app.get("/healthz")
     async def healthz() -> Response:
         ready = runtime.is_running
-        return JSONResponse({"status": "ok" if ready else "starting"}, 200 if ready else 503)
+        return Json({"status": "ok" if ready else "starting"}, 200 if ready else 503)
 
     @app.get("/about")
     async def about() -> Response:
-        return JSONResponse(
+        return Json(
             {
                 "model": provider.model,
                 "demo": provider.upstream.is_demo,
@@ -160,12 +164,21 @@ def _add_api(
     async def user_stats(request: Request, token: str | None = None) -> Response:
         account = await door.account(request, token)
         count(f"stats {account.id}")
-        return JSONResponse(stats(await asyncio.to_thread(accounts.standing, account.id)))
+        return Json(stats(await asyncio.to_thread(accounts.standing, account.id)))
 
 
 def _is_priced(runtime: Runtime, model: str) -> bool:
     book = runtime.gate.definitions.book if runtime.is_running else PriceBook()
     return book.source(model) is not None
+
+
+class Json(JSONResponse):
+    """What a model says may hold half of a surrogate pair, which is no Unicode: U+FFFD stands for it."""
+
+    def render(self, content: Any) -> bytes:
+        """As JSON in UTF-8."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _SURROGATE.sub("\ufffd", text).encode()
 
 
 class EventStream(StreamingResponse):
@@ -186,11 +199,15 @@ class EventStream(StreamingResponse):
 
 async def _json_object(request: Request) -> dict[str, Any]:
     parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BODY:
-            raise Problem(413, f"The request is larger than {MAX_BODY:,} bytes.")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for part in request.stream():
+                parts.append(part)
+                size += len(part)
+                if size > MAX_BODY:
+                    raise Problem(413, f"The request is larger than {MAX_BODY:,} bytes.")
+    except TimeoutError:
+        raise Problem(408, "The request did not arrive in time.") from None
     try:
         body = json.loads(b"".join(parts))
     except (ValueError, RecursionError):
@@ -205,7 +222,7 @@ async def _as_problem(request: Request, problem: Exception) -> Response:
     headers = dict(problem.headers)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": str(problem)}, problem.status, headers)
+    return Json({"error": str(problem)}, problem.status, headers)
 
 
 async def _gone(request: Request, missing: Exception) -> Response:
@@ -215,15 +232,15 @@ async def _gone(request: Request, missing: Exception) -> Response:
 
 async def _as_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)
+    return Json({"error": f"{error.detail}."}, error.status_code, error.headers)
 
 
 async def _ledger_away(request: Request, error: Exception) -> Response:
     log.warning("The ledger cannot be read: %s", str(error).partition("\n")[0])
     text = "The usage ledger's database is not available. Try again in a moment."
-    return JSONResponse({"error": text}, 503, {"Retry-After": "5"})
+    return Json({"error": text}, 503, {"Retry-After": "5"})
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     text = "Something went wrong on the server; its log says what."
-    return JSONResponse({"error": text}, 500, {**SECURITY, "Cache-Control": "no-store"})
+    return Json({"error": text}, 500, {**SECURITY, "Cache-Control": "no-store"})

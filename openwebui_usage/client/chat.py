@@ -259,14 +259,16 @@ class Stream:
 
     async def close(self) -> None:
         """Give up the provider's answer, wherever it stands."""
-        if self._next is not None:
-            self._next.cancel()
-            with contextlib.suppress(BaseException):
-                await self._next
-        with contextlib.suppress(Exception):
-            await self._chunks.aclose()  # type: ignore[attr-defined]
-        if self._call.row is None:  # It was never begun to be read.
-            self._call.stopped()
+        try:
+            if self._next is not None:
+                self._next.cancel()
+                await asyncio.wait({self._next})  # Raises only where we are cancelled ourselves.
+                _ = self._next.cancelled() or self._next.exception()
+            with contextlib.suppress(Exception):
+                await self._chunks.aclose()  # type: ignore[attr-defined]
+        finally:
+            if self._call.row is None:  # It was never begun to be read.
+                self._call.stopped()
 
     async def _patiently(self) -> AsyncIterator[bytes | None]:
         """The chunks; None where none came for a while."""

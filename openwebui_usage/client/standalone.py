@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from openwebui_usage.client.addresses import parse_networks
 from openwebui_usage.client.app import create_app
+from openwebui_usage.client.slow_connections import ImpatientProtocol
 from openwebui_usage.client.storage import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
@@ -116,6 +117,7 @@ def run(client: Standalone, listening: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
         ws="none",
+        http=ImpatientProtocol,
         limit_concurrency=1000,
     )
     uvicorn.Server(config).run([listening])

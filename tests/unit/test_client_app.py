@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
 from openwebui_usage.client.accounts import Accounts
-from openwebui_usage.client.app import create_app
+from openwebui_usage.client.app import Json, create_app
 from openwebui_usage.client.page import SECURITY
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider, Upstream
@@ -34,3 +34,8 @@ def test_a_fault_of_ours_is_guarded_as_every_answer_and_tells_nothing(tmp_path: 
     assert answer.json() == {"error": "Something went wrong on the server; its log says what."}
     assert {name: answer.headers[name] for name in SECURITY} == SECURITY
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_half_a_surrogate_pair_is_answered_as_what_it_is() -> None:
+    answer = Json({"content": "a\ud83d b 😀"})
+    assert answer.body == '{"content":"a\ufffd b 😀"}'.encode()
