@@ -74,7 +74,7 @@ class CallInfo:
 
     @property
     def subject(self) -> Subject:
-        """Who calls, as budgets know him."""
+        """Who calls, as budgets know them."""
         return Subject(self.user_id, frozenset(self.user_groups))
 
 

@@ -262,7 +262,7 @@ def browser() -> Iterator[Browser]:
 def open_tab(
     browser: Browser, artefacts: Path, front_end: Path | None, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Tab]]:
-    """`open_tab(client, path="/", theme="dark", …)`: the page of a signed-in user, as he has set it up (see `Look`).
+    """`open_tab(client, path="/", theme="dark", …)`: the page of a signed-in user, set up as they like it (see `Look`).
 
     A failing test leaves a screenshot.
     """

@@ -37,7 +37,7 @@ export async function loadPage(
       };
 }
 
-/** All groups that this user may see, and his budgets. */
+/** All groups that this user may see, and the budgets that bind them. */
 export async function loadUsageUpdate(token: string): Promise<UsageUpdate | Refusal> {
   const body = await get('/api/usage/me', token);
   return typeof body === 'string' ? body : readUsageUpdate(body);

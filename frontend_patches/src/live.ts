@@ -38,7 +38,7 @@ export class Live {
     return this.#token !== '' && this.#status !== 'absent' && this.#status !== 'login';
   }
 
-  /** Tells who is signed in now, '' for nobody, and which language he reads, a BCP 47 tag. Cheap when nothing has changed. */
+  /** Tells who is signed in now, '' for nobody, and which language they read, a BCP 47 tag. Cheap when nothing has changed. */
   login(token: string, language: string): void {
     const translated = primary(language) === primary(this.#language);
     if (token === this.#token && translated) return;

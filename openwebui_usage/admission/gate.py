@@ -292,7 +292,7 @@ _MOST_KEYS: dict[Wire, tuple[str, ...]] = {
     "anthropic": ("max_tokens",),
     "ollama": ("num_predict",),
 }
-"""Only what the provider heeds: by any other word a caller could make his reservations as small as he likes."""
+"""Only what the provider heeds: by any other word a caller could make reservations as small as they like."""
 
 
 def _most_output(body: Mapping[str, Any], wire: Wire) -> int | None:

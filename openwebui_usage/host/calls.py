@@ -370,7 +370,7 @@ class Seam:
                 message_id=_text(metadata.get("message_id")),
                 task=task,
                 path=path,
-                # Whoever brings a provider of his own uses nothing that a budget counts.
+                # Whoever brings a provider along uses nothing that a budget counts.
                 is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
                 own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
                 unverified=kind == "direct",
@@ -567,7 +567,7 @@ class Seam:
             if not known and self.catalog is not None and user is not None:
                 known = any(model == visible.id for visible in await self.catalog.visible_to(user))
         except Exception:
-            log.exception("Nobody knows whether a user may see a limit; it is not shown to him")
+            log.exception("Nobody knows whether a user may see a limit; it is not shown")
         return refusal_response(refusal, is_named=known)
 
     async def _leave(self, point: Point, call: Call, result: Any) -> Any:

@@ -25,7 +25,7 @@ _HEADER = re.compile(r"^([a-z_]+):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 async def install_functions() -> frozenset[str]:
     """Insert what is missing, active and global; bring older ones up to date. Returns the ids that are ours.
 
-    An admin's valves, and his switching off, survive an update.
+    An admin's valves survive an update, and so does switching off.
     """
     owner = await _owner()
     ours = set()

@@ -16,7 +16,7 @@ from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import usage_notice
 
 CLAIM_SECONDS = 60.0
-"""How long a notice is left to whoever took it, before it counts as not posted: he may have died."""
+"""How long a notice is left to whoever took it, before it counts as not posted: that worker may have died."""
 
 
 @dataclass(frozen=True, slots=True)

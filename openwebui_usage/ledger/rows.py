@@ -33,7 +33,7 @@ class CallRow:
     user_id: str | None = None
     user_name: str | None = None
     user_groups: tuple[str, ...] = ()
-    """Ids of the host's user groups that he was a member of, for the budgets that bind those. Not stored."""
+    """Ids of the host's user groups that the user was a member of, for the budgets that bind those. Not stored."""
     chat_id: str | None = None
     message_id: str | None = None
     task: str | None = None

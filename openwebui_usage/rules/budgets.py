@@ -79,7 +79,7 @@ def _zone(name: str) -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who a budget binds: everyone together, each user for himself, one user, a user group together, or each of it."""
+    """Who a budget binds: everyone together, each user alone, one user, a user group together, or each of it."""
 
     kind: ScopeKind = "everyone"
     id: str | None = None
@@ -112,7 +112,7 @@ class Subject:
 
     user_id: str | None = None
     user_groups: frozenset[str] = frozenset()
-    """Ids of the host's user groups that he is a member of."""
+    """Ids of the host's user groups that the user is a member of."""
 
 
 @dataclass(frozen=True, slots=True)

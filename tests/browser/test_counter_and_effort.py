@@ -422,8 +422,8 @@ def test_in_a_chat_with_several_models_each_has_its_own_effort(
     tab.screenshot("effort-several-models")
     tab.page.keyboard.press("Escape")
     expect(effort(tab)).to_have_text("Mixed")
-    tab.send("Think, each as he can")
-    provider.ended_calls(3, task=False, containing="each as he can")
+    tab.send("Think, each as you can")
+    provider.ended_calls(3, task=False, containing="each as you can")
     sent = {call.model: call.request.get("reasoning_effort") for call in provider.calls() if not call.task}
     assert sent == {"o3-mini": "high", "gpt-4o-mini": None, "grok-3-mini": "low"}
 

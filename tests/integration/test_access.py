@@ -1,4 +1,4 @@
-"""Who may do and know what: every endpoint, and every way by which somebody could learn what is not for him."""
+"""Who may do and know what: every endpoint, and every way by which somebody could learn what is not for them."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def secrets(admin: Client) -> Client:
         {"name": f"{SECRET} pointer", "group": f"{SECRET} group", "limit": 10**6},
         {"name": f"{SECRET} each", "scope": {"kind": "each_user"}, "models": ["o3*"], "limit": 10**6},
         {"name": f"{SECRET} other", "scope": {"kind": "user", "id": other.id}, "limit": 10**6},
-        {"name": f"{SECRET} members", "scope": {"kind": "group", "id": "not-his"}, "limit": 10**6},
+        {"name": f"{SECRET} members", "scope": {"kind": "group", "id": "not-theirs"}, "limit": 10**6},
         {"name": "own", "scope": {"kind": "each_user"}, "unit": "requests", "limit": 10**6},
     ]
     for budget in budgets:
@@ -207,7 +207,7 @@ def test_the_event_tells_a_user_of_nothing_but_his_own(admin: Client, user: Clie
 
         wait_until(lambda: told("shared", mine.usage) == 2, timeout=10, what="the event came")
         wait_until(lambda: told(f"{SECRET} group", page.usage) == 1, timeout=10, what="the admin was told")
-        wait_until(lambda: _own_use(mine.usage) == 1, timeout=10, what="his own budget came")
+        wait_until(lambda: _own_use(mine.usage) == 1, timeout=10, what="the user's own budget came")
     assert SECRET not in json.dumps(mine.usage)
     assert {_own_use([event]) for event in mine.usage} <= {None, 0, 1}, "another's numbers are another's"
 

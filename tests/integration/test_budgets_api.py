@@ -218,7 +218,7 @@ class TestWhomABudgetBinds:
     @pytest.mark.parametrize(
         ("kind", "answers"),
         [
-            # After the first member has made his one call: he again, the second member, somebody else.
+            # After the first member has made the one call: again, the second member, somebody else.
             ("everyone", [429, 429, 429]),
             ("each_user", [429, 200, 200]),
             ("user", [429, 200, 200]),

@@ -538,7 +538,7 @@ class TestSafety:
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert refused.json()["error"].startswith("Too many wrong tokens. Try again in ")
         assert server.http.get("/user/stats/guess999").status_code == 429
-        # Who was in before is not shut out by his neighbour; a token that was not seen here yet is, for a while.
+        # Who was in before is not shut out by a neighbour; a token that was not seen here yet is, for a while.
         assert server.chat(token).status_code == 200
         assert server.chat(place.create("Bob")).status_code == 429
 

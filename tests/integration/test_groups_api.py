@@ -112,7 +112,7 @@ ENDPOINTS = {
 READING = {"list", "page"}
 
 
-# How somebody comes, and what he may do: nothing, see, or all.
+# How somebody comes, and what they may do: nothing, see, or all.
 PEOPLE = {
     "nobody": "nothing",
     "a bad token": "nothing",

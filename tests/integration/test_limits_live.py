@@ -246,7 +246,7 @@ def test_where_nothing_is_limited_a_body_without_a_model_goes_its_way_and_is_cou
 
 
 class TestAWayRound:
-    """What somebody may try who has used up his limit."""
+    """What somebody may try whose limit is used up."""
 
     @pytest.fixture(autouse=True)
     def limit(self, admin: Client, name: str) -> None:

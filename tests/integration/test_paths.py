@@ -32,7 +32,7 @@ GROUPS = {
 
 @dataclass
 class World:
-    """A deployment with everything that a path may need, a user with his page open, and the two books."""
+    """A deployment with everything that a path may need, a user with a page open, and the two books."""
 
     server: OpenWebUI
     admin: Client

@@ -89,7 +89,7 @@ def launch(playwright: Playwright) -> Browser:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How somebody has set up his browser and Open WebUI: `theme` is one of Open WebUI's, `language` a BCP 47 tag."""
+    """How somebody has set up browser and Open WebUI: `theme` is one of Open WebUI's, `language` a BCP 47 tag."""
 
     theme: str = "light"
     language: str = "en-US"
