@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -22,6 +21,7 @@ from openwebui_usage.client.addresses import Network, client_address
 from openwebui_usage.client.chat import Desk, Problem, Question, Stream, stats
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
+from openwebui_usage.client.sound_json import sound_json
 from openwebui_usage.client.throttling import Buckets, Guesses, Rate, TooMany
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 _UNKNOWN = "This token is not valid."
-_SURROGATE = re.compile("[\ud800-\udfff]")
 BODY_TIMEOUT = 30.0
 """Seconds for the body of a request."""
 
@@ -177,8 +176,7 @@ class Json(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """As JSON in UTF-8."""
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return _SURROGATE.sub("\ufffd", text).encode()
+        return sound_json(content, separators=(",", ":"))
 
 
 class EventStream(StreamingResponse):
@@ -207,7 +205,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
                 if size > MAX_BODY:
                     raise Problem(413, f"The request is larger than {MAX_BODY:,} bytes.")
     except TimeoutError:
-        raise Problem(408, "The request did not arrive in time.") from None
+        raise Problem(408, "The request did not arrive in time.", close=True) from None
     try:
         body = json.loads(b"".join(parts))
     except (ValueError, RecursionError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.client import responses
 from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, Standing
+from openwebui_usage.client.sound_json import sound_json
 from openwebui_usage.client.upstream import Provider, ProviderFailed, reason_of_event
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Refused
@@ -40,11 +40,13 @@ PATIENCE = 10.0
 class Problem(Exception):
     """Why there is no answer: an HTTP status and a sentence."""
 
-    def __init__(self, status: int, text: str, retry_after: int | str | None = None) -> None:
-        """`retry_after` becomes the header."""
+    def __init__(self, status: int, text: str, retry_after: int | str | None = None, *, close: bool = False) -> None:
+        """`retry_after` becomes the header; `close`: nothing more can be asked over this connection."""
         super().__init__(text)
         self.status = status
         self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        if close:
+            self.headers["Connection"] = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +217,10 @@ class Stream:
         """Ask the provider. Raises `ProviderFailed` where it refuses soon; what takes longer is told by an event."""
         self._next = asyncio.ensure_future(anext(self._chunks, None))
         answers = asyncio.ensure_future(self._answers.wait())
-        await asyncio.wait({self._next, answers}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        answers.cancel()
+        try:
+            await asyncio.wait({self._next, answers}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            answers.cancel()
         if self._next.done() and not self._answers.is_set():
             self._next.result()
 
@@ -259,16 +263,15 @@ class Stream:
 
     async def close(self) -> None:
         """Give up the provider's answer, wherever it stands."""
-        try:
-            if self._next is not None:
-                self._next.cancel()
-                await asyncio.wait({self._next})  # Raises only where we are cancelled ourselves.
-                _ = self._next.cancelled() or self._next.exception()
-            with contextlib.suppress(Exception):
-                await self._chunks.aclose()  # type: ignore[attr-defined]
-        finally:
-            if self._call.row is None:  # It was never begun to be read.
-                self._call.stopped()
+        if self._next is not None:
+            self._next.add_done_callback(_see_error)
+            self._next.cancel()
+            # Raises only where we are cancelled ourselves: then the stream is settled by what came of it, as it ends.
+            await asyncio.wait({self._next})
+        with contextlib.suppress(Exception):
+            await self._chunks.aclose()  # type: ignore[attr-defined]
+        if self._call.row is None:  # It was never begun to be read.
+            self._call.stopped()
 
     async def _patiently(self) -> AsyncIterator[bytes | None]:
         """The chunks; None where none came for a while."""
@@ -332,6 +335,12 @@ def stats(standing: Standing) -> dict[str, Any]:
     }
 
 
+def _see_error(task: asyncio.Task[Any]) -> None:
+    """Nobody else asks for it any more."""
+    if not task.cancelled():
+        task.exception()
+
+
 def _problem(failure: ProviderFailed) -> Problem:
     return Problem(502, str(failure), failure.retry_after)
 
@@ -355,4 +364,4 @@ def _content(answer: Mapping[str, Any]) -> str:
 
 
 def _event(data: Mapping[str, Any]) -> bytes:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode(errors="replace")
+    return b"data: " + sound_json(data) + b"\n\n"

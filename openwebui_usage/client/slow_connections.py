@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 HEADERS_TIMEOUT = 10.0
 """Seconds for the headers of a request, from the connection or its first byte on."""
+MOST_WAITING = 500
+"""Connections of a server that are waited for; beyond that the one that has waited longest makes room for a new one."""
+
+_waiting: WeakKeyDictionary[Any, dict[ImpatientProtocol, None]] = WeakKeyDictionary()
+"""By server, in the order in which they began to wait."""
 
 
 class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -43,13 +49,19 @@ class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def _start_clock(self) -> None:
         self._clock = self.loop.call_later(HEADERS_TIMEOUT, self._time_is_up)
+        waiting = _waiting.setdefault(self.server_state, {})
+        waiting[self] = None
+        if len(waiting) > MOST_WAITING:
+            longest = next(iter(waiting))
+            longest._time_is_up()
 
     def _stop_clock(self) -> None:
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
+            _waiting[self.server_state].pop(self, None)
 
     def _time_is_up(self) -> None:
-        self._clock = None
+        self._stop_clock()
         if not self._is_asked() and not self.transport.is_closing():
             self.transport.close()
