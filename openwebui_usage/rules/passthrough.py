@@ -8,7 +8,7 @@ while a limit exists, for nobody knows beforehand what it will use.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -78,8 +78,15 @@ _FREE_TO_POST = (
 
 
 def route_of(method: str, path: str, *, has_body: bool) -> Route:
-    """What a request to `path` of a provider asks for, whatever roundabout way the path takes."""
-    parts = parts_of(path)
+    """What a request to `path` of a provider asks for, whatever roundabout way the path takes.
+
+    Where it can be read in several ways it is metered if one of them is, and free only if all of them are.
+    """
+    routes = [_route_of(method, parts, has_body=has_body) for parts in readings_of(path)]
+    return next((route for use in ("metered", "unknown") for route in routes if route.use == use), FREE)
+
+
+def _route_of(method: str, parts: Sequence[str], *, has_body: bool) -> Route:
     reads = method.upper() in ("GET", "HEAD", "OPTIONS", "DELETE")
     if not reads or has_body:
         for length in (2, 1):
@@ -94,16 +101,31 @@ def route_of(method: str, path: str, *, has_body: bool) -> Route:
     return FREE if any(matches(free, whole) for free in _FREE_TO_POST) else UNKNOWN_ROUTE
 
 
-def parts_of(path: str) -> list[str]:
-    """The parts of a path as the most lenient provider may understand it: decoded, in lower case, without dots,
-    blanks, parameters, query and empty parts.
+_MOST_DECODINGS = 5
+
+
+def readings_of(path: str) -> list[tuple[str, ...]]:
+    """The parts of a path as providers, and the host's client before them, may understand it.
+
+    Some decode it once more than others, and what follows an encoded `?` or `#` is a part to some and none to others:
+    in `files%23/../chat/completions` the dots lead out of `files#`.
     """
-    for _ in range(5):
-        path = path.partition("?")[0].partition("#")[0]
-        decoded = unquote(path)
-        if decoded == path:
+    found: dict[tuple[str, ...], None] = {}
+    texts = {path}
+    for _ in range(_MOST_DECODINGS):
+        texts |= {text.partition("?")[0].partition("#")[0] for text in texts}
+        found |= dict.fromkeys(_parts_of(text) for text in sorted(texts))
+        decoded = {unquote(text) for text in texts}
+        if decoded <= texts:
             break
-        path = decoded
+        texts = decoded
+    return list(found)
+
+
+def _parts_of(path: str) -> tuple[str, ...]:
+    """The parts of a path as a lenient server finds them: in lower case, without dots, blanks, parameters and empty
+    parts.
+    """
     parts: list[str] = []
     for part in path.replace("\\", "/").lower().split("/"):
         name = "".join(char for char in part.partition(";")[0] if char.isprintable()).strip()
@@ -111,7 +133,7 @@ def parts_of(path: str) -> list[str]:
             del parts[-1:]
         elif name := name.strip("."):
             parts.append(name.strip())
-    return [part for part in parts if part]
+    return tuple(part for part in parts if part)
 
 
 def read_body(data: bytes) -> tuple[dict[str, Any] | None, bool]:
