@@ -23,8 +23,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
-STATUSES = frozenset({400, 422, 500, 501})
+_BAD_REQUEST = frozenset({400, 422, 500, 501})
 """Bad request and its kin. Python servers answer 500 to a keyword that they do not expect."""
+_NEVER = frozenset({401, 408, 429})
+"""About a key, time and rates, whatever they mention. Gateways wrap a refusal in any other, down to 502."""
 
 _LONGEST = 20_000
 _DEEPEST = 8
@@ -34,12 +36,13 @@ _ECHOES = frozenset({"input", "ctx", "url", "body", "request", "request_body", "
 """Keys under which providers repeat what was sent: a field that stands there is not refused."""
 
 _LISTS = re.compile(
-    r"(?<!not )\b(?:supported|valid|allowed|accepted|permitted|available|known)\s+"
+    r"(?:(?<!not )\b(?:supported|valid|allowed|accepted|permitted|available|known)\s+"
     r"(?:parameters|params|fields|arguments|options|keys|properties|inputs)(?:\s+are)?\s*:?"
-    r"|\bexpected\s+one\s+of|\bmust\s+be\s+one\s+of|\bshould\s+be\s+one\s+of|\bchoose\s+from|\bdid\s+you\s+mean",
-    re.IGNORECASE,
+    r"|\bexpected\s+one\s+of|\bmust\s+be\s+one\s+of|\bshould\s+be\s+one\s+of|\bchoose\s+from|\bdid\s+you\s+mean)"
+    r"(?:(?![.;?!]\s).)*",
+    re.IGNORECASE | re.DOTALL,
 )
-"""What comes after these is what would be taken."""
+"""What comes after these, to the end of the sentence, is what would be taken."""
 
 _INPUTS = re.compile(
     r"input_value=.*?(?=, input_type=|$)"
@@ -58,7 +61,11 @@ def refused_names(status: int, answer: object, names: Collection[str], model: st
 
     `answer` is parsed JSON, text or bytes; `model` may itself contain such a word, and does not count.
     """
-    if status not in STATUSES or not names:
+    if status not in _BAD_REQUEST:
+        if status < 400 or status in _NEVER:
+            return frozenset()
+        names = [name for name in names if name not in _WORDS]  # Words of every day occur in any sentence.
+    if not names:
         return frozenset()
     found: set[str] = set()
     for where, text in _texts(_opened(answer)):
@@ -90,7 +97,9 @@ def _texts(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, 
         for name, inner in list(value.items())[:_MOST_TEXTS]:
             lowered = str(name).lower()
             # A validator's own map: {"errors": {"stream_options": ["Unknown field."]}}.
-            if depth and lowered not in _ECHOES and key in _MAPS:
+            # Or, of those that validate forms, {"stream_options": ["Unknown field."]}, with or without "error" around.
+            is_map = depth > 0 and key in _MAPS
+            if lowered not in _ECHOES and (is_map or (key in ("", "error") and _are_sentences(inner))):
                 yield "pointer", str(name)
             if lowered not in _ECHOES:
                 yield from _texts(inner, lowered, depth + 1)
@@ -100,6 +109,10 @@ def _texts(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, 
         else:
             for inner in value[:_MOST_TEXTS]:
                 yield from _texts(inner, key, depth + 1)
+
+
+def _are_sentences(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 _CONTENTS = frozenset({"messages", "input", "tools", "metadata"})
@@ -118,10 +131,7 @@ def _points_at(text: str, name: str) -> bool:
 def _named_in(text: str, names: Collection[str], model: str) -> set[str]:
     if model and model in text:
         text = re.sub(rf"(?<!\w){re.escape(model)}(?!\w)", " ", text)
-    text = _INPUTS.sub(" ", text)
-    listed = _LISTS.search(text)
-    if listed is not None:
-        text = text[: listed.start()]
+    text = _LISTS.sub(" ", _INPUTS.sub(" ", text))
     in_messages = _IN_MESSAGES.search(text) is not None
     return {name for name in names if not (in_messages and name in _WORDS) and _pattern(name).search(text)}
 

@@ -170,6 +170,16 @@ OURS: list[tuple[int, Any, frozenset[str] | set[str]]] = [
     (400, {"errors": [{"instancePath": "/stream_options", "message": "must NOT have additional properties"}]}, USAGE),
     (400, b'{"error":{"message":"invalid streamOptions"}}', USAGE),
     (400, '{"error": {"message": "stream_options: ungültig', USAGE),
+    (400, {"error": {"message": "参数stream_options不支持"}}, USAGE),
+    (400, {"stream_options": ["Unknown field."]}, USAGE),
+    (400, {"error": {"stream_options": ["Unknown field."]}}, USAGE),
+    (400, {"error": {"message": "Supported fields: model, messages. Got unsupported: stream_options"}}, USAGE),
+    (400, "Only supported parameters may be sent; these are not: stream_options", USAGE),
+    *(
+        (status, {"error": {"message": "upstream: Unknown parameter: 'stream_options'."}}, USAGE)
+        for status in (403, 404, 405, 406, 409, 413, 415, 424, 502, 503)
+    ),
+    (502, {"error": {"message": "upstream: Unknown parameter: 'reasoning_effort'."}}, EFFORT),
 ]
 
 
@@ -183,6 +193,10 @@ NOT_OURS: list[tuple[int, Any]] = [
     (429, {"error": {"message": "Too many requests with reasoning_effort"}}),
     (404, {"error": {"message": "unknown url; did you mean stream_options"}}),
     (200, {"error": {"message": "stream_options"}}),
+    (408, {"error": {"message": "stream_options"}}),
+    (503, {"error": {"message": "The model is thinking too much; reasoning is overloaded"}}),
+    (400, {"messages": ["This field is required."], "reasoning_effort": "low", "stream_options": {"a": ["b"]}}),
+    (400, "Unknown: foo. Supported parameters: model,\n stream_options.v2, stream_options. Read the docs."),
     (400, {"error": {"message": "Unknown parameter: 'foo'. Supported parameters: model, stream_options"}}),
     (400, {"error": {"message": "unknown field `foo`, expected one of `model`, `stream_options`, `reasoning_effort`"}}),
     (400, {"error": {"message": "Unknown parameter: 'foo'. Did you mean 'stream_options'?", "param": "foo"}}),
