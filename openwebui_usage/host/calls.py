@@ -231,8 +231,14 @@ class Seam:
             except LedgerAway:
                 return away_response()
             except Exception as error:  # noqa: BLE001 - told by `_fault`
-                self._fault("A call could not be checked; it goes on without us", error)
-                return away_response() if self.fail_closed else await original(*args, **kwargs)
+                self._fault("A call could not be checked against limits", error)
+                if self.fail_closed:
+                    return away_response()
+                try:
+                    call = meter.open_unchecked(info)
+                except Exception as broken:  # noqa: BLE001 - told by `_fault`
+                    self._fault("A call could not be metered; it goes on without us", broken)
+                    return await original(*args, **kwargs)
             if outer is not None:
                 outer.inner_calls += 1
             if info.task is not None and info.is_admitted:

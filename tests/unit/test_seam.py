@@ -133,6 +133,18 @@ async def test_a_call_that_cannot_be_checked_goes_on_or_is_refused_as_the_admin_
         assert len(host.sent) == (0 if fail_closed else 1)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("fail_closed", "counted"), [(False, 1), (True, 0)])
+async def test_a_call_is_counted_though_its_limits_cannot_be_asked(
+    stream: bool, fail_closed: bool, counted: int
+) -> None:
+    host = Host(answered, fail_closed=fail_closed)
+    host.seam.meter = Meter(host.rows, Broken())  # type: ignore[arg-type]
+    answer = await host.chat(stream=stream)
+    assert getattr(answer, "status_code", None) == (503 if fail_closed else None)
+    assert [(row.usage.input, row.usage.output) for row in host.rows.rows] == [(3, 2)] * counted
+
+
 async def test_an_answer_that_cannot_be_settled_reaches_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Seam, "_leave", Broken)
     host = Host(answered)
