@@ -1,7 +1,7 @@
 """Token counts where the provider never told: from text, without ever downloading or waiting.
 
 tiktoken is used where it is installed *and* its encoding already lies on the machine (Open WebUI's Docker image ships
-one); else, and while it is being loaded, four characters make a token, the rule of thumb of OpenAI's tokenizer page.
+one); else, and while it is being loaded, characters are weighed by their script. Of a long text, parts are looked at.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from openwebui_usage.rules.scripts import tokens_by_script
+
 log = logging.getLogger(__name__)
 
-CHARACTERS_PER_TOKEN = 4
 IMAGE_TOKENS = 85
 """What OpenAI bills for one low-detail image; files and images are never looked into."""
 _MESSAGE_TOKENS = 4
@@ -31,16 +32,20 @@ _ENCODINGS = {
 """The SHA-256 of each, as tiktoken has them: it fetches a file anew that has another."""
 _ENCODING_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _LONGEST_EXACT = 20_000
+_PARTS = 20
+"""Of a longer text, so many parts of equal distance are looked at, which have so many characters together."""
 
 
 def text_tokens(text: str) -> int:
     """Tokens of `text`, at least 1 where there is any."""
     if not text:
         return 0
-    count = _counter() if len(text) <= _LONGEST_EXACT else None
-    if count is None:
-        return max(1, round(len(text) / CHARACTERS_PER_TOKEN))
-    return max(1, count(text))
+    count = _counter() or tokens_by_script
+    if len(text) <= _LONGEST_EXACT:
+        return max(1, round(count(text)))
+    size = _LONGEST_EXACT // _PARTS
+    starts = ((len(text) - size) * part // (_PARTS - 1) for part in range(_PARTS))
+    return round(sum(count(text[start : start + size]) for start in starts) * len(text) / _LONGEST_EXACT)
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:

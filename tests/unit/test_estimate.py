@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ def of_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("text", "tokens"),
-    [("", 0), ("a", 1), ("ab", 1), ("abcdefgh", 2), ("abcd" * 1000, 1000), ("漢字漢字", 1), (" ", 1)],
+    [("", 0), ("a", 1), ("ab", 1), ("abcdefgh", 2), ("abcd" * 1000, 1000), ("漢字漢字", 3), (" ", 1)],
 )
-def test_four_characters_make_a_token(text: str, tokens: int) -> None:
+def test_four_latin_characters_make_a_token(text: str, tokens: int) -> None:
     assert text_tokens(text) == tokens
 
 
@@ -71,9 +72,63 @@ def test_an_encoding_on_the_machine_is_used(of_words: None) -> None:
     assert text_tokens(" ") == 1
 
 
-def test_a_long_text_is_not_encoded(of_words: None) -> None:
-    long = "a " * 100_000
-    assert text_tokens(long) == len(long) / 4
+def test_of_a_long_text_parts_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+
+    def count(text: str) -> int:
+        encoded.append(text)
+        return text.count("a") + 5 * text.count("b")
+
+    monkeypatch.setattr(estimate, "_loaded", [count])
+    long = "a " * 100_000 + "b " * 100_000
+    assert text_tokens(long) == pytest.approx(600_000, rel=0.02)
+    assert sum(map(len, encoded)) == 20_000
+
+
+PUBLISHED = {
+    "English": ("Hello, my name is GPT-4o. I'm a new type of language model, it's nice to meet you!", 24),
+    "Chinese": ("你好，我的名字是GPT-4o。我是一种新型的语言模型，很高兴见到你!", 24),
+    "Japanese": ("こんにちは、私の名前はGPT-4oです。私は新しいタイプの言語モデルです。初めまして!", 26),
+    "Korean": ("안녕하세요, 제 이름은 GPT-4o입니다. 저는 새로운 유형의 언어 모델입니다, 만나서 반갑습니다!", 27),
+    "Russian": ("Привет, меня зовут GPT-4o. Я — новая языковая модель, приятно познакомиться!", 23),
+    "Arabic": ("مرحبًا، اسمي جي بي تي-4o. أنا نوع جديد من نموذج اللغة، سررت بلقائك!", 26),
+    "Hindi": ("नमस्ते, मेरा नाम जीपीटी-4o है। मैं एक नए प्रकार का भाषा मॉडल हूँ। आपसे मिलकर अच्छा लगा!", 31),
+    "Vietnamese": ("Xin chào, tên tôi là GPT-4o. Tôi là một loại mô hình ngôn ngữ mới, rất vui được gặp bạn!", 30),
+    "German": ("Hallo, mein Name is GPT-4o. Ich bin ein neues KI-Sprachmodell. Es ist schön, dich kennenzulernen.", 29),
+}
+"""Sentences and their tokens in `o200k_base`, from OpenAI's "Hello GPT-4o"."""
+
+
+@pytest.mark.parametrize("times", [1, 100, 1000])
+@pytest.mark.parametrize("language", PUBLISHED)
+def test_a_text_is_weighed_by_its_script(language: str, times: int) -> None:
+    text, tokens = PUBLISHED[language]
+    assert text_tokens(text * times) == pytest.approx(tokens * times, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "fewest", "most"),
+    [
+        ("สวัสดีครับ ยินดีที่ได้รู้จัก", 8, 20),
+        ("🙂🎉🚀🙂🎉🚀", 6, 18),
+        ("0123456789" * 30, 95, 110),
+        (" " * 4000, 1, 5),
+        ("def f():\n" + " " * 16 + "return 1\n", 6, 12),
+        ("aGVsbG8gd29ybGQgMTIzNDU2Nzg5MCBRV0VSVFlVSU9QQVNERkdI" * 10, 250, 420),
+        ("\ud83d" * 100, 30, 300),
+        ("𝔘𝔫𝔦𝔠𝔬𝔡𝔢" * 10, 30, 220),
+    ],
+)
+def test_what_is_no_prose_is_weighed_too(text: str, fewest: int, most: int) -> None:
+    assert fewest <= text_tokens(text) <= most
+
+
+@pytest.mark.parametrize("text", ["漢かA1 ", "a1B" * 66 + " ", " \t", "é漢🙂ж", "=" * 199 + "A1a "])
+def test_a_long_text_is_weighed_in_no_time(text: str) -> None:
+    text = text * (4_000_000 // len(text))
+    began = time.perf_counter()
+    assert text_tokens(text) > 0
+    assert time.perf_counter() - began < 0.25
 
 
 def test_nothing_is_ever_downloaded(tiktoken: Tiktoken) -> None:
