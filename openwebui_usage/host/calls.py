@@ -390,7 +390,7 @@ class Seam:
         )
         if kind != "direct":
             refuse = self._unmetered(point, out, route, rules, request, is_ambiguous=is_ambiguous)
-            if refuse is not None and self.gate is not None and self.gate.is_limiting:
+            if refuse is not None and self._is_limiting():
                 out.refusal = refuse()
         if route is not None and route.use == "unknown" and out.refusal is None and _only_reads(request):
             return None
@@ -500,6 +500,13 @@ class Seam:
         if self.connections is None or self.connections.knows("openai", body["model"]):
             return None
         return functools.partial(unlisted_response, model)
+
+    def _is_limiting(self) -> bool:
+        try:
+            return self.gate is not None and self.gate.is_limiting
+        except Exception as error:  # noqa: BLE001 - told by `_fault`
+            self._fault("Nobody knows whether there are limits", error)
+            return self.fail_closed
 
     async def _base_of(self, model: str) -> str | None:
         """The base model of a workspace model. A limit may hold for it alone, so `fail_closed` wants to know."""

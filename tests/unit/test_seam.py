@@ -91,6 +91,16 @@ class Broken:
         raise RuntimeError(name)
 
 
+class Limits:
+    """A gate that knows its definitions, and not what they limit."""
+
+    definitions = SimpleNamespace(budgets=())
+
+    @property
+    def is_limiting(self) -> bool:
+        raise RuntimeError
+
+
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
     for chunk in chunks:
         yield chunk
@@ -143,6 +153,15 @@ async def test_a_call_is_counted_though_its_limits_cannot_be_asked(
     answer = await host.chat(stream=stream)
     assert getattr(answer, "status_code", None) == (503 if fail_closed else None)
     assert [(row.usage.input, row.usage.output) for row in host.rows.rows] == [(3, 2)] * counted
+
+
+@pytest.mark.parametrize(("fail_closed", "status", "counted"), [(False, None, 1), (True, 403, 0)])
+async def test_what_no_limit_can_hold_is_counted_though_nobody_knows_of_limits(
+    fail_closed: bool, status: int | None, counted: int
+) -> None:
+    host = Host(answered, gate=Limits(), fail_closed=fail_closed)
+    assert getattr(await host.chat(background=True), "status_code", None) == status
+    assert len(host.rows.rows) == counted
 
 
 async def test_an_answer_that_cannot_be_settled_reaches_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
