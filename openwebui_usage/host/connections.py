@@ -7,6 +7,7 @@ list (`urlIdx` in `app.state.OPENAI_MODELS`, `urls` in `app.state.OLLAMA_MODELS`
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ _OLD_NAMES: dict[ConnectionKind, tuple[str, str]] = {
     "ollama": ("OLLAMA_BASE_URLS", "OLLAMA_API_CONFIGS"),
 }
 _MODELS: dict[ConnectionKind, str] = {"openai": "OPENAI_MODELS", "ollama": "OLLAMA_MODELS"}
+
+
+_MISSING: Any = object()
 
 
 class Connections:
@@ -96,9 +100,11 @@ class Connections:
 
     async def _settings(self, kind: ConnectionKind) -> tuple[Any, Any]:
         old = getattr(self._state, "config", None)
-        if old is not None and hasattr(old, _OLD_NAMES[kind][0]):
-            urls, configs = (getattr(old, name, None) for name in _OLD_NAMES[kind])
-            return urls, configs
+        if old is not None:
+            # Those hosts ask Redis for each, synchronously.
+            found = await asyncio.to_thread(lambda: [getattr(old, name, _MISSING) for name in _OLD_NAMES[kind]])
+            if found[0] is not _MISSING:
+                return found[0], None if found[1] is _MISSING else found[1]
         from open_webui.models.config import Config
 
         values = await settled(Config.get_many(*_KEYS[kind]))

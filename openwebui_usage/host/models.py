@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import inspect
 import time
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from openwebui_usage.rules.effort import is_explicit
 
 T = TypeVar("T")
 REMEMBER_SECONDS = 5.0
-_MOST_REMEMBERED = 10_000
+_MOST_REMEMBERED = 4096
+_MOST_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,15 @@ class Memo:
     def __init__(self) -> None:
         """Empty."""
         self._answers: dict[Any, tuple[float, Any]] = {}
+        """Until when each answer holds, the longest remembered first."""
         self._asking: dict[Any, asyncio.Task[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
 
     async def get(self, key: Any, ask: Callable[[], Any], seconds: float = REMEMBER_SECONDS) -> Any:
         """The answer to `key`, from memory or by `ask`, a function that is sync in old and async in new hosts."""
+        key = _short(key)
         known = self._answers.get(key)
         if known is not None and known[0] > time.monotonic():
             return known[1]
@@ -59,11 +66,25 @@ class Memo:
 
     def _answered(self, key: Any, seconds: float, asked: asyncio.Task[Any]) -> None:
         del self._asking[key]
+        self._answers.pop(key, None)
+        now = time.monotonic()
+        while self._answers:
+            oldest = next(iter(self._answers))
+            if self._answers[oldest][0] > now and len(self._answers) < _MOST_REMEMBERED:
+                break
+            del self._answers[oldest]
         if asked.cancelled() or asked.exception() is not None:
             return
-        if len(self._answers) >= _MOST_REMEMBERED:
-            self._answers.clear()
-        self._answers[key] = (time.monotonic() + seconds, asked.result())
+        self._answers[key] = (now + seconds, asked.result())
+
+
+def _short(key: Any) -> Any:
+    """A key that takes little room, whatever a caller put into it."""
+    if isinstance(key, tuple):
+        return tuple(map(_short, key))
+    if isinstance(key, str) and len(key) > _MOST_CHARACTERS:
+        return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return key
 
 
 async def _answer(ask: Callable[[], Any]) -> Any:
@@ -87,7 +108,7 @@ class Catalog:
         """The base model of a workspace model; None for all others."""
 
         async def ask() -> str | None:
-            model = self._all().get(model_id)
+            model = await self._read(lambda: self._all().get(model_id))
             if model is not None:
                 return _base(model)
             # After a start the host knows its models only once somebody has asked for them.
@@ -128,20 +149,35 @@ class Catalog:
         groups: tuple[str, ...] = await self._memo.get(("groups", user_id), ask)
         return groups
 
+    async def role_of(self, user_id: str) -> str | None:
+        """A user's role; None for one who is gone."""
+        from open_webui.models.users import Users
+
+        async def ask() -> str | None:
+            return getattr(await settled(Users.get_user_by_id(user_id)), "role", None)
+
+        role: str | None = await self._memo.get(("role", user_id), ask)
+        return role
+
     async def visible_to(self, user: Any, request: Request | None = None) -> list[Model]:
         """The models that `user` (the host's user) can use."""
 
         async def ask() -> list[Model]:
             from open_webui.utils.models import get_all_models, get_filtered_models
 
-            models = list(self._all().values())
+            models = await self._read(lambda: list(self._all().values()))
             if not models and request is not None:
                 await settled(get_all_models(request, user=user))
-                models = list(self._all().values())
+                models = await self._read(lambda: list(self._all().values()))
             return [_model(model) for model in await settled(get_filtered_models(models, user))]
 
         visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
         return visible
+
+    async def _read(self, read: Callable[[], T]) -> T:
+        """With several workers the host keeps its models in Redis, and asks it synchronously."""
+        is_here = isinstance(getattr(self._app.state, "MODELS", None), dict | type(None))
+        return read() if is_here else await asyncio.to_thread(read)
 
     def _all(self) -> Any:
         return getattr(self._app.state, "MODELS", None) or {}

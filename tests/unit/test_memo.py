@@ -75,3 +75,28 @@ async def test_an_error_is_for_all_who_wait_and_is_not_remembered() -> None:
 
 async def test_a_host_that_answers_at_once_is_asked_as_well() -> None:
     assert await Memo().get("key", lambda: "sync") == "sync"
+
+
+async def test_what_callers_choose_takes_little_room() -> None:
+    memo = Memo()
+    for number in range(10_000):
+        await memo.get(("base", f"model-{number}"), lambda: None)
+    assert len(memo) <= 4096
+    for number in range(20):
+        await memo.get(("base", "x" * 2_000_000 + str(number)), lambda: None)
+    kept = sum(len(part) for key in memo._answers for part in key)
+    assert kept < 1_000_000
+
+
+async def test_what_is_too_old_is_dropped() -> None:
+    memo = Memo()
+    for number in range(100):
+        await memo.get(number, lambda: None, seconds=0)
+    await memo.get("another", lambda: None)
+    assert len(memo) == 1
+
+
+async def test_long_keys_are_told_apart() -> None:
+    memo = Memo()
+    for ending in "ab":
+        assert await memo.get("x" * 1000 + ending, lambda ending=ending: ending) == ending
