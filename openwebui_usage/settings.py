@@ -12,12 +12,13 @@ from openwebui_usage.rules.groups import Counting
 
 
 class Settings(BaseSettings):
-    """Read from the environment once, when the plugin is mounted."""
+    """Read from the environment once, when the plugin is mounted.
+
+    OPENWEBUI_USAGE_ENABLED is not among them: `host.autoload` reads it before anything of this is imported.
+    """
 
     model_config = SettingsConfigDict(env_prefix="OPENWEBUI_USAGE_", extra="ignore")
 
-    enabled: bool = True
-    """False: the plugin keeps out of Open WebUI altogether."""
     counting: Counting = "documented"
     """How OUT is made in groups created from now on."""
     fail_closed: bool = False

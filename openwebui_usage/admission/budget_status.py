@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from openwebui_usage.ledger import Store
-from openwebui_usage.rules.budgets import Budget, Counter, Subject, period_at, subject_of
+from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.rules.budgets import Counter, Subject, subject_of
 from openwebui_usage.rules.groups import Sums
 
 Standing = tuple[Counter, Sums]
@@ -17,16 +18,16 @@ def standings(store: Store, callers: Sequence[Subject], now: datetime) -> Mappin
 
     Budgets which a user shares with others show their common sum; nobody's own is shown to another.
     """
-    budgets = store.budgets()
-    counters = {caller: _counters(budgets, caller, now) for caller in callers}
+    definitions = store.definitions()
+    counters = {caller: _counters(definitions, caller, now) for caller in callers}
     keys = {counter.key for found in counters.values() for counter in found}
     totals = store.totals(keys) if keys else {}
     return {caller: [(counter, totals[counter.key]) for counter in found] for caller, found in counters.items()}
 
 
-def _counters(budgets: Sequence[Budget], caller: Subject, now: datetime) -> list[Counter]:
+def _counters(definitions: Definitions, caller: Subject, now: datetime) -> list[Counter]:
     return [
-        Counter(budget, subject_of(budget, caller), period_at(budget.period, budget.timezone, now))
-        for budget in budgets
+        Counter(budget, subject_of(budget, caller), definitions.period(budget, now))
+        for budget in definitions.budgets
         if budget.scope.binds(caller)
     ]

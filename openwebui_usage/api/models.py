@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from openwebui_usage.api.fields import MAX_DOLLARS, Amount, Id, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
-from openwebui_usage.rules.budgets import Budget, Counter, Scope, ScopeKind, Unit, instant, period_at, shown
+from openwebui_usage.rules.budgets import Budget, Counter, Period, Scope, ScopeKind, Unit, instant, period_at, shown
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
 from openwebui_usage.rules.pricing import Price, dollars, nano_dollars
 
@@ -134,14 +134,15 @@ def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
     return int(limit)
 
 
-def group_json(entry: GroupUsage) -> dict[str, Any]:
+def group_json(entry: GroupUsage, period: Period | None = None) -> dict[str, Any]:
     """A group as every answer and the socket event show it.
 
     `usage.in`, `.out` and `.total` are as documented, of the current period; `all_time` is the same without end.
+    `period` is the current one, where it is known already.
     """
     group, sums = entry.group, entry.sums
     total = sums.total(group.counting)
-    period = period_at(group.period, group.timezone, datetime.now(UTC))
+    period = period or period_at(group.period, group.timezone, datetime.now(UTC))
     return {
         "models": list(group.models),
         "limit": group.limit,

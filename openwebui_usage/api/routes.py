@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from openwebui_usage.admission.budget_status import standings
 from openwebui_usage.api.access import Access, Caller, PageModel
@@ -56,6 +56,10 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
 Changed = Callable[[Iterable[str]], Awaitable[None]]
 Health = Callable[[], dict[str, Any]]
 """How the plugin fares, as JSON. Blocks: it looks into the spool's folder."""
+
+
+_Object = dict[str, Any]
+"""What the answers that are made off the event loop are, for the documentation."""
 
 
 class _LedgerRoute(APIRoute):
@@ -118,10 +122,10 @@ def _add_groups(router: APIRouter, store: Store, access: Access, counting: Count
         await changed([entry.group.name])
         return {"status": True, "group": {"name": entry.group.name, **group_json(entry)}}
 
-    @router.get("/groups", summary="All usage groups that you may see, with their usage")
-    async def get_groups(request: Request, caller: Annotated[Caller, Depends(access.user)]) -> dict[str, Any]:
+    @router.get("/groups", summary="All usage groups that you may see, with their usage", response_model=_Object)
+    async def get_groups(request: Request, caller: Annotated[Caller, Depends(access.user)]) -> Response:
         visible = await access.visibility(request, caller)
-        return {"groups": await asyncio.to_thread(lambda: visible.groups(store.groups()))}
+        return await asyncio.to_thread(lambda: JSONResponse({"groups": visible.groups(store.groups())}))
 
     @router.post("/groups", summary="Create a usage group", dependencies=[admin])
     async def create_group(form: NewGroup) -> dict[str, Any]:
@@ -201,18 +205,15 @@ def _add_prices(router: APIRouter, store: Store, access: Access, changed: Change
 def _add_own(router: APIRouter, store: Store, access: Access) -> None:
     user = Depends(access.user)
 
-    @router.get("/me", summary="What you used, what is left, and when it begins anew")
-    async def get_me(request: Request, caller: Annotated[Caller, user]) -> dict[str, Any]:
-        return await _own_view(store, access, request, caller)
+    @router.get("/me", summary="What you used, what is left, and when it begins anew", response_model=_Object)
+    async def get_me(request: Request, caller: Annotated[Caller, user]) -> Response:
+        return await _own_view(store, access, request, caller, {})
 
-    @router.get("/page", summary="What the page's script needs, in one request")
-    async def get_page(request: Request, caller: Annotated[Caller, user], lang: str = "en") -> dict[str, Any]:
+    @router.get("/page", summary="What the page's script needs, in one request", response_model=_Object)
+    async def get_page(request: Request, caller: Annotated[Caller, user], lang: str = "en") -> Response:
         models = await access.page_models(request, caller)
-        return {
-            **await _own_view(store, access, request, caller),
-            "models": {model.id: _page_model_json(model) for model in models},
-            "words": words_in(lang),
-        }
+        others = {"models": {model.id: _page_model_json(model) for model in models}, "words": words_in(lang)}
+        return await _own_view(store, access, request, caller, others)
 
 
 def _page_model_json(model: PageModel) -> dict[str, Any]:
@@ -220,10 +221,11 @@ def _page_model_json(model: PageModel) -> dict[str, Any]:
     return {**shown, "efforts": list(model.efforts)} if model.efforts else shown
 
 
-async def _own_view(store: Store, access: Access, request: Request, caller: Caller) -> dict[str, Any]:
+async def _own_view(store: Store, access: Access, request: Request, caller: Caller, others: dict[str, Any]) -> Response:
     visible = await access.visibility(request, caller)
     subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
-    return await asyncio.to_thread(own_view, store, visible, subject)
+    # Made into text there, too: FastAPI itself would go through it all once more, on the event loop.
+    return await asyncio.to_thread(lambda: JSONResponse({**own_view(store, visible, subject), **others}))
 
 
 def own_view(store: Store, visible: Visibility, subject: Subject) -> dict[str, Any]:

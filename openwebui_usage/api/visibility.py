@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from openwebui_usage.admission.budget_status import Standing
 from openwebui_usage.api.models import group_json, standing_json
-from openwebui_usage.rules.groups import Group, GroupUsage, is_glob, matches
+from openwebui_usage.rules.budgets import Period, period_at
+from openwebui_usage.rules.groups import Group, GroupUsage, PeriodKind, is_glob, matches
 
 EVERYTHING = "*"
 """The one glob that tells nothing of what there is."""
@@ -43,11 +45,21 @@ class Visibility:
 
     def groups(self, entries: Iterable[GroupUsage]) -> dict[str, dict[str, Any]]:
         """The visible ones of all groups, by name, as JSON."""
-        return {entry.group.name: self.group(entry) for entry in entries if self.sees(entry.group)}
+        now = datetime.now(UTC)
+        periods: dict[tuple[PeriodKind, str], Period] = {}
+        shown = {}
+        for entry in entries:
+            group = entry.group
+            if self.sees(group):
+                kind = (group.period, group.timezone)
+                if kind not in periods:
+                    periods[kind] = period_at(*kind, now)
+                shown[group.name] = self.group(entry, periods[kind])
+        return shown
 
-    def group(self, entry: GroupUsage) -> dict[str, Any]:
-        """One group as JSON."""
-        return {**group_json(entry), "models": self.own_models(entry.group.models)}
+    def group(self, entry: GroupUsage, period: Period | None = None) -> dict[str, Any]:
+        """One group as JSON; `period` is its current one, where it is known already."""
+        return {**group_json(entry, period), "models": self.own_models(entry.group.models)}
 
     def budgets(self, found: Iterable[Standing], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
         """The visible ones of some budgets, as JSON; `groups` are all usage groups, by id."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import FileResponse, HTMLResponse, Response
 
@@ -19,6 +19,7 @@ from openwebui_usage import __version__
 
 LOADER = "/static/loader.js"
 DOCS = "/docs"
+OWN_DOCS = "/api/usage/docs"
 OPENAPI = "/api/usage/openapi.json"
 
 
@@ -52,11 +53,11 @@ def _script() -> bytes:
     return asset.read_bytes() if asset.is_file() else b""
 
 
-def docs_routes(usage: APIRouter, user: Callable[..., Any], swagger: Path) -> APIRouter:
-    """/docs for signed-in users, with our endpoints, from the swagger-ui that Open WebUI ships in the folder `swagger`.
+def docs_routes(usage: APIRouter, user: Callable[..., Any], swagger: Path, *, is_only: bool) -> APIRouter:
+    """/api/usage/docs for signed-in users: our endpoints, in the swagger-ui that Open WebUI ships in `swagger`.
 
-    `user` is the dependency that turns strangers away. Open WebUI serves that folder itself, but only where its
-    STATIC_DIR is the default.
+    `is_only`: the host has no /docs itself, so that shows the same. `user` is the dependency that turns strangers
+    away. Open WebUI serves that folder itself, but only where its STATIC_DIR is the default.
     """
     router = APIRouter(dependencies=[Depends(user)])
 
@@ -64,9 +65,11 @@ def docs_routes(usage: APIRouter, user: Callable[..., Any], swagger: Path) -> AP
     async def openapi() -> dict[str, Any]:
         return get_openapi(title="Open WebUI usage", version=__version__, routes=usage.routes)
 
-    @router.get(DOCS, include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(_DOCS_PAGE)
+    for path in (OWN_DOCS, DOCS) if is_only else (OWN_DOCS,):
+
+        @router.get(path, include_in_schema=False)
+        async def docs() -> HTMLResponse:
+            return HTMLResponse(_DOCS_PAGE)
 
     @router.get(_BUNDLE, include_in_schema=False)
     async def bundle() -> FileResponse:
@@ -77,6 +80,28 @@ def docs_routes(usage: APIRouter, user: Callable[..., Any], swagger: Path) -> AP
         return FileResponse(swagger / "swagger-ui.css", media_type="text/css")
 
     return router
+
+
+def put_first(app: FastAPI, usage: APIRouter) -> Callable[[], None]:
+    """Have the host's own /docs begin with our endpoints, which are among hundreds of its own; returns the undoing."""
+    original = app.openapi
+    own = {getattr(route, "path", None) for route in usage.routes}
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        paths = schema.get("paths") or {}
+        ours = {path: item for path, item in paths.items() if path in own}
+        return {**schema, "paths": {**ours, **paths}}
+
+    app.__dict__["openapi"] = openapi
+
+    def undo() -> None:
+        if app.__dict__.get("openapi") is openapi:
+            del app.__dict__["openapi"]  # The one of the class shows again.
+            if getattr(app, "openapi") != original:  # noqa: B009
+                app.__dict__["openapi"] = original
+
+    return undo
 
 
 _BUNDLE = "/api/usage/docs/swagger-ui-bundle.js"

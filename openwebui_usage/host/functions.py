@@ -65,6 +65,23 @@ async def _install(function_id: str, content: str, owner: str) -> bool:
     return True
 
 
+async def give_to_admin(ours: frozenset[str]) -> bool:
+    """Make those of our functions that belong to nobody the first admin's; whether there is one by now.
+
+    At the very first start there is none yet, and the page would say that somebody who was deleted had made them.
+    """
+    from open_webui.models.functions import Functions
+
+    owner = await _owner()
+    if owner == AUTHOR:
+        return False
+    for function_id in ours:
+        known = await settled(Functions.get_function_by_id(function_id))
+        if known is not None and known.user_id == AUTHOR:
+            await settled(Functions.update_function_by_id(function_id, {"user_id": owner}))
+    return True
+
+
 async def _owner() -> str:
     """An admin's id: the page shows who a function belongs to."""
     from open_webui.models.users import Users

@@ -71,7 +71,7 @@ class Definitions:
         if known is None:
             groups = tuple(group for group in self.groups if group.holds(model_ids))
             others = (*self.budgets, *self._recounts)
-            budgets = tuple(budget for budget in others if budget.covers(model_ids, self.groups))
+            budgets = tuple(budget for budget in others if budget.covers(model_ids, groups))
             known = Covering(groups, (*map(budget_of_group, groups), *budgets))
             if len(self._covering) >= _MOST_REMEMBERED:
                 self._covering.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,6 @@ from openwebui_usage.ledger.definitions import (
     price_from,
     price_values,
     raise_revision,
-    read_budgets,
     read_definitions,
     read_revision,
 )
@@ -143,10 +142,21 @@ class Store:
 
     # -- groups ---------------------------------------------------------------------------------------------------
 
-    def groups(self) -> list[GroupUsage]:
-        """Every group with what it used, in the order of creation."""
+    def groups(self, names: Collection[str] | None = None) -> list[GroupUsage]:
+        """Every group with what it used, in the order of creation; or those of some names, as far as they exist."""
         with self._engine.connect() as connection:
-            return _read_groups(connection)
+            groups = self._refresh(connection).groups
+            if names is not None:
+                groups = tuple(group for group in groups if group.name in names)
+            return _with_sums(connection, groups, are_all=names is None)
+
+    def state(self) -> tuple[int, int]:
+        """Two numbers that tell whether anything changed: the revision of the definitions, and what the calls of all
+        counters come to. A call adds one to each counter that counts it.
+        """
+        with self._engine.connect() as connection:
+            revision = read_revision(connection)
+            return revision, int(connection.execute(select(func.sum(usage_total.c.calls))).scalar() or 0)
 
     def group(self, name: str) -> GroupUsage:
         """One group by its name. Raises `GroupMissing`."""
@@ -233,8 +243,7 @@ class Store:
 
     def budgets(self) -> list[Budget]:
         """Every budget, in the order of creation."""
-        with self._engine.connect() as connection:
-            return read_budgets(connection, _names(connection))
+        return list(self.definitions().budgets)
 
     def create_budget(self, budget: Budget) -> Budget:
         """A new budget. Its current period starts with what the ledger knows of it.
@@ -413,17 +422,22 @@ def _read_groups(connection: Connection, name: str | None = None) -> list[GroupU
     query = select(usage_group).order_by(usage_group.c.created_at)
     if name is not None:
         query = query.where(usage_group.c.name == name)
-    groups = [group_from(row) for row in connection.execute(query)]
+    return _with_sums(connection, [group_from(row) for row in connection.execute(query)], are_all=name is None)
+
+
+def _with_sums(connection: Connection, groups: Sequence[Group], *, are_all: bool) -> list[GroupUsage]:
     now = datetime.now(UTC)
-    current = {group.id: period_at(group.period, group.timezone, now).key for group in groups}
-    totals = select(usage_total).where(usage_total.c.subject.in_(select(usage_group.c.id)))
-    if name is not None:
-        totals = totals.where(usage_total.c.subject.in_(current))
-    totals = totals.where(usage_total.c.period.in_({EVER, *current.values()}))
-    sums = {
-        (row.subject, row.period): Sums(*(int(getattr(row, name)) for name in SUMS))
-        for row in connection.execute(totals)
-    }
+    kinds = {(group.period, group.timezone) for group in groups}
+    periods = {kind: period_at(*kind, now).key for kind in kinds}
+    current = {group.id: periods[group.period, group.timezone] for group in groups}
+    if are_all:
+        totals = select(usage_total.c.subject, usage_total.c.period, *(usage_total.c[name] for name in SUMS))
+        totals = totals.where(usage_total.c.subject.in_(select(usage_group.c.id)))
+        totals = totals.where(usage_total.c.period.in_({EVER, *periods.values()}))
+        sums = {(subject, period): Sums(*map(int, found)) for subject, period, *found in connection.execute(totals)}
+    else:
+        keys = [(group_id, period) for group_id, now_ in current.items() for period in (now_, EVER)]
+        sums = read_totals(connection, keys)
     zero = Sums()
     return [
         GroupUsage(group, sums.get((group.id, current[group.id]), zero), sums.get((group.id, EVER), zero))
