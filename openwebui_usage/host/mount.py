@@ -18,7 +18,7 @@ from openwebui_usage import __version__
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
-from openwebui_usage.host.assets import docs_routes, loader_route
+from openwebui_usage.host.assets import docs_routes, loader_route, put_first
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam
 from openwebui_usage.host.client import MountedClient
@@ -32,7 +32,7 @@ from openwebui_usage.host.database import (
     spool_folder,
 )
 from openwebui_usage.host.effort import Steering
-from openwebui_usage.host.functions import install_functions, leave_out_of_pipeline
+from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
 from openwebui_usage.host.models import Catalog
 from openwebui_usage.host.patching import Undo
@@ -46,6 +46,9 @@ from openwebui_usage.settings import get_settings
 log = logging.getLogger("openwebui_usage")
 
 _MARK = "openwebui_usage"
+
+_OWNER_SECONDS = 5.0
+"""Seconds between two looks whether there is an admin by now."""
 
 _seam = Seam()
 _undos: list[Undo] = []
@@ -120,6 +123,8 @@ class Plugin:
         self._publisher = Publisher(self._store, self._catalog)
         self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
         self._runtime.subscribe(self._recorded)
+        self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
+        self._functions: frozenset[str] = frozenset()
         self._client: MountedClient | None = None
 
     def attach(self) -> None:
@@ -156,7 +161,8 @@ class Plugin:
             log.exception("Metering could not be started; nothing is counted")
         try:
             self._publisher.start()
-            self._undos.append(leave_out_of_pipeline(await install_functions()))
+            self._functions = await install_functions()
+            self._undos.append(leave_out_of_pipeline(self._functions))
             self._seam.status = StatusLine(self._store, self._valves)
         except Exception:
             log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")
@@ -168,12 +174,18 @@ class Plugin:
 
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""
-        self._seam.meter = None
+        seam = self._seam
+        seam.meter = seam.gate = seam.status = seam.steering = seam.valves = seam.connections = seam.catalog = None
         if self._client is not None:
             await self._client.stop()
         await self._publisher.stop()
         await self._runtime.__aexit__()
         await asyncio.to_thread(close_ledger, self._engine)
+
+    async def _find_owner(self) -> None:
+        """Until there is an admin to own our functions."""
+        if self._functions and await give_to_admin(self._functions):
+            self._functions = frozenset()
 
     async def _changed(self, names: Iterable[str]) -> None:
         """An admin changed something: it holds for the next call, and the pages are told."""
@@ -211,11 +223,12 @@ class Plugin:
     def _add_routes(self) -> None:
         access = host_access(self._catalog, self._valves, Connections(self._app))
         usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
-        routers = [usage, loader_route(_static_folder())]
-        if self._app.openapi_url is None:
-            routers.append(docs_routes(usage, access.user, _swagger_folder()))
-        for router in routers:
+        has_docs = self._app.openapi_url is not None
+        docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)
+        for router in (usage, loader_route(_static_folder()), docs):
             self._splice(router)
+        if has_docs:
+            self._undos.append(put_first(self._app, usage))
 
     def _add_client(self) -> None:
         self._client = MountedClient(self._engine, self._schema, self._runtime)
