@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.clients import Client
 from tests.support.openwebui import OpenWebUI
+from tests.support.process import wait_until
 from tests.support.provider import Provider
 
 CREATE = r"""
@@ -405,6 +406,21 @@ class TestDocs:
         assert openwebui.anonymous().get("/docs").status_code == 200
         paths = openwebui.anonymous().get("/openapi.json").json()["paths"]
         assert {GROUPS, f"{GROUPS}/{{name}}", f"{GROUPS}/{{name}}/reset", "/api/chat/completions"} <= set(paths)
+        assert next(iter(paths)).startswith("/api/usage/")
+
+    def test_of_ours_alone_are_at_a_place_of_their_own(self, openwebui: OpenWebUI, user: Client) -> None:
+        page = user.get("/api/usage/docs")
+        assert page.status_code == 200
+        [url] = re.findall(r'"url": "([^"]+)"', page.text)
+        assert all(path.startswith("/api/usage/") for path in user.request("GET", url)["paths"])
+        assert openwebui.anonymous().get("/api/usage/docs").status_code == 401
+
+    def test_functions_belong_to_the_first_admin(self, admin: Client) -> None:
+        def owners() -> set[str]:
+            ours = [item for item in admin.request("GET", "/api/v1/functions/") if item["id"].startswith("usage_")]
+            return {item["user_id"] for item in ours}
+
+        wait_until(lambda: owners() == {admin.user["id"]}, timeout=15, what="our functions have an owner")
 
     def test_are_ours_where_it_has_none(self, strict_openwebui: OpenWebUI) -> None:
         user = strict_openwebui.admin.add_user()
