@@ -121,11 +121,13 @@ class Call:
         await self._settle_durably(TokenUsage(), "error", None)
 
     def stopped(self) -> None:
-        """Whoever asked went away before the provider answered: the prompt is billed, nobody waits."""
+        """Whoever asked left before the provider answered: prompt and thoughts are billed, and nobody waits."""
         if self.info.counts_reports_only:
             self.forget()
         elif not self._settled:
-            self._settle(self._estimated(0), "stopped", None, None)
+            silent = time.monotonic() - self._started
+            hidden = self.thoughts.estimate(self.info.called_model, self.effort, silent, is_over=False)
+            self._settle(self._estimated(0, hidden), "stopped", None, None)
 
     def forget(self) -> None:
         """No provider was asked after all: no row."""

@@ -583,6 +583,20 @@ def test_whoever_leaves_before_the_first_word_is_billed_a_share() -> None:
     assert thoughts.estimate("o3", "high", 5.0, is_over=True) == 4000
 
 
+def test_who_leaves_before_a_whole_answer_is_billed_the_thoughts_of_that_time() -> None:
+    ledger = Ledger()
+
+    async def run() -> None:
+        call = await Meter(ledger).open(CallInfo("o3", "o3", BODY))
+        call.thoughts.learn("o3", None, 2000, 10.0)
+        call._started -= 5.0
+        call.stopped()
+
+    asyncio.run(run())
+    assert ledger.only.usage.estimated
+    assert ledger.only.usage.output == pytest.approx(1000, rel=0.1)
+
+
 def test_thoughts_that_are_shown_are_counted_by_what_is_shown() -> None:
     ledger = Ledger()
     thought = {"choices": [{"delta": {"reasoning_content": WORDS}}]}
