@@ -23,10 +23,10 @@ from typing import Any
 
 import httpx
 
-from openwebui_usage.ledger.outbox import Waiting
+from openwebui_usage.ledger.outbox import PendingNotice
 from openwebui_usage.ledger.recording import Change
 from openwebui_usage.ledger.store import Store
-from openwebui_usage.rules.budgets import crossed, instant, shown
+from openwebui_usage.rules.budgets import crossed, iso_utc, to_json_amount
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ SIGNATURE = "X-Usage-Signature"
 FIRST_WAIT, LONGEST_WAIT = 1.0, 600.0
 """Seconds between tries: each wait is twice the one before."""
 GIVE_UP_SECONDS = 86_400.0
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 """How often the outbox is looked at when nobody says that something is in it."""
 _TIMEOUT = 10.0
 _THREAD = "usage-webhook"
@@ -88,10 +88,10 @@ class Notifier:
         try:
             due = self._outbox.next_due()
         except Exception:  # noqa: BLE001 - as above
-            return LOOK_SECONDS
-        return LOOK_SECONDS if due is None else min(LOOK_SECONDS, max(0.0, due - time.time()))
+            return POLL_SECONDS
+        return POLL_SECONDS if due is None else min(POLL_SECONDS, max(0.0, due - time.time()))
 
-    def _post(self, client: httpx.Client, waiting: Waiting) -> None:
+    def _post(self, client: httpx.Client, waiting: PendingNotice) -> None:
         body = waiting.body.encode()
         headers = {
             "Content-Type": "application/json",
@@ -104,7 +104,7 @@ class Notifier:
         else:
             self._outbox.done(waiting)
 
-    def _failed(self, waiting: Waiting, why: str) -> None:
+    def _failed(self, waiting: PendingNotice, why: str) -> None:
         # The address may hold a secret: it is not written down.
         now = time.time()
         if now - waiting.created_at > GIVE_UP_SECONDS:
@@ -134,12 +134,12 @@ def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:
             "scope": {"kind": budget.scope.kind, "id": budget.scope.id},
             "user_id": user_id or None,
             "unit": budget.unit,
-            "limit": shown(budget.limit or 0, budget.unit),
-            "used": shown(after, budget.unit),
+            "limit": to_json_amount(budget.limit or 0, budget.unit),
+            "used": to_json_amount(after, budget.unit),
             "period": budget.period,
-            "resets_at": instant(period.ends_at),
+            "resets_at": iso_utc(period.ends_at),
             "action": budget.action,
-            "at": instant(now),
+            "at": iso_utc(now),
         }
 
 

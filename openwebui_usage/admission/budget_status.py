@@ -10,10 +10,10 @@ from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.rules.budgets import Counter, Subject, subject_of
 from openwebui_usage.rules.groups import Sums
 
-Standing = tuple[Counter, Sums]
+BudgetStatus = tuple[Counter, Sums]
 
 
-def standings(store: Store, callers: Sequence[Subject], now: datetime) -> Mapping[Subject, list[Standing]]:
+def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> Mapping[Subject, list[BudgetStatus]]:
     """For each of some users, every budget that binds him with its sums. Blocks; two queries however many users.
 
     Budgets which a user shares with others show their common sum; nobody's own is shown to another.

@@ -29,7 +29,7 @@ Load = Callable[[Iterable[Key]], Awaitable[dict[Key, Sums]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Reservation:
     """A counter that a call must be admitted by, and what it will probably add to it, in the budget's unit."""
 
     counter: Counter
@@ -48,13 +48,13 @@ class Demand:
 class LiveCounters(Protocol):
     """One contract, two backends: memory for one worker, Redis for many."""
 
-    async def reserve(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
+    async def reserve(self, lease: str, demands: Sequence[Reservation], replaced: str | None = None) -> Refusal | None:
         """Hold what a call wants of every counter, or of none and say which one refuses.
 
         `replaced` is a lease that ends by this: what it held of the same counters is free for the new one.
         """
 
-    async def ask(self, demands: Sequence[Demand]) -> Refusal | None:
+    async def ask(self, demands: Sequence[Reservation]) -> Refusal | None:
         """Which counter would refuse at this moment. Holds nothing."""
 
     def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
@@ -102,7 +102,7 @@ class MemoryCounters:
         self._version = 0
         self._forgotten = 0
 
-    async def reserve(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
+    async def reserve(self, lease: str, demands: Sequence[Reservation], replaced: str | None = None) -> Refusal | None:
         """See `LiveCounters`."""
         await self._know([demand.counter for demand in demands])
         with self._lock:
@@ -116,7 +116,7 @@ class MemoryCounters:
                 self._leases[lease] = tuple(demand.counter.key for demand in demands)
             return refusal
 
-    async def ask(self, demands: Sequence[Demand]) -> Refusal | None:
+    async def ask(self, demands: Sequence[Reservation]) -> Refusal | None:
         """See `LiveCounters`."""
         await self._know([demand.counter for demand in demands])
         with self._lock:
@@ -163,7 +163,7 @@ class MemoryCounters:
         if keys:
             await self._reload(keys)
 
-    def _refusal(self, demands: Sequence[Demand]) -> Refusal | None:
+    def _refusal(self, demands: Sequence[Reservation]) -> Refusal | None:
         for demand in demands:
             entry = self._entries[demand.counter.key]
             entry.counter = demand.counter

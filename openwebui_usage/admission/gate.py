@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from openwebui_usage.admission.counters import Demand, LiveCounters
+from openwebui_usage.admission.counters import LiveCounters, Reservation
 from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
-from openwebui_usage.rules.budgets import Budget, Refusal, Subject, Wanted, budget_of_group
+from openwebui_usage.rules.budgets import Budget, ExpectedUsage, Refusal, Subject, budget_of_group
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Cost, PriceBook
 from openwebui_usage.rules.streams import Wire
@@ -178,7 +178,7 @@ class Gate:
         *,
         generates: bool = True,
         prices: _Prices | None = None,
-    ) -> list[Demand]:
+    ) -> list[Reservation]:
         """What a call asks of the counters that can refuse it; without a body only whether they do."""
         if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
             raise LedgerAway
@@ -193,13 +193,13 @@ class Gate:
         if not counters:
             return []
         if body is None:
-            return [Demand(counter, counter.budget.limit or 0, 0) for counter in counters]
+            return [Reservation(counter, counter.budget.limit or 0, 0) for counter in counters]
         most = _most_output(body, wire) if generates else 0
         budgets = [counter.budget for counter in counters]
         wanted, at_most = self._wanted(model_ids, caller, prices, body, most, budgets)
         own = self._used_by(own_tasks)
         return [
-            Demand(
+            Reservation(
                 counter,
                 (counter.budget.limit or 0) + own.get(counter.key, 0),
                 wanted.of(counter.budget),
@@ -241,10 +241,10 @@ class Gate:
         body: Mapping[str, Any],
         most: int | None,
         budgets: Sequence[Budget],
-    ) -> tuple[Wanted, Wanted]:
+    ) -> tuple[ExpectedUsage, ExpectedUsage]:
         """What a call will probably use, and what it may well use where nobody says how long its answer may be."""
         if all(budget.unit == "requests" for budget in budgets):
-            return Wanted(0, 0), Wanted(0, 0)
+            return ExpectedUsage(0, 0), ExpectedUsage(0, 0)
         model, choices = model_ids[-1], _choices(body)
         prompt = estimate.prompt_tokens(body)
         usual = self._usual.long_answer(model, caller.user_id) or TokenUsage(output=FIRST_GUESS)
@@ -261,7 +261,9 @@ class Gate:
             else:
                 dear = prices.cost(TokenUsage(input=prompt, output=longest))
                 cost, cost_of_longest = price.nano, price.nano if dear is None else dear.nano
-        return Wanted(prompt, output, reasoning, cost), Wanted(prompt, longest, reasoning, cost_of_longest)
+        return ExpectedUsage(prompt, output, reasoning, cost), ExpectedUsage(
+            prompt, longest, reasoning, cost_of_longest
+        )
 
 
 @dataclass(frozen=True, slots=True)

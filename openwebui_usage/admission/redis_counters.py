@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from openwebui_usage.admission.counters import LEASE_SECONDS, SHARE, Demand, Load, MemoryCounters
+from openwebui_usage.admission.counters import LEASE_SECONDS, SHARE, Load, MemoryCounters, Reservation
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.groups import Sums
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 BELIEVED_MS = 1000
 LEASE_MS = round(LEASE_SECONDS * 1000)
-PATIENCE_SECONDS = 2.0
+REDIS_TIMEOUT = 2.0
 """How long Redis may take to answer. Long enough for an event loop that is busy with hundreds of calls."""
 
 
@@ -43,7 +43,7 @@ class RedisCounters:
         self._settle = _script("settle")
         self._prolong = _script("prolong")
 
-    async def reserve(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
+    async def reserve(self, lease: str, demands: Sequence[Reservation], replaced: str | None = None) -> Refusal | None:
         """See `LiveCounters`."""
         if not self._is_away:
             # Noted before it is asked for: where the answer is lost, the hold may stand all the same.
@@ -61,7 +61,7 @@ class RedisCounters:
                 return refusal
         return await self._alone.reserve(lease, demands, replaced)
 
-    async def ask(self, demands: Sequence[Demand]) -> Refusal | None:
+    async def ask(self, demands: Sequence[Reservation]) -> Refusal | None:
         """See `LiveCounters`."""
         if not self._is_away:
             try:
@@ -91,7 +91,7 @@ class RedisCounters:
         """See `LiveCounters`."""
         await self._alone.forget()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(REDIS_TIMEOUT):
                 async for key in self._redis.scan_iter(match=f"{self._prefix}:used:*", count=1000):
                     await self._redis.delete(key)
         except Exception as error:  # noqa: BLE001 - whatever the client raises
@@ -101,7 +101,7 @@ class RedisCounters:
         """See `LiveCounters`: sums look after themselves, leases of long calls are prolonged here."""
         try:
             if self._is_away:
-                await asyncio.wait_for(self._redis.ping(), PATIENCE_SECONDS)
+                await asyncio.wait_for(self._redis.ping(), REDIS_TIMEOUT)
                 self._is_away = False
                 log.info("Redis is back, all workers count together again")
             await self._prolong_leases()
@@ -125,7 +125,7 @@ class RedisCounters:
                 keys = [key for counter in counters for key in self._keys(counter)[1:]]
                 await self._run(self._prolong, keys, [lease, LEASE_MS])
 
-    async def _ask(self, lease: str, demands: Sequence[Demand], replaced: str | None = None) -> Refusal | None:
+    async def _ask(self, lease: str, demands: Sequence[Reservation], replaced: str | None = None) -> Refusal | None:
         keys = [key for demand in demands for key in self._keys(demand.counter)]
         arguments = [number for demand in demands for number in (demand.limit, demand.wanted, demand.share_up_to)]
         while True:
@@ -169,7 +169,7 @@ class RedisCounters:
 
     async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         try:
-            return await asyncio.wait_for(self._redis.eval(script, len(keys), *keys, *arguments), PATIENCE_SECONDS)
+            return await asyncio.wait_for(self._redis.eval(script, len(keys), *keys, *arguments), REDIS_TIMEOUT)
         except Exception as error:
             raise _RedisAway(str(error) or type(error).__name__) from error
 

@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from openwebui_usage.api.fields import MAX_DOLLARS, Amount, Id, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
-from openwebui_usage.rules.budgets import Budget, Counter, Period, Scope, ScopeKind, Unit, instant, period_at, shown
+from openwebui_usage.rules.budgets import (
+    Budget,
+    Counter,
+    Period,
+    Scope,
+    ScopeKind,
+    Unit,
+    iso_utc,
+    period_at,
+    to_json_amount,
+)
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
 from openwebui_usage.rules.pricing import Price, dollars, nano_dollars
 
@@ -164,7 +174,7 @@ def group_json(entry: GroupUsage, period: Period | None = None) -> dict[str, Any
         "timezone": group.timezone,
         "action": group.action,
         "soft_limits": list(group.soft_limits),
-        "resets_at": instant(period.ends_at),
+        "resets_at": iso_utc(period.ends_at),
         "remaining": None if group.limit is None else max(0, group.limit - total),
     }
 
@@ -187,7 +197,7 @@ def budget_json(budget: Budget) -> dict[str, Any]:
     }
 
 
-def standing_json(counter: Counter, sums: Sums, models: list[str]) -> dict[str, Any]:
+def budget_status_json(counter: Counter, sums: Sums, models: list[str]) -> dict[str, Any]:
     """How a budget stands for whoever asks: what is used and left, and when it begins anew.
 
     `models` are those of the budget that may be told.
@@ -203,7 +213,7 @@ def standing_json(counter: Counter, sums: Sums, models: list[str]) -> dict[str, 
         "used": _shown(used, budget.unit),
         "remaining": _shown(remaining, budget.unit),
         "period": budget.period,
-        "resets_at": instant(counter.period.ends_at),
+        "resets_at": iso_utc(counter.period.ends_at),
         "models": models if budget.group is None else None,
         "group": budget.group,
         "action": budget.action,
@@ -227,4 +237,4 @@ def _counts(sums: Sums, counting: Counting) -> dict[str, int]:
 
 
 def _shown(value: int | None, unit: Unit) -> int | float | None:
-    return None if value is None else shown(value, unit)
+    return None if value is None else to_json_amount(value, unit)

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from openwebui_usage.admission.budget_status import standings
+from openwebui_usage.admission.budget_status import budget_statuses
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.models import (
     BudgetChanges,
@@ -244,7 +244,7 @@ def _text(value: Any) -> str:
 def own_view(store: Store, visible: Visibility, subject: Subject) -> dict[str, Any]:
     """Budgets and groups as `subject` may see them. Blocks: thousands of groups take a while."""
     entries = store.groups()
-    found = standings(store, [subject], datetime.now(UTC))
+    found = budget_statuses(store, [subject], datetime.now(UTC))
     return {
         "budgets": visible.budgets(found[subject], {entry.group.id: entry.group for entry in entries}),
         "groups": visible.groups(entries),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from openwebui_usage.admission.budget_status import Standing
-from openwebui_usage.api.models import group_json, standing_json
+from openwebui_usage.admission.budget_status import BudgetStatus
+from openwebui_usage.api.models import budget_status_json, group_json
 from openwebui_usage.rules.budgets import Period, period_at
 from openwebui_usage.rules.groups import Group, GroupUsage, PeriodKind, is_glob, matches
 
@@ -61,10 +61,10 @@ class Visibility:
         """One group as JSON; `period` is its current one, where it is known already."""
         return {**group_json(entry, period), "models": self.own_models(entry.group.models)}
 
-    def budgets(self, found: Iterable[Standing], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
+    def budgets(self, found: Iterable[BudgetStatus], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
         """The visible ones of some budgets, as JSON; `groups` are all usage groups, by id."""
         return [
-            standing_json(counter, sums, self.own_models(counter.budget.models))
+            budget_status_json(counter, sums, self.own_models(counter.budget.models))
             for counter, sums in found
             if (group := _counted(counter.budget, groups)) is not None and self.sees(group)
         ]

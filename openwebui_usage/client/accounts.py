@@ -24,7 +24,7 @@ from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_account, usage_budget, usage_call, usage_total
 from openwebui_usage.ledger.totals import read_totals, sum_calls
-from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Period, Scope, period_at
+from openwebui_usage.rules.budgets import ALL_TIME, NANO, Budget, Period, Scope, period_at
 from openwebui_usage.rules.groups import Sums
 
 DEFAULT_LIMIT = 1000 * NANO
@@ -66,13 +66,13 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStatus:
     """An account with what it used and may use. `budget` is None where an admin deleted it: no limit, then."""
 
     account: Account
     budget: Budget | None
     sums: Sums = field(default_factory=Sums)
-    period: Period = FOREVER
+    period: Period = ALL_TIME
 
     @property
     def limit_nano(self) -> int | None:
@@ -106,7 +106,7 @@ class Accounts:
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
         self._hasher = hasher
 
-    def create(self, name: str, limit_nano: int = DEFAULT_LIMIT) -> tuple[Standing, str]:
+    def create(self, name: str, limit_nano: int = DEFAULT_LIMIT) -> tuple[AccountStatus, str]:
         """A new account, and its token, which nobody can tell afterwards. Raises `AccountExists`, `OtherSecret`."""
         account = Account(uuid.uuid4().hex, name, "", True, time.time(), self._hasher.key_id)
         budget = _budget(account, limit_nano)
@@ -121,7 +121,7 @@ class Accounts:
                 _insert_budget(connection, budget)
         except IntegrityError as error:
             raise AccountExists(name) from error
-        return Standing(account, budget), token
+        return AccountStatus(account, budget), token
 
     def find(self, token: str) -> Account:
         """The account of a token. Raises `AccountMissing`."""
@@ -147,18 +147,18 @@ class Accounts:
         with self._engine.connect() as connection:
             return read_revision(connection)
 
-    def standing(self, account_id: str) -> Standing:
+    def status(self, account_id: str) -> AccountStatus:
         """One account with its sums. Raises `AccountMissing`."""
         with self._engine.connect() as connection:
             return _standing(connection, account_id)
 
-    def settled(self, account_id: str, call_id: str) -> tuple[Standing, CallRow | None]:
+    def settled(self, account_id: str, call_id: str) -> tuple[AccountStatus, CallRow | None]:
         """The same, and a call's row, which is not there while the database is away or the row waits."""
         with self._engine.connect() as connection:
             row = connection.execute(select(usage_call).where(usage_call.c.id == call_id)).first()
             return _standing(connection, account_id), None if row is None else CallRow.from_row(row)
 
-    def all(self) -> list[Standing]:
+    def all(self) -> list[AccountStatus]:
         """Every account with its sums, the oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(usage_account).order_by(usage_account.c.created_at))
@@ -184,21 +184,21 @@ class Accounts:
         with self._engine.begin() as connection:
             connection.execute(query.values(last_used=time.time(), last_ip=ip and ip[:45]))
 
-    def toggle(self, account_id: str) -> Standing:
+    def toggle(self, account_id: str) -> AccountStatus:
         """Shut the account out, or let it in again. Raises `AccountMissing`."""
         return self._change(account_id, lambda now: {"is_active": not now.account.is_active})
 
-    def reset_requests(self, account_id: str) -> Standing:
+    def reset_requests(self, account_id: str) -> AccountStatus:
         """Count its requests from zero; cost, tokens and the ledger's rows stay. Raises `AccountMissing`."""
         return self._change(
             account_id, lambda now: {"requests_offset": now.sums.calls, "requests_reset_at": time.time()}
         )
 
-    def rotate(self, account_id: str) -> tuple[Standing, str]:
+    def rotate(self, account_id: str) -> tuple[AccountStatus, str]:
         """A new token; the old one is void at once. Raises `AccountMissing`."""
         token = ""
 
-        def change(_: Standing) -> dict[str, Any]:
+        def change(_: AccountStatus) -> dict[str, Any]:
             return {
                 "token_hash": self._hasher.hash(token),
                 "token_start": token[:2],
@@ -209,7 +209,7 @@ class Accounts:
             token = self._free_token(connection)
         return self._change(account_id, change), token
 
-    def add_limit(self, account_id: str, nano: int) -> Standing:
+    def add_limit(self, account_id: str, nano: int) -> AccountStatus:
         """Raise the limit, or lower it by a negative amount, never below zero. Raises `AccountMissing`.
 
         Makes a limit where there is none in money (an admin deleted or changed the budget).
@@ -229,7 +229,7 @@ class Accounts:
                 _seed(connection, budget, now.account)
             return _standing(connection, account_id)
 
-    def delete(self, account_id: str) -> Standing:
+    def delete(self, account_id: str) -> AccountStatus:
         """Remove the account and its limit; the ledger keeps its rows. Raises `AccountMissing`."""
         with writing(self._engine) as connection:
             last = _standing(connection, account_id)
@@ -238,7 +238,7 @@ class Accounts:
             connection.execute(delete(usage_account).where(usage_account.c.id == account_id))
             return last
 
-    def _change(self, account_id: str, changes: Callable[[Standing], dict[str, Any]]) -> Standing:
+    def _change(self, account_id: str, changes: Callable[[AccountStatus], dict[str, Any]]) -> AccountStatus:
         with writing(self._engine) as connection:
             values = changes(_standing(connection, account_id))
             connection.execute(update(usage_account).where(usage_account.c.id == account_id).values(values))
@@ -280,24 +280,24 @@ def _delete_budget(connection: Connection, budget: Budget) -> None:
 
 def _seed(connection: Connection, budget: Budget, account: Account) -> None:
     """A budget that comes after the first calls starts with what they used."""
-    sums = sum_calls(connection, FOREVER, _calls_of(account))
+    sums = sum_calls(connection, ALL_TIME, _calls_of(account))
     if sums.calls:
         values = {name: getattr(sums, name) for name in SUMS}
-        connection.execute(insert(usage_total), {"subject": budget.id, "period": FOREVER.key, **values})
+        connection.execute(insert(usage_total), {"subject": budget.id, "period": ALL_TIME.key, **values})
 
 
 def _calls_of(account: Account) -> Any:
     return (usage_call.c.user_id == account.user_id) & usage_call.c.unverified.is_(False)
 
 
-def _standing(connection: Connection, account_id: str) -> Standing:
+def _standing(connection: Connection, account_id: str) -> AccountStatus:
     row = connection.execute(select(usage_account).where(usage_account.c.id == account_id)).first()
     if row is None:
         raise AccountMissing(account_id)
     return _standings(connection, [_account(row)])[0]
 
 
-def _standings(connection: Connection, accounts: Iterable[Account]) -> list[Standing]:
+def _standings(connection: Connection, accounts: Iterable[Account]) -> list[AccountStatus]:
     accounts = list(accounts)
     query = select(usage_budget).where(usage_budget.c.scope == "user")
     if len(accounts) == 1:
@@ -316,10 +316,10 @@ def _standings(connection: Connection, accounts: Iterable[Account]) -> list[Stan
     for account in accounts:
         own = budgets.get(account.user_id)
         if own is None:
-            found.append(Standing(account, None, sum_calls(connection, FOREVER, _calls_of(account))))
+            found.append(AccountStatus(account, None, sum_calls(connection, ALL_TIME, _calls_of(account))))
         else:
             period = periods[own.id]
-            found.append(Standing(account, own, totals.get((own.id, period.key), Sums()), period))
+            found.append(AccountStatus(account, own, totals.get((own.id, period.key), Sums()), period))
     return found
 
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from openwebui_usage.client.accounts import Account, AccountMissing, Accounts
 from openwebui_usage.client.addresses import Network, client_address
-from openwebui_usage.client.chat import Desk, Problem, Question, Stream, stats
+from openwebui_usage.client.chat import ApiError, ChatService, ChatTurn, Stream, stats
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
 from openwebui_usage.client.sound_json import sound_json
@@ -55,16 +55,16 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(HTTPException, _as_error)
-    app.add_exception_handler(Problem, _as_problem)
+    app.add_exception_handler(ApiError, _as_problem)
     app.add_exception_handler(AccountMissing, _gone)
     app.add_exception_handler(SQLAlchemyError, _ledger_away)
-    door = Door(accounts, hasher, trusted, rewritten)
-    _add_api(app, runtime, accounts, provider, door, Buckets(Rate(rate, 60 / rate)) if rate else None)
+    authenticator = Authenticator(accounts, hasher, trusted, rewritten)
+    _add_api(app, runtime, accounts, provider, authenticator, Buckets(Rate(rate, 60 / rate)) if rate else None)
     add_page(app)
     return app
 
 
-class Door:
+class Authenticator:
     """Lets accounts in by their token."""
 
     def __init__(self, accounts: Accounts, hasher: TokenHasher, trusted: Sequence[Network], rewritten: bool) -> None:
@@ -91,13 +91,13 @@ class Door:
         return address
 
     async def account(self, request: Request, token: object) -> Account:
-        """The account of a token from path or body, else of the header `Authorization`. Raises `Problem`."""
+        """The account of a token from path or body, else of the header `Authorization`. Raises `ApiError`."""
         if token is None or token == "":
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer":
                 token = ""
         if not isinstance(token, str) or not token.strip():
-            raise Problem(401, "A token is needed, in the body or in the header Authorization: Bearer.")
+            raise ApiError(401, "A token is needed, in the body or in the header Authorization: Bearer.")
         token = token.strip()
         if self._guesses is None:
             known = await asyncio.to_thread(self._accounts.last_seen)
@@ -106,41 +106,46 @@ class Door:
             async with self._guesses.guess(self.address(request), self._hasher.hash(token), AccountMissing):
                 return await asyncio.to_thread(self._accounts.find, token)
         except AccountMissing:
-            raise Problem(401, _UNKNOWN) from None
+            raise ApiError(401, _UNKNOWN) from None
         except TooMany as wait:
             text = f"Too many wrong tokens. Try again in {wait.seconds} seconds."
-            raise Problem(429, text, wait.seconds) from None
+            raise ApiError(429, text, wait.seconds) from None
 
 
 def _add_api(
-    app: FastAPI, runtime: Runtime, accounts: Accounts, provider: Provider, door: Door, rates: Buckets | None
+    app: FastAPI,
+    runtime: Runtime,
+    accounts: Accounts,
+    provider: Provider,
+    authenticator: Authenticator,
+    rates: Buckets | None,
 ) -> None:
-    desk = Desk(runtime, accounts, provider)
+    service = ChatService(runtime, accounts, provider)
 
     def count(key: str) -> None:
         try:
             if rates is not None:
                 rates.take(key)
         except TooMany as wait:
-            raise Problem(429, f"Too many requests. Try again in {wait.seconds} seconds.", wait.seconds) from None
+            raise ApiError(429, f"Too many requests. Try again in {wait.seconds} seconds.", wait.seconds) from None
 
     @app.post("/chat")
     async def chat(request: Request) -> Response:
         body = await _json_object(request)
-        account = await door.account(request, body.get("token"))
+        account = await authenticator.account(request, body.get("token"))
         if not account.is_active:
-            raise Problem(403, "This account is not active. Ask whoever gave you the token.")
+            raise ApiError(403, "This account is not active. Ask whoever gave you the token.")
         count(account.id)
         try:
             asked = ChatRequest.model_validate(body)
         except ValidationError as error:
-            raise Problem(422, complaint(error)) from None
+            raise ApiError(422, complaint(error)) from None
         messages = [message.model_dump() for message in asked.messages]
         path = f"{request.scope.get('root_path', '')}/chat"
-        question = Question(account, door.address(request), path, messages, asked.reasoning_effort)
+        turn = ChatTurn(account, authenticator.address(request), path, messages, asked.reasoning_effort)
         if asked.stream:
-            return EventStream(await desk.stream(question))
-        return Json(await desk.answer(question))
+            return EventStream(await service.stream(turn))
+        return Json(await service.answer(turn))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -161,9 +166,9 @@ def _add_api(
     @app.get("/user/stats")
     @app.get("/user/stats/{token}")
     async def user_stats(request: Request, token: str | None = None) -> Response:
-        account = await door.account(request, token)
+        account = await authenticator.account(request, token)
         count(f"stats {account.id}")
-        return Json(stats(await asyncio.to_thread(accounts.standing, account.id)))
+        return Json(stats(await asyncio.to_thread(accounts.status, account.id)))
 
 
 def _is_priced(runtime: Runtime, model: str) -> bool:
@@ -203,20 +208,20 @@ async def _json_object(request: Request) -> dict[str, Any]:
                 parts.append(part)
                 size += len(part)
                 if size > MAX_BODY:
-                    raise Problem(413, f"The request is larger than {MAX_BODY:,} bytes.")
+                    raise ApiError(413, f"The request is larger than {MAX_BODY:,} bytes.")
     except TimeoutError:
-        raise Problem(408, "The request did not arrive in time.", close=True) from None
+        raise ApiError(408, "The request did not arrive in time.", close=True) from None
     try:
         body = json.loads(b"".join(parts))
     except (ValueError, RecursionError):
-        raise Problem(400, "The body is not valid JSON.") from None
+        raise ApiError(400, "The body is not valid JSON.") from None
     if not isinstance(body, dict):
-        raise Problem(400, "The body must be a JSON object.")
+        raise ApiError(400, "The body must be a JSON object.")
     return body
 
 
 async def _as_problem(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, ApiError)
     headers = dict(problem.headers)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -225,7 +230,7 @@ async def _as_problem(request: Request, problem: Exception) -> Response:
 
 async def _gone(request: Request, missing: Exception) -> Response:
     """Deleted since it was let in."""
-    return await _as_problem(request, Problem(401, _UNKNOWN))
+    return await _as_problem(request, ApiError(401, _UNKNOWN))
 
 
 async def _as_error(request: Request, error: Exception) -> Response:

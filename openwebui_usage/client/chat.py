@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.client import responses
-from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, Standing
+from openwebui_usage.client.accounts import Account, AccountMissing, Accounts, AccountStatus
 from openwebui_usage.client.sound_json import sound_json
 from openwebui_usage.client.upstream import Provider, ProviderFailed, reason_of_event
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Refused
-from openwebui_usage.rules.budgets import Refusal, amount, retry_after, sentence
+from openwebui_usage.rules.budgets import Refusal, amount, refusal_message, retry_after
 from openwebui_usage.rules.connections import public_url
 from openwebui_usage.rules.effort import Effort
 from openwebui_usage.rules.pricing import dollars
@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a comment is sent: a model may think for minutes, and proxies give up sooner."""
-PATIENCE = 10.0
+FIRST_ANSWER_TIMEOUT = 10.0
 """Seconds that a stream waits for the provider's yes or no, so that a no has an HTTP status of its own."""
 
 
-class Problem(Exception):
+class ApiError(Exception):
     """Why there is no answer: an HTTP status and a sentence."""
 
     def __init__(self, status: int, text: str, retry_after: int | str | None = None, *, close: bool = False) -> None:
@@ -50,7 +50,7 @@ class Problem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ChatTurn:
     """What an account asks, from where."""
 
     account: Account
@@ -60,7 +60,7 @@ class Question:
     effort: Effort
 
 
-class Desk:
+class ChatService:
     """Takes questions."""
 
     def __init__(self, runtime: Runtime, accounts: Accounts, provider: Provider) -> None:
@@ -69,10 +69,10 @@ class Desk:
         self._accounts = accounts
         self._provider = provider
 
-    async def answer(self, question: Question) -> dict[str, Any]:
-        """The documented answer of `POST /chat`. Raises `Problem`."""
-        body = self._provider.body(question.messages, question.effort, stream=False)
-        call = await self._admitted(question, body)
+    async def answer(self, turn: ChatTurn) -> dict[str, Any]:
+        """The documented answer of `POST /chat`. Raises `ApiError`."""
+        body = self._provider.body(turn.messages, turn.effort, stream=False)
+        call = await self._admitted(turn, body)
         started = time.monotonic()
         try:
             answer = await self._provider.ask(body)
@@ -84,13 +84,13 @@ class Desk:
             raise
         thinking = time.monotonic() - started
         await call.answered(answer)
-        return await self._report(question.account, call, _content(answer), thinking)
+        return await self._report(turn.account, call, _content(answer), thinking)
 
-    async def stream(self, question: Question) -> Stream:
-        """The same, as it comes. Raises `Problem` before the first event."""
-        body = self._provider.body(question.messages, question.effort, stream=True)
-        call = await self._admitted(question, body)
-        stream = Stream(call, self._provider.stream(body), lambda *told: self._report(question.account, call, *told))
+    async def stream(self, turn: ChatTurn) -> Stream:
+        """The same, as it comes. Raises `ApiError` before the first event."""
+        body = self._provider.body(turn.messages, turn.effort, stream=True)
+        call = await self._admitted(turn, body)
+        stream = Stream(call, self._provider.stream(body), lambda *told: self._report(turn.account, call, *told))
         try:
             await stream.begin()
         except ProviderFailed as failure:
@@ -101,10 +101,10 @@ class Desk:
             raise
         return stream
 
-    async def _admitted(self, question: Question, body: Mapping[str, Any]) -> Call:
+    async def _admitted(self, turn: ChatTurn, body: Mapping[str, Any]) -> Call:
         if not self._runtime.is_running:
-            raise Problem(503, "The usage ledger is not open. Try again in a moment.", 5)
-        account, model = question.account, self._provider.model
+            raise ApiError(503, "The usage ledger is not open. Try again in a moment.", 5)
+        account, model = turn.account, self._provider.model
         try:
             await self._catch_up()
             await self._check_price(account)
@@ -118,20 +118,20 @@ class Desk:
             provider_url=public_url(self._provider.upstream.url),
             user_id=account.user_id,
             user_name=account.name,
-            path=question.path,
+            path=turn.path,
         )
         try:
             call = await self._runtime.meter.open(info)
         except Refused as refused:
             now = datetime.now(UTC)
             text = refusal_text(refused.refusal, account, now)
-            raise Problem(429, text, retry_after(refused.refusal, now)) from None
+            raise ApiError(429, text, retry_after(refused.refusal, now)) from None
         except LedgerAway:
-            raise Problem(
+            raise ApiError(
                 503, "The usage ledger is away, and without it nobody may ask. Try again later.", 30
             ) from None
         try:
-            await asyncio.to_thread(self._accounts.used, account.id, question.address)
+            await asyncio.to_thread(self._accounts.used, account.id, turn.address)
         except SQLAlchemyError as error:
             log.warning("It could not be noted who asked last: %s", str(error).partition("\n")[0])
         except BaseException:
@@ -151,9 +151,9 @@ class Desk:
         book, url = self._runtime.gate.definitions.book, public_url(provider.upstream.url)
         if provider.upstream.is_demo or book.source(provider.model, url) is not None:
             return
-        standing = await asyncio.to_thread(self._accounts.standing, account.id)
-        if standing.limit_nano is not None:
-            raise Problem(
+        status = await asyncio.to_thread(self._accounts.status, account.id)
+        if status.limit_nano is not None:
+            raise ApiError(
                 503,
                 f"No price is known for {provider.model}, so your limit could not be kept. "
                 "Whoever runs this server must set one.",
@@ -161,9 +161,9 @@ class Desk:
 
     async def _report(self, account: Account, call: Call, content: str, thinking: float) -> dict[str, Any]:
         """The fields of the documented answer, once the call is in the ledger."""
-        row, standing = call.row, None
+        row, status = call.row, None
         try:
-            standing, written = await asyncio.to_thread(self._accounts.settled, account.id, call.id)
+            status, written = await asyncio.to_thread(self._accounts.settled, account.id, call.id)
             row = written or row
         except (SQLAlchemyError, AccountMissing) as error:  # The answer counts, and waits in the spool.
             log.warning("The totals of an account cannot be told: %s", str(error).partition("\n")[0])
@@ -176,8 +176,8 @@ class Desk:
             "completion_tokens": usage.output - reasoning,
             "total_tokens": usage.input + usage.output,
             "cost": dollars(self._cost(row)),
-            "user_total_cost": None if standing is None else dollars(standing.sums.cost_nano),
-            "request_count": None if standing is None else standing.requests,
+            "user_total_cost": None if status is None else dollars(status.sums.cost_nano),
+            "request_count": None if status is None else status.requests,
             "thinking_time": round(thinking, 2),
         }
 
@@ -218,7 +218,7 @@ class Stream:
         self._next = asyncio.ensure_future(anext(self._chunks, None))
         answers = asyncio.ensure_future(self._answers.wait())
         try:
-            await asyncio.wait({self._next, answers}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._next, answers}, timeout=FIRST_ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         finally:
             answers.cancel()
         if self._next.done() and not self._answers.is_set():
@@ -312,23 +312,23 @@ def refusal_text(refusal: Refusal, account: Account, now: datetime) -> str:
     """Why a question was refused, to the person who asked it."""
     budget = refusal.counter.budget
     if budget.scope.id != account.user_id:
-        return sentence(refusal, now)
+        return refusal_message(refusal, now)
     if refusal.used < (budget.limit or 0):
         return "Your limit is taken up by answers that are still being written. Try again in a moment."
     used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
     return f"Usage limit reached: {used} of {limit} used."
 
 
-def stats(standing: Standing) -> dict[str, Any]:
+def stats(status: AccountStatus) -> dict[str, Any]:
     """The documented answer of `GET /user/stats`. Costs are US dollars, the time is UTC."""
-    account = standing.account
+    account = status.account
     last = account.last_used
     return {
         "name": account.name,
-        "total_tokens": standing.tokens,
-        "total_cost": dollars(standing.sums.cost_nano),
-        "request_count": standing.requests,
-        "usage_limit": dollars(standing.limit_nano),
+        "total_tokens": status.tokens,
+        "total_cost": dollars(status.sums.cost_nano),
+        "request_count": status.requests,
+        "usage_limit": dollars(status.limit_nano),
         "is_active": account.is_active,
         "last_used": None if last is None else datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "last_ip": account.last_ip,
@@ -341,8 +341,8 @@ def _see_error(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-def _problem(failure: ProviderFailed) -> Problem:
-    return Problem(502, str(failure), failure.retry_after)
+def _problem(failure: ProviderFailed) -> ApiError:
+    return ApiError(502, str(failure), failure.retry_after)
 
 
 def _first_choice(body: object) -> Mapping[str, Any]:

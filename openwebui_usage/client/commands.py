@@ -80,11 +80,11 @@ def create(
     if nano < 0:
         _fail(f"--limit: must not be negative (got {limit})")
     with _opened(database, open_webui) as opened:
-        standing, token = opened.accounts.create(_checked_name(name), nano)
+        status, token = opened.accounts.create(_checked_name(name), nano)
         if as_json:
-            _print_json({**_user(standing), "token": token})
+            _print_json({**_user(status), "token": token})
             return
-        typer.echo(f'Created user "{standing.account.name}" with a limit of {_money(nano)}.')
+        typer.echo(f'Created user "{status.account.name}" with a limit of {_money(nano)}.')
         typer.echo(f"Token: {token}")
         typer.echo("It is not shown again: hand it over like a password.")
         for line in price_note(opened, Upstream.configured(opened.settings)):
@@ -95,26 +95,26 @@ def create(
 def list_users(database: Database = None, open_webui: OfOpenWebUI = False, as_json: AsJson = False) -> None:
     """Show all users with what they used."""
     with _opened(database, open_webui) as opened:
-        standings = opened.accounts.all()
+        statuses = opened.accounts.all()
     if as_json:
-        _print_json([_user(standing) for standing in standings])
+        _print_json([_user(status) for status in statuses])
         return
-    if not standings:
+    if not statuses:
         typer.echo('There are no users yet: openwebui-usage users create "Your Name" --limit 100.0')
         return
     rows = [
         (
-            standing.account.name,
-            f"{standing.account.token_start}******",
-            _money(standing.sums.cost_nano),
-            _money(standing.limit_nano),
-            _money(standing.remaining_nano),
-            f"{standing.requests:,}",
-            "active" if standing.account.is_active else "inactive",
-            (_time(standing.account.last_used) or "never").replace("T", " "),
-            standing.account.last_ip or "",
+            status.account.name,
+            f"{status.account.token_start}******",
+            _money(status.sums.cost_nano),
+            _money(status.limit_nano),
+            _money(status.remaining_nano),
+            f"{status.requests:,}",
+            "active" if status.account.is_active else "inactive",
+            (_time(status.account.last_used) or "never").replace("T", " "),
+            status.account.last_ip or "",
         )
-        for standing in standings
+        for status in statuses
     ]
     heads = ("Name", "Token", "Cost", "Limit", "Remaining", "Requests", "Status", "Last used (UTC)", "Last IP")
     _print_table(heads, rows, right=frozenset((2, 3, 4, 5)))
@@ -130,9 +130,9 @@ def toggle(
 ) -> None:
     """Shut a user out, or let them in again."""
     with _opened(database, open_webui) as opened:
-        standing = opened.accounts.toggle(_chosen(opened.accounts, token, name).id)
-    state = "active" if standing.account.is_active else "inactive"
-    _tell(standing, as_json, f'"{standing.account.name}" is {state} now.')
+        status = opened.accounts.toggle(_chosen(opened.accounts, token, name).id)
+    state = "active" if status.account.is_active else "inactive"
+    _tell(status, as_json, f'"{status.account.name}" is {state} now.')
 
 
 @users.command("reset")
@@ -145,8 +145,8 @@ def reset(
 ) -> None:
     """Count a user's requests from zero. What was spent, and the ledger's rows, stay."""
     with _opened(database, open_webui) as opened:
-        standing = opened.accounts.reset_requests(_chosen(opened.accounts, token, name).id)
-    _tell(standing, as_json, f'The requests of "{standing.account.name}" are counted from zero.')
+        status = opened.accounts.reset_requests(_chosen(opened.accounts, token, name).id)
+    _tell(status, as_json, f'The requests of "{status.account.name}" are counted from zero.')
 
 
 _A_NEGATIVE_AMOUNT_IS_NO_OPTION = {"ignore_unknown_options": True}
@@ -167,9 +167,9 @@ def add_limit(
     nano = _nano(values[-1], "AMOUNT")
     with _opened(database, open_webui) as opened:
         account = _chosen(opened.accounts, None if name else values[0], name)
-        standing = opened.accounts.add_limit(account.id, nano)
-    text = f'The limit of "{standing.account.name}" is {_money(standing.limit_nano)} now'
-    _tell(standing, as_json, f"{text}, {_money(standing.remaining_nano)} are left.")
+        status = opened.accounts.add_limit(account.id, nano)
+    text = f'The limit of "{status.account.name}" is {_money(status.limit_nano)} now'
+    _tell(status, as_json, f"{text}, {_money(status.remaining_nano)} are left.")
 
 
 @users.command("rotate")
@@ -182,11 +182,11 @@ def rotate(
 ) -> None:
     """Give a user a new token. The old one is void at once."""
     with _opened(database, open_webui) as opened:
-        standing, fresh = opened.accounts.rotate(_chosen(opened.accounts, token, name).id)
+        status, fresh = opened.accounts.rotate(_chosen(opened.accounts, token, name).id)
     if as_json:
-        _print_json({**_user(standing), "token": fresh})
+        _print_json({**_user(status), "token": fresh})
         return
-    typer.echo(f'The old token of "{standing.account.name}" is void.')
+    typer.echo(f'The old token of "{status.account.name}" is void.')
     typer.echo(f"Token: {fresh}")
     typer.echo("It is not shown again: hand it over like a password.")
 
@@ -207,8 +207,8 @@ def delete(
             if not sys.stdin.isatty():
                 _fail("Nothing was deleted: add --yes.")
             typer.confirm(f'Delete "{account.name}"?', abort=True)
-        standing = opened.accounts.delete(account.id)
-    _tell(standing, as_json, f'Deleted "{account.name}".')
+        status = opened.accounts.delete(account.id)
+    _tell(status, as_json, f'Deleted "{account.name}".')
 
 
 @prices.command("list")
@@ -290,11 +290,11 @@ def delete_price(
 
 @contextmanager
 def _opened(database: str | None, open_webui: bool) -> Iterator[Any]:
-    from openwebui_usage.client.storage import open_place
+    from openwebui_usage.client.storage import open_database
 
     with _saying_why():
         settings, place = _where(database, open_webui)
-        opened = open_place(place, settings)
+        opened = open_database(place, settings)
         try:
             yield opened
         finally:
@@ -302,17 +302,17 @@ def _opened(database: str | None, open_webui: bool) -> Iterator[Any]:
 
 
 def _where(database: str | None, open_webui: bool) -> tuple[Any, Any]:
-    from openwebui_usage.client.storage import NoPlace, Place, place_of, read_settings
+    from openwebui_usage.client.storage import ConfigError, Place, database_of, read_settings
 
     settings = read_settings()
     mounted = os.environ.get("OPENWEBUI_USAGE_CLIENT", "").strip().lower() in ("true", "1", "yes", "on")
     if database is not None or not (open_webui or mounted):
-        return settings, place_of(database, settings)
+        return settings, database_of(database, settings)
     from openwebui_usage.launch import probe
 
     facts: Mapping[str, str] = probe().facts
     if "DATABASE_URL" not in facts:
-        raise NoPlace("This environment's Open WebUI does not say where its database is: name it with --database.")
+        raise ConfigError("This environment's Open WebUI does not say where its database is: name it with --database.")
     return settings, Place(facts["DATABASE_URL"], facts.get("DATABASE_SCHEMA"), of_open_webui=True)
 
 
@@ -322,11 +322,11 @@ def _saying_why() -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from openwebui_usage.client.accounts import AccountExists, AccountMissing, OtherSecret
-    from openwebui_usage.client.storage import NoPlace
+    from openwebui_usage.client.storage import ConfigError
 
     try:
         yield
-    except NoPlace as reason:
+    except ConfigError as reason:
         _fail(str(reason))
     except AccountExists as name:
         _fail(f'A user "{name}" exists already.')
@@ -391,23 +391,23 @@ def _time(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _user(standing: Any) -> dict[str, Any]:
+def _user(status: Any) -> dict[str, Any]:
     from openwebui_usage.client.chat import stats
     from openwebui_usage.rules.pricing import dollars
 
-    account = standing.account
+    account = status.account
     return {
-        **stats(standing),
-        "remaining": dollars(standing.remaining_nano),
+        **stats(status),
+        "remaining": dollars(status.remaining_nano),
         "token_start": account.token_start,
         "created_at": _time(account.created_at),
         "requests_reset_at": _time(account.requests_reset_at),
     }
 
 
-def _tell(standing: Any, as_json: bool, text: str) -> None:
+def _tell(status: Any, as_json: bool, text: str) -> None:
     if as_json:
-        _print_json(_user(standing))
+        _print_json(_user(status))
     else:
         typer.echo(text)
 

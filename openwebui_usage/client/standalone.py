@@ -15,7 +15,14 @@ from pydantic import ValidationError
 from openwebui_usage.client.addresses import parse_networks
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.slow_connections import ImpatientProtocol
-from openwebui_usage.client.storage import OTHERWISE, NoPlace, Opened, Place, open_place, settings_complaint
+from openwebui_usage.client.storage import (
+    FALLBACK_PRICE,
+    ConfigError,
+    Place,
+    Session,
+    open_database,
+    settings_complaint,
+)
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings, Settings
@@ -30,7 +37,7 @@ class Standalone:
     """Everything that one client process has. `open` it, then serve `app`."""
 
     def __init__(self, place: Place, settings: ClientSettings) -> None:
-        """Makes or upgrades the tables. Raises `NoPlace`."""
+        """Makes or upgrades the tables. Raises `ConfigError`."""
         self.place = place
         self.upstream = Upstream.configured(settings)
         try:
@@ -38,10 +45,10 @@ class Standalone:
             # Webhook and spool are the same variables as inside Open WebUI.
             self._settings = Settings(_env_file=".env")  # type: ignore[call-arg]
         except ValidationError as error:
-            raise NoPlace(settings_complaint(error, "OPENWEBUI_USAGE_")) from None
+            raise ConfigError(settings_complaint(error, "OPENWEBUI_USAGE_")) from None
         except ValueError as error:
-            raise NoPlace(f"OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: {error}.") from None
-        self.opened = opened = open_place(place, settings)
+            raise ConfigError(f"OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: {error}.") from None
+        self.opened = opened = open_database(place, settings)
         spool = self._settings.spool_dir or place.folder / "usage-spool"
         self._runtime = Runtime(opened.store, spool, self._settings)
         self._provider = Provider(self.upstream, settings.timeout)
@@ -91,7 +98,7 @@ def greeting(client: Standalone, host: str, port: int) -> list[str]:
     return lines
 
 
-def price_note(opened: Opened, upstream: Upstream) -> list[str]:
+def price_note(opened: Session, upstream: Upstream) -> list[str]:
     """What to say where nobody knows what the model costs."""
     source = opened.store.definitions().book.source(upstream.model)
     if upstream.is_demo or source not in (None, "otherwise"):
@@ -103,7 +110,7 @@ def price_note(opened: Opened, upstream: Upstream) -> list[str]:
     )
     return [
         f"No price is known for {upstream.model}: {then}. Set one, in US dollars per million tokens:",
-        f"openwebui-usage prices set {upstream.model} --input {OTHERWISE.input} --output {OTHERWISE.output}",
+        f"openwebui-usage prices set {upstream.model} --input {FALLBACK_PRICE.input} --output {FALLBACK_PRICE.output}",
     ]
 
 

@@ -16,20 +16,20 @@ from sqlalchemy.exc import ArgumentError
 
 from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.tokens import TokenHasher
-from openwebui_usage.ledger.sqlite_file import file_engine, make_private, move_from, own_file
+from openwebui_usage.ledger.sqlite_file import file_engine, ledger_file, make_private, move_from
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.settings import ClientSettings
 
 DEFAULT_FILE = "usage-client.db"
-OTHERWISE = Price("*", input=Decimal(15), output=Decimal(60), cached_input=Decimal("7.5"))
+FALLBACK_PRICE = Price("*", input=Decimal(15), output=Decimal(60), cached_input=Decimal("7.5"))
 """That of o1, for models that nobody knows a price of: a limit in dollars holds with them, too. Not in Open WebUI's
 database, where such calls count as unpriced."""
 SECRET_FILE = "usage-client.secret"  # noqa: S105 - a name
 _OPEN_WEBUI_KEY_FILE = ".webui_secret_key"
 
 
-class NoPlace(Exception):
+class ConfigError(Exception):
     """Why there is no database to work on: one sentence that says what to do."""
 
 
@@ -45,7 +45,7 @@ class Place:
     def file(self) -> Path | None:
         """The database's file, where it is one; beside Open WebUI's the ledger has a file of its own."""
         file = self._given_file
-        return own_file(file) if file is not None and self.of_open_webui else file
+        return ledger_file(file) if file is not None and self.of_open_webui else file
 
     @property
     def _given_file(self) -> Path | None:
@@ -66,9 +66,9 @@ class Place:
             make_private(file)
             return file_engine(file)
         except OSError as error:
-            raise NoPlace(f"{file}: {error.strerror}.") from None
+            raise ConfigError(f"{file}: {error.strerror}.") from None
         except (ArgumentError, ImportError) as error:
-            raise NoPlace(f"--database: {error}") from None
+            raise ConfigError(f"--database: {error}") from None
 
     def move_to(self, engine: Engine) -> None:
         """Take over what an earlier version kept in Open WebUI's own file."""
@@ -90,7 +90,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Session:
     """A place in use."""
 
     engine: Engine
@@ -100,22 +100,22 @@ class Opened:
     settings: ClientSettings
 
 
-def open_place(place: Place, settings: ClientSettings) -> Opened:
-    """Connect, and make or upgrade the tables. Raises `NoPlace`."""
+def open_database(place: Place, settings: ClientSettings) -> Session:
+    """Connect, and make or upgrade the tables. Raises `ConfigError`."""
     engine = place.engine()
     hasher = place.hasher(settings)
-    store = Store(engine, place.schema, None if place.of_open_webui else OTHERWISE)
+    store = Store(engine, place.schema, None if place.of_open_webui else FALLBACK_PRICE)
     try:
         place.move_to(engine)
         store.migrate()
     except Exception as error:  # noqa: BLE001 - drivers have errors of their own
-        raise NoPlace(f"The database cannot be opened: {str(error).partition(chr(10))[0]}") from None
-    return Opened(engine, store, Accounts(engine, hasher, place.schema), hasher, settings)
+        raise ConfigError(f"The database cannot be opened: {str(error).partition(chr(10))[0]}") from None
+    return Session(engine, store, Accounts(engine, hasher, place.schema), hasher, settings)
 
 
-def place_of(database: str | None, settings: ClientSettings) -> Place:
+def database_of(database: str | None, settings: ClientSettings) -> Place:
     """`database` (a URL, or the path of a SQLite file), else DATABASE_URL, else `usage-client.db` in the working
-    directory. Raises `NoPlace`.
+    directory. Raises `ConfigError`.
     """
     given = database or settings.database_url
     if given is None:
@@ -125,17 +125,17 @@ def place_of(database: str | None, settings: ClientSettings) -> Place:
     try:
         make_url(url)
     except ArgumentError:
-        raise NoPlace(f"--database: {given!r} is neither a database URL nor a path.") from None
+        raise ConfigError(f"--database: {given!r} is neither a database URL nor a path.") from None
     # Where Open WebUI's key is in the same environment, this is its database: they must agree about tokens.
     return Place(url, os.environ.get("DATABASE_SCHEMA") or None, of_open_webui=settings.webui_secret_key is not None)
 
 
 def read_settings() -> ClientSettings:
-    """From the environment, and `.env` in the working directory. Raises `NoPlace` that names the variable."""
+    """From the environment, and `.env` in the working directory. Raises `ConfigError` that names the variable."""
     try:
         return ClientSettings(_env_file=".env")  # type: ignore[call-arg]
     except ValidationError as error:
-        raise NoPlace(settings_complaint(error)) from None
+        raise ConfigError(settings_complaint(error)) from None
 
 
 def settings_complaint(error: ValidationError, prefix: str = "OPENWEBUI_USAGE_CLIENT_") -> str:
@@ -147,7 +147,7 @@ def settings_complaint(error: ValidationError, prefix: str = "OPENWEBUI_USAGE_CL
 
 
 def hasher_of_open_webui(settings: ClientSettings) -> TokenHasher:
-    """Inside Open WebUI, and for whoever makes accounts for it. Raises `NoPlace`."""
+    """Inside Open WebUI, and for whoever makes accounts for it. Raises `ConfigError`."""
     if settings.secret is not None:
         return TokenHasher(settings.secret.get_secret_value().encode())
     key = settings.webui_secret_key.get_secret_value() if settings.webui_secret_key is not None else None
@@ -155,7 +155,7 @@ def hasher_of_open_webui(settings: ClientSettings) -> TokenHasher:
         with suppress(OSError):  # `open-webui serve` keeps it there.
             key = Path(_OPEN_WEBUI_KEY_FILE).read_text(encoding="utf-8").strip()
     if not key:
-        raise NoPlace(
+        raise ConfigError(
             "Open WebUI's secret key is not known here: set WEBUI_SECRET_KEY (or OPENWEBUI_USAGE_CLIENT_SECRET) as its "
             f"server has it, or run this where its {_OPEN_WEBUI_KEY_FILE} is."
         )
@@ -169,11 +169,11 @@ def _secret_file(path: Path) -> bytes:
         except FileExistsError:
             secret = path.read_bytes().strip()
             if len(secret) < 32:
-                raise NoPlace(f"{path} holds no secret: delete it, and rotate all tokens.") from None
+                raise ConfigError(f"{path} holds no secret: delete it, and rotate all tokens.") from None
             return secret
         secret = secrets.token_hex(32).encode()
         with os.fdopen(descriptor, "wb") as file:
             file.write(secret + b"\n")
     except OSError as error:
-        raise NoPlace(f"{path}: {error.strerror}.") from None
+        raise ConfigError(f"{path}: {error.strerror}.") from None
     return secret

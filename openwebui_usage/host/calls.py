@@ -1,8 +1,8 @@
 """The one place where a model call enters and leaves this package.
 
 Open WebUI has many ways to a model (chats, tool rounds, tasks, channels, pass-through endpoints, …) and all of them end
-in the functions listed in `POINTS`. Their names have been stable since 0.6.18. Each is wrapped where it is defined,
-and replaced in every route and module that had taken hold of it.
+in the functions listed in `PATCH_POINTS`. Their names have been stable since 0.6.18. Each is wrapped where it is
+defined, and replaced in every route and module that had taken hold of it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any, Literal
 from openwebui_usage.admission.gate import Gate, LedgerAway
 from openwebui_usage.host import connections
 from openwebui_usage.host.connections import Connections
-from openwebui_usage.host.effort import Steering, said_of_effort, take_from_chat
-from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.effort import EffortPolicy, pop_requested_effort, said_of_effort
+from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.patching import Undo, replace_everywhere
 from openwebui_usage.host.provider_answers import Refusal as ProviderRefusal
 from openwebui_usage.host.provider_answers import discard, refusal_in, refusal_of
@@ -64,7 +64,7 @@ Kind = Literal["provider", "pipe", "direct", "embeddings", "proxy"]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class PatchPoint:
     """A function of the host that calls a provider."""
 
     module: str
@@ -77,23 +77,23 @@ _OPENAI = "open_webui.routers.openai"
 _OLLAMA = "open_webui.routers.ollama"
 _MIDDLEWARE = "open_webui.utils.middleware"
 
-POINTS = (
-    Point(_OPENAI, "generate_chat_completion"),
-    Point(_OPENAI, "responses", "responses"),
-    Point(_OPENAI, "embeddings", kind="embeddings"),
-    Point(_OPENAI, "proxy", kind="proxy"),
-    Point(_OLLAMA, "generate_chat_completion", "ollama"),
-    Point(_OLLAMA, "generate_completion", "ollama"),
-    Point(_OLLAMA, "generate_openai_chat_completion"),
-    Point(_OLLAMA, "generate_openai_completion"),
-    Point(_OLLAMA, "generate_anthropic_messages", "anthropic"),
-    Point(_OLLAMA, "generate_responses", "responses"),
-    Point(_OLLAMA, "embed", "ollama", "embeddings"),
-    Point(_OLLAMA, "embeddings", "ollama", "embeddings"),
-    Point(_OLLAMA, "generate_openai_embeddings", kind="embeddings"),
-    Point("open_webui.functions", "generate_function_chat_completion", kind="pipe"),
-    Point("open_webui.utils.chat", "generate_direct_chat_completion", kind="direct"),
-    Point("open_webui.main", "passthrough_anthropic_messages", "anthropic"),
+PATCH_POINTS = (
+    PatchPoint(_OPENAI, "generate_chat_completion"),
+    PatchPoint(_OPENAI, "responses", "responses"),
+    PatchPoint(_OPENAI, "embeddings", kind="embeddings"),
+    PatchPoint(_OPENAI, "proxy", kind="proxy"),
+    PatchPoint(_OLLAMA, "generate_chat_completion", "ollama"),
+    PatchPoint(_OLLAMA, "generate_completion", "ollama"),
+    PatchPoint(_OLLAMA, "generate_openai_chat_completion"),
+    PatchPoint(_OLLAMA, "generate_openai_completion"),
+    PatchPoint(_OLLAMA, "generate_anthropic_messages", "anthropic"),
+    PatchPoint(_OLLAMA, "generate_responses", "responses"),
+    PatchPoint(_OLLAMA, "embed", "ollama", "embeddings"),
+    PatchPoint(_OLLAMA, "embeddings", "ollama", "embeddings"),
+    PatchPoint(_OLLAMA, "generate_openai_embeddings", kind="embeddings"),
+    PatchPoint("open_webui.functions", "generate_function_chat_completion", kind="pipe"),
+    PatchPoint("open_webui.utils.chat", "generate_direct_chat_completion", kind="direct"),
+    PatchPoint("open_webui.main", "passthrough_anthropic_messages", "anthropic"),
 )
 
 _FALLBACK = {"responses": 0, "embeddings": 0, "proxy": 0}
@@ -151,10 +151,10 @@ class Seam:
     def __init__(self) -> None:
         """Not metering yet."""
         self.meter: Meter | None = None
-        self.catalog: Catalog | None = None
+        self.host_models: HostModels | None = None
         self.connections: Connections | None = None
         self.valves: Valves | None = None
-        self.steering: Steering | None = None
+        self.effort_policy: EffortPolicy | None = None
         self.gate: Gate | None = None
         self.status: StatusLine | None = None
         self.fail_closed = False
@@ -162,7 +162,7 @@ class Seam:
         self.refused_additions = RefusedAdditions()
         self.faults: dict[str, int] = {}
         """How often each part of ours failed, since the start."""
-        self.hooked: list[str] = []
+        self.wrapped: list[str] = []
         """What was found on this host and wrapped, for the log and the status."""
         self.missing: list[str] = []
         """What this host does not have. At import nobody would read of it: its log is not set up yet."""
@@ -175,7 +175,7 @@ class Seam:
     def wrap_module(self, module: ModuleType) -> list[Undo]:
         """Wrap every point of `module`, and whatever of it the rest of the host holds already."""
         undos: list[Undo] = []
-        for point in POINTS:
+        for point in PATCH_POINTS:
             if point.module == module.__name__:
                 undos += self._wrap(module, point.name, functools.partial(self._metered, point))
         if module.__name__ == _OPENAI:
@@ -201,10 +201,10 @@ class Seam:
             wrapper.__signature__ = inspect.signature(original, eval_str=True)  # type: ignore[attr-defined]
         except (NameError, TypeError, ValueError):
             log.debug("The annotations of %s cannot be evaluated", label)
-        self.hooked.append(label)
+        self.wrapped.append(label)
         return replace_everywhere(module, original, wrapper)
 
-    def _metered(self, point: Point, original: Original) -> Original:
+    def _metered(self, point: PatchPoint, original: Original) -> Original:
         names = tuple(inspect.signature(original).parameters)
 
         async def metered(*args: Any, **kwargs: Any) -> Any:
@@ -213,7 +213,7 @@ class Seam:
                 return await original(*args, **kwargs)
             given = dict(zip(names, args, strict=False), **kwargs)
             try:
-                out = await self._enter(point, given)
+                out = await self._before_call(point, given)
                 refusal = None if out is None else out.refusal
             except Exception as error:  # noqa: BLE001 - told by `_fault`
                 self._fault("A call could not be metered; it goes on without us", error)
@@ -256,7 +256,7 @@ class Seam:
             try:
                 result = await self._ask(point, ask, out, call)
             except Exception as error:
-                await _safely(_refused(call, error))
+                await _log_errors(_refused(call, error))
                 if outer is not None and call.row is None and not call.inner_calls:
                     outer.inner_calls -= 1  # The host refused it, no provider was asked.
                 raise
@@ -266,14 +266,14 @@ class Seam:
             finally:
                 _outer.reset(token)
             try:
-                return await self._leave(point, call, result)
+                return await self._after_call(point, call, result)
             except Exception as error:  # noqa: BLE001 - told by `_fault`
                 self._fault("A call could not be settled", error)
                 return result
 
         return metered
 
-    async def _ask(self, point: Point, ask: Callable[[Any], Awaitable[Any]], out: _Outgoing, call: Call) -> Any:
+    async def _ask(self, point: PatchPoint, ask: Callable[[Any], Awaitable[Any]], out: _Outgoing, call: Call) -> Any:
         """Make the call. Where its provider refuses what we added, make it once more without that: it is one call."""
         gone: list[Addition] = []
         while True:
@@ -330,7 +330,7 @@ class Seam:
                 target.model,
             )
 
-    async def _enter(self, point: Point, arguments: dict[str, Any]) -> _Outgoing | None:
+    async def _before_call(self, point: PatchPoint, arguments: dict[str, Any]) -> _Outgoing | None:
         """What is to be known of a call, from the arguments that the host makes it with.
 
         None where this is no call to a model. Each part that fails leaves the others alone.
@@ -348,7 +348,7 @@ class Seam:
             wire, kind = route.wire, "provider" if route.generates else "embeddings"
             form, is_ambiguous = _named(data)
         body = form if isinstance(form, dict) else form.model_dump(exclude_none=True) if form is not None else {}
-        if not isinstance(body.get("model"), str) or self.catalog is None:
+        if not isinstance(body.get("model"), str) or self.host_models is None:
             return None
         model = bounded(body["model"])
         base = await self._base_of(model)
@@ -409,7 +409,7 @@ class Seam:
 
     async def _add(
         self,
-        point: Point,
+        point: PatchPoint,
         out: _Outgoing,
         going_to: tuple[Connection, ...],
         rules: MeteringRules,
@@ -445,7 +445,7 @@ class Seam:
 
     async def _steered(
         self,
-        point: Point,
+        point: PatchPoint,
         out: _Outgoing,
         sent: dict[str, Any],
         going_to: tuple[Connection, ...],
@@ -454,13 +454,13 @@ class Seam:
         base: str | None,
     ) -> dict[str, Any]:
         """`sent` with the effort in it that the user and the admin want; as it was where that fails."""
-        if request is None or self.steering is None or point.name == "generate_completion":
+        if request is None or self.effort_policy is None or point.name == "generate_completion":
             return sent
         steered = dict(sent)
         info = out.info
         ids = frozenset((info.model, base)) if base else frozenset((info.model,))
         try:
-            await self.steering.apply(
+            await self.effort_policy.apply(
                 request,
                 steered,
                 ids,
@@ -476,7 +476,7 @@ class Seam:
 
     def _unmetered(
         self,
-        point: Point,
+        point: PatchPoint,
         out: _Outgoing,
         route: Route | None,
         rules: MeteringRules,
@@ -510,10 +510,10 @@ class Seam:
 
     async def _base_of(self, model: str) -> str | None:
         """The base model of a workspace model. A limit may hold for it alone, so `fail_closed` wants to know."""
-        if self.catalog is None:
+        if self.host_models is None:
             return None
         try:
-            return await self.catalog.base_of(model)
+            return await self.host_models.base_of(model)
         except Exception as error:
             if self.fail_closed:
                 raise
@@ -537,7 +537,9 @@ class Seam:
         else:
             log.debug("%s (%s times): %s", what, self.faults[what], error)
 
-    async def _connections_of(self, point: Point, arguments: Mapping[str, Any], model: str) -> tuple[Connection, ...]:
+    async def _connections_of(
+        self, point: PatchPoint, arguments: Mapping[str, Any], model: str
+    ) -> tuple[Connection, ...]:
         """The connections that a call may go to; empty where nobody knows."""
         if point.kind == "pipe":
             return (connections.of_pipe(model),)
@@ -567,28 +569,28 @@ class Seam:
 
     async def user_groups(self, user_id: str | None) -> tuple[str, ...]:
         """The user groups of a user, where a budget asks for them."""
-        if self.gate is None or self.catalog is None or user_id is None:
+        if self.gate is None or self.host_models is None or user_id is None:
             return ()
         if not any(budget.scope.kind.endswith("group") for budget in self.gate.definitions.budgets):
             return ()
-        return await self.catalog.user_groups(user_id)
+        return await self.host_models.user_groups(user_id)
 
     async def _refusal_response(self, refusal: Refusal, model: str, user: Any) -> Any:
         """HTTP 429, which tells names and numbers only to those who may use the model: the host looks at that later."""
         known = _attribute(user, "role") == "admin"
         try:
-            if not known and self.catalog is not None and user is not None:
-                known = any(model == visible.id for visible in await self.catalog.visible_to(user))
+            if not known and self.host_models is not None and user is not None:
+                known = any(model == visible.id for visible in await self.host_models.visible_to(user))
         except Exception:
             log.exception("Nobody knows whether a user may see a limit; it is not shown")
         return refusal_response(refusal, is_named=known)
 
-    async def _leave(self, point: Point, call: Call, result: Any) -> Any:
+    async def _after_call(self, point: PatchPoint, call: Call, result: Any) -> Any:
         """Settle a call by what the host's function returned: at once, or when the stream has passed."""
         status = getattr(result, "status_code", 200)
         chunks = getattr(result, "body_iterator", None)
         if status >= 400:
-            await _safely(call.failed())
+            await _log_errors(call.failed())
         elif chunks is not None:
             result.body_iterator = call.forward(_as_outer(call, chunks) if point.kind == "pipe" else chunks)
         else:
@@ -596,7 +598,7 @@ class Seam:
             if isinstance(body, bytes | bytearray | memoryview):
                 body = _parsed(bytes(body))
             failed = isinstance(body, Mapping) and body.get("error") and not body.get("choices")
-            await _safely(call.failed() if failed else call.answered(body))
+            await _log_errors(call.failed() if failed else call.answered(body))
         return result
 
     def _chat_endpoint(self, original: Original) -> Original:
@@ -610,7 +612,7 @@ class Seam:
             if request is None or not isinstance(form, dict):
                 return await original(*args, **kwargs)
             try:
-                take_from_chat(request, form)
+                pop_requested_effort(request, form)
             except Exception as error:  # noqa: BLE001 - told by `_fault`
                 self._fault("The effort of a chat could not be read", error)
             user = given.get("user")
@@ -643,13 +645,13 @@ class Seam:
     async def _refusal(self, form: Mapping[str, Any], user: Any) -> Refusal | None:
         """Whether the chat would be refused: found out early, API callers get a true 429 from every host version."""
         model, item = form.get("model"), form.get("model_item")
-        if self.gate is None or self.catalog is None or not isinstance(model, str):
+        if self.gate is None or self.host_models is None or not isinstance(model, str):
             return None
         if isinstance(item, Mapping) and item.get("direct"):
             return None
         try:
             model = bounded(model)
-            base = await self.catalog.base_of(model)
+            base = await self.host_models.base_of(model)
             user_id = _attribute(user, "id")
             caller = Subject(user_id, frozenset(await self.user_groups(user_id)))
             return await self.gate.check((model, base) if base else (model,), caller)
@@ -687,7 +689,7 @@ def _shared_url(going_to: tuple[Connection, ...]) -> str | None:
     return url if len(going_to) == 1 or all(found.url == url for found in going_to) else None
 
 
-def _target(point: Point, info: CallInfo, going_to: tuple[Connection, ...], has_tools: bool) -> Target:
+def _target(point: PatchPoint, info: CallInfo, going_to: tuple[Connection, ...], has_tools: bool) -> Target:
     names = (f"{found.id} {found.url or ''}".strip() for found in going_to)
     return Target("|".join(names) or f"{point.module}.{point.name}", info.called_model, has_tools)
 
@@ -696,7 +698,7 @@ def _only_reads(request: Any) -> bool:
     return request.method in ("GET", "HEAD", "DELETE")
 
 
-def _passes_through(point: Point) -> bool:
+def _passes_through(point: PatchPoint) -> bool:
     """Whether the host passes anything through: else it refuses by itself."""
     return getattr(sys.modules.get(point.module), "ENABLE_OPENAI_API_PASSTHROUGH", True) is not False
 
@@ -768,7 +770,7 @@ async def _refused(call: Call, error: Exception) -> None:
         await call.failed()
 
 
-async def _safely(settling: Awaitable[None]) -> None:
+async def _log_errors(settling: Awaitable[None]) -> None:
     """A fault of ours never becomes a fault of the host's."""
     try:
         await settling

@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from openwebui_usage.host.models import Memo, settled
+from openwebui_usage.host.models import AsyncTTLCache, maybe_await
 from openwebui_usage.rules.connections import Connection, ConnectionKind, public_url
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Connections:
     def __init__(self, app: FastAPI) -> None:
         """`app.state` holds what the host knows of its models and, in older hosts, its settings."""
         self._state = app.state
-        self._memo = Memo()
+        self._memo = AsyncTTLCache()
 
     async def of_provider(
         self, kind: ConnectionKind, model: str, index: object = None, fallback: int | None = None
@@ -70,7 +70,7 @@ class Connections:
             return
         ask = getattr(sys.modules.get(f"open_webui.routers.{kind}"), "get_all_models", None)
         if ask is not None:
-            await settled(ask(request, user=user))
+            await maybe_await(ask(request, user=user))
 
     def _models(self, kind: ConnectionKind) -> Mapping[str, Any]:
         models = getattr(self._state, _MODELS[kind], None)
@@ -107,7 +107,7 @@ class Connections:
                 return found[0], None if found[1] is _MISSING else found[1]
         from open_webui.models.config import Config
 
-        values = await settled(Config.get_many(*_KEYS[kind]))
+        values = await maybe_await(Config.get_many(*_KEYS[kind]))
         urls, configs = (values.get(key) for key in _KEYS[kind])
         return urls, configs
 

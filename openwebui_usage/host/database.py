@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from openwebui_usage.demo import connection
-from openwebui_usage.ledger.sqlite_file import file_engine, move_from, own_file
+from openwebui_usage.ledger.sqlite_file import file_engine, ledger_file, move_from
 from openwebui_usage.settings import Settings
 
 
@@ -30,7 +30,7 @@ def ledger_engine() -> tuple[Engine, str | None]:
     """
     engine, schema = host_engine()
     file = _plain_file(engine)
-    return (engine, schema) if file is None else (file_engine(own_file(file)), None)
+    return (engine, schema) if file is None else (file_engine(ledger_file(file)), None)
 
 
 def move_ledger(engine: Engine) -> None:

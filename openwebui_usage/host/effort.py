@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import Request
 
-from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.valves import EFFORT, Valves
 from openwebui_usage.rules import effort
 from openwebui_usage.rules.connections import Connection, host_of
@@ -17,7 +17,7 @@ _REQUESTED = "openwebui_usage_reasoning"
 _EXPLICIT = "openwebui_usage_explicit_effort"
 
 
-def take_from_chat(request: Request, form_data: dict[str, Any]) -> None:
+def pop_requested_effort(request: Request, form_data: dict[str, Any]) -> None:
     """Take the documented `reasoning` object off a chat request, before the host merges its models' parameters.
 
     Left in the body it would shadow an admin's own `reasoning` parameter. Any other object is the caller's, and stays.
@@ -31,16 +31,16 @@ def take_from_chat(request: Request, form_data: dict[str, Any]) -> None:
 
 
 def said_of_effort(request: Any) -> object:
-    """The documented object that `take_from_chat` took off; None where there was none."""
+    """The documented object that `pop_requested_effort` took off; None where there was none."""
     return getattr(getattr(request, "state", None), _REQUESTED, None)
 
 
-class Steering:
+class EffortPolicy:
     """Sets the effort of calls that are about to leave."""
 
-    def __init__(self, catalog: Catalog, valves: Valves) -> None:
-        """`catalog` knows which models have an effort of their own."""
-        self._catalog = catalog
+    def __init__(self, host_models: HostModels, valves: Valves) -> None:
+        """`host_models` knows which models have an effort of their own."""
+        self._host_models = host_models
         self._valves = valves
 
     async def apply(
@@ -81,7 +81,7 @@ class Steering:
         wanted = effort.requested_effort(requested, model_id)
         if wanted is None and user_id is not None:
             wanted = effort.parse_effort((await self._valves.of_user(EFFORT, user_id)).get("effort"))
-        if wanted is None or wanted == "default" or await self._catalog.has_own_effort(model_id):
+        if wanted is None or wanted == "default" or await self._host_models.has_own_effort(model_id):
             return
         if ollama:
             effort.set_for_ollama(body, wanted, model_ids)
@@ -102,7 +102,7 @@ class Steering:
         if any(connection.takes_responses for connection in connections):
             return True  # All conflicts are those of chat completions.
         # The host merges a model's own parameters into the request after us; what the request says wins.
-        return not levels.is_refused_beside(level, {**await self._catalog.own_parameters(model_id), **body})
+        return not levels.is_refused_beside(level, {**await self._host_models.own_parameters(model_id), **body})
 
 
 def _says_itself(body: Mapping[str, Any], *, ollama: bool) -> bool:

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from openwebui_usage.host.models import settled
+from openwebui_usage.host.models import maybe_await
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,11 @@ async def _install(function_id: str, content: str, owner: str) -> bool:
 
     header = dict(_HEADER.findall(content.split('"""')[1]))
     meta = {"description": header.get("description", ""), "manifest": header}
-    known = await settled(Functions.get_function_by_id(function_id))
+    known = await maybe_await(Functions.get_function_by_id(function_id))
     if known is None:
         form = FunctionForm(id=function_id, name=header["title"], content=content, meta=meta)
-        await settled(Functions.insert_new_function(owner, "filter", form))
-        await settled(Functions.update_function_by_id(function_id, {"is_active": True, "is_global": True}))
+        await maybe_await(Functions.insert_new_function(owner, "filter", form))
+        await maybe_await(Functions.update_function_by_id(function_id, {"is_active": True, "is_global": True}))
         log.info("Added the function %s", function_id)
         return True
     if f"author: {AUTHOR}\n" not in known.content:
@@ -60,7 +60,7 @@ async def _install(function_id: str, content: str, owner: str) -> bool:
     if known.user_id == AUTHOR != owner:
         changes["user_id"] = owner  # At the very first start there was nobody yet.
     if changes:
-        await settled(Functions.update_function_by_id(function_id, changes))
+        await maybe_await(Functions.update_function_by_id(function_id, changes))
         log.info("Updated the function %s", function_id)
     return True
 
@@ -76,9 +76,9 @@ async def give_to_admin(ours: frozenset[str]) -> bool:
     if owner == AUTHOR:
         return False
     for function_id in ours:
-        known = await settled(Functions.get_function_by_id(function_id))
+        known = await maybe_await(Functions.get_function_by_id(function_id))
         if known is not None and known.user_id == AUTHOR:
-            await settled(Functions.update_function_by_id(function_id, {"user_id": owner}))
+            await maybe_await(Functions.update_function_by_id(function_id, {"user_id": owner}))
     return True
 
 
@@ -87,7 +87,7 @@ async def _owner() -> str:
     from open_webui.models.users import Users
 
     find = getattr(Users, "get_super_admin_user", None)
-    admin = await settled(find()) if find is not None else None
+    admin = await maybe_await(find()) if find is not None else None
     return AUTHOR if admin is None else str(admin.id)
 
 

@@ -7,14 +7,14 @@ from fastapi import Depends, HTTPException, Request
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.connections import Connections
-from openwebui_usage.host.models import Catalog, Model
+from openwebui_usage.host.models import HostModels, Model
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.rules.connections import host_of
 from openwebui_usage.rules.effort import PROVIDER_DEFAULT, EffortRules, levels_of_ollama, menu_preset
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
 
 
-def host_access(catalog: Catalog, valves: Valves, connections: Connections) -> Access:
+def host_access(host_models: HostModels, valves: Valves, connections: Connections) -> Access:
     """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes."""
     from open_webui.utils.auth import get_verified_user
 
@@ -31,23 +31,30 @@ def host_access(catalog: Catalog, valves: Valves, connections: Connections) -> A
     async def visibility(request: Request, caller: Caller) -> Visibility:
         if caller.is_admin:
             return Visibility(None)
-        models = await catalog.visible_to(request.state.openwebui_usage_user, request)
+        models = await host_models.visible_to(request.state.openwebui_usage_user, request)
         return Visibility((model.id, model.base) for model in models)
 
     async def page_models(request: Request, caller: Caller) -> list[PageModel]:
         rules = await valves.effort_rules()
-        models = await catalog.visible_to(request.state.openwebui_usage_user, request)
-        return [await _page_model(model, rules, catalog, connections) for model in models]
+        models = await host_models.visible_to(request.state.openwebui_usage_user, request)
+        return [await _page_model(model, rules, host_models, connections) for model in models]
 
     async def user_groups(caller: Caller) -> tuple[str, ...]:
-        return await catalog.user_groups(caller.id)
+        return await host_models.user_groups(caller.id)
 
     return Access(user=user, admin=admin, visibility=visibility, page_models=page_models, user_groups=user_groups)
 
 
-async def _page_model(model: Model, rules: EffortRules | None, catalog: Catalog, connections: Connections) -> PageModel:
+async def _page_model(
+    model: Model, rules: EffortRules | None, host_models: HostModels, connections: Connections
+) -> PageModel:
     without = PageModel(model.id, model.name, model.base, None)
-    if rules is None or not rules.reasons(model.ids) or model.own_controls or await catalog.has_own_effort(model.id):
+    if (
+        rules is None
+        or not rules.reasons(model.ids)
+        or model.own_controls
+        or await host_models.has_own_effort(model.id)
+    ):
         return without
     levels = await _levels_of(model, connections)
     if not levels.levels:

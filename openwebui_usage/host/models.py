@@ -37,7 +37,7 @@ class Model:
         return frozenset((self.id, self.base)) if self.base else frozenset((self.id,))
 
 
-class Memo:
+class AsyncTTLCache:
     """Remembers answers for a few seconds: nothing of the host's database is asked on the path of every call.
 
     Whoever asks while the same is being asked waits for that answer, or many calls at once would ask many times.
@@ -88,21 +88,21 @@ def _short(key: Any) -> Any:
 
 
 async def _answer(ask: Callable[[], Any]) -> Any:
-    return await settled(ask())
+    return await maybe_await(ask())
 
 
-async def settled(value: Any) -> Any:
+async def maybe_await(value: Any) -> Any:
     """`value`, awaited where it has to be: the host's model methods became async in 0.9."""
     return await value if inspect.isawaitable(value) else value
 
 
-class Catalog:
+class HostModels:
     """The models of one host application."""
 
     def __init__(self, app: FastAPI) -> None:
         """`app.state.MODELS` is filled by the host, by and by."""
         self._app = app
-        self._memo = Memo()
+        self._memo = AsyncTTLCache()
 
     async def base_of(self, model_id: str) -> str | None:
         """The base model of a workspace model; None for all others."""
@@ -114,7 +114,7 @@ class Catalog:
             # After a start the host knows its models only once somebody has asked for them.
             from open_webui.models.models import Models
 
-            row = await settled(Models.get_model_by_id(model_id))
+            row = await maybe_await(Models.get_model_by_id(model_id))
             return getattr(row, "base_model_id", None) or None
 
         base: str | None = await self._memo.get(("base", model_id), ask)
@@ -129,7 +129,7 @@ class Catalog:
         from open_webui.models.models import Models
 
         async def ask() -> dict[str, dict[str, Any]]:
-            rows = await settled(Models.get_all_models())
+            rows = await maybe_await(Models.get_all_models())
             found = {row.id: _params(row) for row in rows}
             return {id_: {**params, **_custom(params)} for id_, params in found.items() if params}
 
@@ -144,7 +144,7 @@ class Catalog:
             find = Groups.get_groups_by_member_id
             # Groups within groups came with 0.12; Open WebUI lets their members into the outer one's models, too.
             nested = {"include_inherited": True} if "include_inherited" in inspect.signature(find).parameters else {}
-            return tuple(group.id for group in await settled(find(user_id, **nested)))
+            return tuple(group.id for group in await maybe_await(find(user_id, **nested)))
 
         groups: tuple[str, ...] = await self._memo.get(("groups", user_id), ask)
         return groups
@@ -154,7 +154,7 @@ class Catalog:
         from open_webui.models.users import Users
 
         async def ask() -> str | None:
-            return getattr(await settled(Users.get_user_by_id(user_id)), "role", None)
+            return getattr(await maybe_await(Users.get_user_by_id(user_id)), "role", None)
 
         role: str | None = await self._memo.get(("role", user_id), ask)
         return role
@@ -167,9 +167,9 @@ class Catalog:
 
             models = await self._read(lambda: list(self._all().values()))
             if not models and request is not None:
-                await settled(get_all_models(request, user=user))
+                await maybe_await(get_all_models(request, user=user))
                 models = await self._read(lambda: list(self._all().values()))
-            return [_model(model) for model in await settled(get_filtered_models(models, user))]
+            return [_model(model) for model in await maybe_await(get_filtered_models(models, user))]
 
         visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
         return visible

@@ -31,10 +31,10 @@ from openwebui_usage.host.database import (
     redis_prefix,
     spool_folder,
 )
-from openwebui_usage.host.effort import Steering
+from openwebui_usage.host.effort import EffortPolicy
 from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
-from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.patching import Undo
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.status import StatusLine
@@ -90,7 +90,7 @@ def unmount(app: FastAPI) -> None:
     while _undos:
         _undos.pop()()
     _wrapped.clear()
-    _seam.hooked.clear()
+    _seam.wrapped.clear()
     _seam.missing.clear()
 
 
@@ -116,11 +116,11 @@ class Plugin:
         self._seam = seam
         self._undos: list[Undo] = []
         self._settings = get_settings()
-        self._catalog = Catalog(app)
+        self._host_models = HostModels(app)
         self._valves = Valves()
         self._engine, self._schema = ledger_engine()
         self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
-        self._publisher = Publisher(self._store, self._catalog)
+        self._publisher = Publisher(self._store, self._host_models)
         self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
         self._runtime.subscribe(self._recorded)
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
@@ -143,18 +143,18 @@ class Plugin:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         try:
             await self._runtime.__aenter__()
-            self._seam.catalog = self._catalog
+            self._seam.host_models = self._host_models
             self._seam.connections = Connections(self._app)
             self._seam.valves = self._valves
             self._seam.fail_closed = self._settings.fail_closed
-            self._seam.steering = Steering(self._catalog, self._valves)
+            self._seam.effort_policy = EffortPolicy(self._host_models, self._valves)
             self._seam.gate = self._runtime.gate
             self._seam.meter = self._runtime.meter
             ledger = await asyncio.to_thread(self._runtime.ledger_health)
             line = "openwebui-usage %s counts the calls of: %s"
             if ledger["state"] != "ok":
                 line = "openwebui-usage %s will count, once the ledger can be written, the calls of: %s"
-            log.info(line, __version__, ", ".join(self._seam.hooked))
+            log.info(line, __version__, ", ".join(self._seam.wrapped))
             if self._seam.missing:
                 log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(self._seam.missing))
         except Exception:
@@ -175,7 +175,9 @@ class Plugin:
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""
         seam = self._seam
-        seam.meter = seam.gate = seam.status = seam.steering = seam.valves = seam.connections = seam.catalog = None
+        seam.meter = seam.gate = seam.status = seam.effort_policy = seam.valves = seam.connections = (
+            seam.host_models
+        ) = None
         if self._client is not None:
             await self._client.stop()
         await self._publisher.stop()
@@ -198,7 +200,7 @@ class Plugin:
         return {
             "version": __version__,
             **self._runtime.health(),
-            "wrapped": sorted(self._seam.hooked),
+            "wrapped": sorted(self._seam.wrapped),
             "missing": sorted(self._seam.missing),
             "taken_back": self._seam.taken_back,
             "faults": self._seam.faults,
@@ -221,7 +223,7 @@ class Plugin:
             log.exception("This Open WebUI is not as expected: %s is left out", what)
 
     def _add_routes(self) -> None:
-        access = host_access(self._catalog, self._valves, Connections(self._app))
+        access = host_access(self._host_models, self._valves, Connections(self._app))
         usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)

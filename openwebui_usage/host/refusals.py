@@ -33,10 +33,10 @@ def refusal_response(refusal: Refusal, *, is_named: bool = True) -> JSONResponse
     facts = {
         "budget": budget.name,
         "unit": budget.unit,
-        "limit": limits.shown(limit, budget.unit),
-        "used": limits.shown(used, budget.unit),
+        "limit": limits.to_json_amount(limit, budget.unit),
+        "used": limits.to_json_amount(used, budget.unit),
     }
-    return _answer(limits.sentence(refusal, now), facts, headers)
+    return _answer(limits.refusal_message(refusal, now), facts, headers)
 
 
 def _answer(text: str, facts: dict[str, Any], headers: dict[str, str]) -> JSONResponse:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from openwebui_usage.admission.budget_status import Standing, standings
+from openwebui_usage.admission.budget_status import BudgetStatus, budget_statuses
 from openwebui_usage.api.visibility import Visibility
-from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.models import HostModels
 from openwebui_usage.ledger import Store
 from openwebui_usage.rules.budgets import Subject, period_at
 from openwebui_usage.rules.groups import Group, GroupUsage
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 EVENT = "usage"
 SHORTEST_INTERVAL = 0.25
 """Seconds between two events of one group: at most four a second."""
-GLANCE_INTERVAL = 1.0
+POLL_INTERVAL = 1.0
 """Seconds between two looks at whether other workers counted something, or their admins changed it."""
 WHOLE_INTERVAL = 15.0
 """Seconds after which everything is compared though nothing seems to have changed: a day may have begun, or an older
@@ -40,10 +40,10 @@ _State = tuple[GroupUsage, str]
 class Publisher:
     """Tells browsers what changed. One task per worker; nothing is read while nobody is connected."""
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
+    def __init__(self, store: Store, host_models: HostModels) -> None:
         """`start` it on the event loop."""
         self._store = store
-        self._catalog = catalog
+        self._host_models = host_models
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -96,7 +96,7 @@ class Publisher:
             defined_anew = False
             try:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), GLANCE_INTERVAL)
+                    await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL)
                 self._wake.clear()
                 dirty, self._dirty = self._dirty, set()
                 defined_anew, self._is_defined_anew = self._is_defined_anew, False
@@ -116,7 +116,7 @@ class Publisher:
                 self._mark = None
                 self._dirty |= dirty
                 self._is_defined_anew = self._is_defined_anew or defined_anew
-                await asyncio.sleep(GLANCE_INTERVAL)
+                await asyncio.sleep(POLL_INTERVAL)
 
     async def _is_news(self, users: Mapping[str, str], *, is_told: bool) -> bool:
         """Whether there may be something to tell: one small query where this worker knows of nothing."""
@@ -130,7 +130,9 @@ class Publisher:
 
     async def _publish(self, sessions: _Sessions, users: Mapping[str, str], only: set[str] | None) -> None:
         """Tell each of `users` what changed for them; `only` leaves to other workers what they publish themselves."""
-        callers = {user_id: Subject(user_id, frozenset(await self._catalog.user_groups(user_id))) for user_id in users}
+        callers = {
+            user_id: Subject(user_id, frozenset(await self._host_models.user_groups(user_id))) for user_id in users
+        }
         views = {user_id: await self._visibility(user_id, role) for user_id, role in users.items()}
         events, told, told_budgets = await asyncio.to_thread(self._events, callers, views, only)
         for user_id, event in events.items():
@@ -145,7 +147,7 @@ class Publisher:
         """The event of each user who has one, and what all will have been told by them. Blocks."""
         now = datetime.now(UTC)
         entries = self._store.groups()
-        found = standings(self._store, list(callers.values()), now)
+        found = budget_statuses(self._store, list(callers.values()), now)
         told = _states(entries, now)
         before = self._told
         changed = {
@@ -168,7 +170,7 @@ class Publisher:
     async def _visibility(self, user_id: str, role: str) -> Visibility:
         if role == "admin":
             return Visibility(None)
-        models = await self._catalog.visible_to(SimpleNamespace(id=user_id, role=role))
+        models = await self._host_models.visible_to(SimpleNamespace(id=user_id, role=role))
         return Visibility((model.id, model.base) for model in models)
 
 
@@ -198,7 +200,7 @@ def _groups_event(
     return event
 
 
-def _budgets(view: Visibility, found: list[Standing], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
+def _budgets(view: Visibility, found: list[BudgetStatus], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
     return view.budgets(found, groups) if found else []
 
 

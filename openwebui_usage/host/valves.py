@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openwebui_usage.host.models import Memo, settled
+from openwebui_usage.host.models import AsyncTTLCache, maybe_await
 from openwebui_usage.rules import effort
 from openwebui_usage.rules.connections import MeteringRules
 
@@ -18,7 +18,7 @@ class Valves:
 
     def __init__(self) -> None:
         """Read when first asked for."""
-        self._memo = Memo()
+        self._memo = AsyncTTLCache()
 
     async def of(self, function_id: str) -> dict[str, Any] | None:
         """The admin's valves that differ from the defaults; None while the function is switched off, or gone."""
@@ -56,13 +56,13 @@ class Valves:
 async def _read(function_id: str) -> dict[str, Any] | None:
     from open_webui.models.functions import Functions
 
-    function = await settled(Functions.get_function_by_id(function_id))
+    function = await maybe_await(Functions.get_function_by_id(function_id))
     if function is None or not function.is_active:
         return None
-    return await settled(Functions.get_function_valves_by_id(function_id)) or {}
+    return await maybe_await(Functions.get_function_valves_by_id(function_id)) or {}
 
 
 async def _read_user(function_id: str, user_id: str) -> dict[str, Any]:
     from open_webui.models.functions import Functions
 
-    return await settled(Functions.get_user_valves_by_id_and_user_id(function_id, user_id)) or {}
+    return await maybe_await(Functions.get_user_valves_by_id_and_user_id(function_id, user_id)) or {}

@@ -22,7 +22,7 @@ from openwebui_usage.ledger.schema import metadata, usage_revision
 _MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "usage_alembic_version"
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
-PATIENCE = 0.75
+LOCK_TIMEOUT = 0.75
 """Seconds that a call waits for somebody else's lock before its row goes to the spool file."""
 _migrating = Lock()
 """Alembic keeps the migration that runs in a global."""
@@ -48,13 +48,13 @@ class Transaction:
     There SQLAlchemy took 0.17 ms of the 0.6 that the client waits for a durable row, on a busy host.
     """
 
-    __slots__ = ("_cursor", "connection", "least", "mark")
+    __slots__ = ("_cursor", "connection", "least", "placeholder")
 
     def __init__(self, connection: Connection, cursor: Any) -> None:
         """`connection` and the driver's own `cursor` on it are in the same transaction."""
         self.connection = connection
         self._cursor = cursor
-        self.mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        self.placeholder = "?" if connection.dialect.paramstyle == "qmark" else "%s"
         """What stands for a value in a statement."""
         self.least = "min" if connection.dialect.name == "sqlite" else "least"
         """The function of the smallest of several values."""
@@ -93,14 +93,14 @@ class Recorder:
     def transaction(self) -> Iterator[Transaction]:
         """Several may run at once; the definitions stay as they are until all have ended.
 
-        Waits `PATIENCE` seconds for a lock, then fails: somebody's stream is waiting. After any error the connection is
-        given up: the next transaction makes a new one. Raises SQLAlchemy's errors, whoever found them.
+        Waits `LOCK_TIMEOUT` seconds for a lock, then fails: somebody's stream is waiting. After any error the
+        connection is given up: the next transaction makes a new one. Raises SQLAlchemy's errors, whoever found them.
         """
         connection = self._connection()
         dialect = self._engine.dialect
         try:
             transaction = Transaction(connection, connection.connection.cursor())
-            transaction.execute(_beginning(dialect.name, "pg_advisory_xact_lock_shared", PATIENCE))
+            transaction.execute(_beginning(dialect.name, "pg_advisory_xact_lock_shared", LOCK_TIMEOUT))
             yield transaction
             transaction.commit()
         except dialect.loaded_dbapi.Error as error:
@@ -127,7 +127,7 @@ class Recorder:
                 database: Any = connection.connection.dbapi_connection
                 # Open WebUI's synchronous=NORMAL leaves the last commits to a power cut, in WAL mode.
                 database.execute("PRAGMA synchronous=FULL")
-                database.execute(f"PRAGMA busy_timeout={round(PATIENCE * 1000)}")
+                database.execute(f"PRAGMA busy_timeout={round(LOCK_TIMEOUT * 1000)}")
             self._mine.connection = connection
         return connection
 

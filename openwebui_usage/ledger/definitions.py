@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select, update
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_recount, usage_revision
 from openwebui_usage.rules.budgets import (
-    FOREVER,
+    ALL_TIME,
     Budget,
     Counter,
     Period,
@@ -26,13 +26,13 @@ from openwebui_usage.rules.budgets import (
     subject_of,
 )
 from openwebui_usage.rules.groups import Group, PeriodKind
-from openwebui_usage.rules.pricing import Price, PriceBook, in_order
+from openwebui_usage.rules.pricing import Price, PriceBook, by_specificity
 
 _MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Covering:
+class Matching:
     """The groups that hold a model, and the budgets that count it: a group's own limit first among them."""
 
     groups: tuple[Group, ...]
@@ -48,41 +48,41 @@ class Definitions:
         budgets: tuple[Budget, ...] = (),
         prices: tuple[Price, ...] = (),
         revision: int = -1,
-        otherwise: Price | None = None,
+        fallback_price: Price | None = None,
         recounts: tuple[Budget, ...] = (),
     ) -> None:
-        """`revision` is that of the database which they were read from; for `otherwise` see `PriceBook`.
+        """`revision` is that of the database which they were read from; for `fallback_price` see `PriceBook`.
 
         `recounts` are counters that are not in force yet, but count already.
         """
         self.groups = groups
         self.budgets = budgets
-        self.book = PriceBook(in_order(prices), otherwise)
+        self.book = PriceBook(by_specificity(prices), fallback_price)
         self.revision = revision
         self._recounts = recounts
         resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in recounts))
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
-        self._covering: dict[tuple[str, ...], Covering] = {}
+        self._matching: dict[tuple[str, ...], Matching] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
 
-    def covering(self, model_ids: tuple[str, ...]) -> Covering:
+    def matching(self, model_ids: tuple[str, ...]) -> Matching:
         """What counts a call of a model, whoever makes it."""
-        known = self._covering.get(model_ids)
+        known = self._matching.get(model_ids)
         if known is None:
             groups = tuple(group for group in self.groups if group.holds(model_ids))
             others = (*self.budgets, *self._recounts)
             budgets = tuple(budget for budget in others if budget.covers(model_ids, groups))
-            known = Covering(groups, (*map(budget_of_group, groups), *budgets))
-            if len(self._covering) >= _MOST_REMEMBERED:
-                self._covering.clear()
-            self._covering[model_ids] = known
+            known = Matching(groups, (*map(budget_of_group, groups), *budgets))
+            if len(self._matching) >= _MOST_REMEMBERED:
+                self._matching.clear()
+            self._matching[model_ids] = known
         return known
 
     def counters(self, model_ids: tuple[str, ...], caller: Subject, moment: datetime) -> list[Counter]:
         """Every counter that a call adds to."""
         return [
             Counter(budget, subject_of(budget, caller), self.period(budget, moment))
-            for budget in self.covering(model_ids).budgets
+            for budget in self.matching(model_ids).budgets
             if budget.scope.binds(caller)
         ]
 
@@ -96,7 +96,7 @@ class Definitions:
 
     def groups_of(self, row: CallRow) -> tuple[Group, ...]:
         """Every group that holds the row's model."""
-        return () if row.unverified else self.covering(row.model_ids).groups
+        return () if row.unverified else self.matching(row.model_ids).groups
 
     def moment(self, row: CallRow) -> float:
         """When a call began, as exactly as that decides what counts it: to the second, for no period ends within one,
@@ -108,7 +108,7 @@ class Definitions:
     def period(self, budget: Budget, moment: datetime) -> Period:
         """The budget's period at `moment`."""
         if budget.period == "total":
-            return FOREVER
+            return ALL_TIME
         key = (budget.period, budget.timezone)
         known = self._periods.get(key)
         if known is None or not _lies_in(moment, known):
@@ -116,7 +116,7 @@ class Definitions:
         return known
 
 
-def read_definitions(connection: Connection, otherwise: Price | None = None) -> Definitions:
+def read_definitions(connection: Connection, fallback_price: Price | None = None) -> Definitions:
     """All definitions as this transaction sees them."""
     # First of all: a change that comes in between is read again, instead of never.
     revision = read_revision(connection)
@@ -126,7 +126,7 @@ def read_definitions(connection: Connection, otherwise: Price | None = None) -> 
         tuple(read_budgets(connection, {group.id: group.name for group in groups})),
         tuple(price_from(row) for row in connection.execute(select(usage_price))),
         revision,
-        otherwise,
+        fallback_price,
         tuple(map(_recount_from, connection.execute(select(usage_recount.c.counter)).scalars())),
     )
 

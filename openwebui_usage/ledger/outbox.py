@@ -20,7 +20,7 @@ CLAIM_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingNotice:
     """One notice. `body` is what is posted, byte for byte the same at each try; times are seconds since the epoch."""
 
     id: str
@@ -43,7 +43,7 @@ class Outbox:
             due: float | None = connection.execute(select(func.min(usage_notice.c.due_at))).scalar()
         return due
 
-    def claim(self, now: float) -> Waiting | None:
+    def claim(self, now: float) -> PendingNotice | None:
         """The notice that has been due for longest, for nobody else for `CLAIM_SECONDS`."""
         table = usage_notice
         due = select(table).where(table.c.due_at <= now).order_by(table.c.due_at, table.c.id).limit(1)
@@ -54,14 +54,14 @@ class Outbox:
             mine = update(table).where((table.c.id == row.id) & (table.c.due_at == row.due_at))
             taken = connection.execute(mine.values(due_at=now + CLAIM_SECONDS, tries=row.tries + 1)).rowcount
         # Where another worker was quicker there may be a next one, for the next look.
-        return Waiting(row.id, row.body, row.created_at, row.tries + 1) if taken else None
+        return PendingNotice(row.id, row.body, row.created_at, row.tries + 1) if taken else None
 
-    def later(self, waiting: Waiting, due_at: float) -> None:
+    def later(self, waiting: PendingNotice, due_at: float) -> None:
         """It could not be posted: try again then."""
         with sharing(self._engine) as connection:
             connection.execute(update(usage_notice).where(usage_notice.c.id == waiting.id).values(due_at=due_at))
 
-    def done(self, waiting: Waiting) -> None:
+    def done(self, waiting: PendingNotice) -> None:
         """It was posted, or is given up."""
         with sharing(self._engine) as connection:
             connection.execute(delete(usage_notice).where(usage_notice.c.id == waiting.id))

@@ -28,7 +28,7 @@ from openwebui_usage.ledger.bounds import (
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_definitions, read_revision
 from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.ledger.schema import EVER, usage_call
+from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_call
 from openwebui_usage.rules.budgets import Counter
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.pricing import Cost, is_absurd
@@ -133,7 +133,7 @@ class _Tally:
     def keys(self) -> Iterable[Key]:
         """A group keeps the sum of all time, too."""
         yield from (counter.key for counter in self.counters)
-        yield from ((group.id, EVER) for group in self.counted if group.period != EVER)
+        yield from ((group.id, ALL_TIME_KEY) for group in self.counted if group.period != ALL_TIME_KEY)
 
     def add(self, row: CallRow, counts: tuple[int, ...], cost: Cost | None) -> None:
         """Add one call, whose tokens are `counts`."""
@@ -216,7 +216,7 @@ def _call_values(
 def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | None) -> None:
     for start in range(0, len(calls), _ROWS_PER_STATEMENT):
         part = calls[start : start + _ROWS_PER_STATEMENT]
-        statement = _insertion("usage_call", _COLUMNS, transaction.mark, schema, len(part))
+        statement = _insertion("usage_call", _COLUMNS, transaction.placeholder, schema, len(part))
         transaction.execute(statement, list(chain.from_iterable(part)))
 
 
@@ -234,7 +234,7 @@ def add_to_totals(
     revision, after = 0, {}
     for start in range(0, len(rows), _ROWS_PER_STATEMENT):
         part = rows[start : start + _ROWS_PER_STATEMENT]
-        statement = _addition(transaction.mark, schema, len(part), transaction.least)
+        statement = _addition(transaction.placeholder, schema, len(part), transaction.least)
         found = transaction.execute(statement, list(chain.from_iterable(part)))
         revision = found[0][0]
         after.update({(subject, period): Sums(*total) for _, subject, period, *total in found})
@@ -242,8 +242,8 @@ def add_to_totals(
 
 
 @lru_cache(maxsize=256)
-def _addition(mark: str, schema: str | None, count: int, least: str) -> str:
-    insertion = _insertion("usage_total", ("subject", "period", *SUMS), mark, schema, count)
+def _addition(placeholder: str, schema: str | None, count: int, least: str) -> str:
+    insertion = _insertion("usage_total", ("subject", "period", *SUMS), placeholder, schema, count)
     # A sum that is full stays full: beyond 64 bits SQLite would go on with floats, and PostgreSQL refuse the row.
     sums = ", ".join(f"{name} = {least}(usage_total.{name} + excluded.{name}, {MOST_SUM})" for name in SUMS)
     revision = f"SELECT value FROM {_prefix(schema)}usage_revision WHERE name = 'groups'"  # noqa: S608
@@ -252,10 +252,10 @@ def _addition(mark: str, schema: str | None, count: int, least: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _insertion(table: str, columns: tuple[str, ...], mark: str, schema: str | None, count: int) -> str:
+def _insertion(table: str, columns: tuple[str, ...], placeholder: str, schema: str | None, count: int) -> str:
     """All rows in one statement, as text that both databases read alike."""
     names = ", ".join(f'"{name}"' for name in columns)
-    row = f"({', '.join([mark] * len(columns))})"
+    row = f"({', '.join([placeholder] * len(columns))})"
     return f"INSERT INTO {_prefix(schema)}{table} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
 
 

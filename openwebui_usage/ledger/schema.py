@@ -151,5 +151,5 @@ usage_revision = Table(
 )
 """Counts the changes of groups, budgets and prices, so that every writer sees them in the very next commit."""
 
-EVER = "total"
+ALL_TIME_KEY = "total"
 """The period without end."""

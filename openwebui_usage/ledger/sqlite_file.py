@@ -28,11 +28,11 @@ _MOVED = "moved"
 _OLD = "open_webui"
 _OLD_ROWS = usage_call.name
 _LATE = text(f"SELECT * FROM {_OLD}.{_OLD_ROWS} WHERE id NOT IN (SELECT id FROM main.{_OLD_ROWS})")  # noqa: S608
-_PATIENCE_MS = 600_000
+_LOCK_TIMEOUT_MS = 600_000
 """A worker that starts waits for the one that moves the tables, as long as that may take."""
 
 
-def own_file(file: Path) -> Path:
+def ledger_file(file: Path) -> Path:
     """The ledger's file beside Open WebUI's: `webui-usage.db` beside `webui.db`."""
     return file.with_name(f"{file.stem}-usage.db")
 
@@ -78,7 +78,7 @@ def move_from(open_webui: Engine, ledger: Engine) -> None:
     late: list[CallRow] = []
     with ledger.connect() as connection:
         connection.detach()  # It does not go back into the pool with these settings.
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_TIMEOUT_MS}")
         connection.exec_driver_sql("PRAGMA synchronous=FULL")  # On disk before the other file loses it.
         connection.exec_driver_sql(f"ATTACH DATABASE ? AS {_OLD}", (str(open_webui.url.database),))
         connection.commit()

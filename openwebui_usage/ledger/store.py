@@ -28,11 +28,11 @@ from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.ledger.schema import EVER, usage_budget, usage_call, usage_group, usage_price, usage_total
+from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
 from openwebui_usage.rules.budgets import Budget, period_at
 from openwebui_usage.rules.groups import Counting, Group, GroupUsage, Sums
-from openwebui_usage.rules.pricing import Price, in_order
+from openwebui_usage.rules.pricing import Price, by_specificity
 
 _WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone")
 """Of a budget. All sums are kept of that, so another unit or another way to count needs no new ones."""
@@ -90,10 +90,11 @@ class Store:
         self,
         engine: Engine,
         schema: str | None = None,
-        otherwise: Price | None = None,
+        fallback_price: Price | None = None,
         prepare: Callable[[], None] | None = None,
     ) -> None:
-        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; `otherwise` see `PriceBook`.
+        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; for `fallback_price` see
+        `PriceBook`.
 
         `prepare` must have succeeded once before there are tables: nothing is written as long as it raises.
         """
@@ -101,7 +102,7 @@ class Store:
         """What this tells of a change is put into the outbox, in the transaction that makes the change."""
         self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
         self._schema = schema
-        self._otherwise = otherwise
+        self._fallback_price = fallback_price
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
         self._prepare = prepare
@@ -189,7 +190,7 @@ class Store:
             with writing(self._engine) as connection:
                 before = _one_group(connection, name).group
                 group = replace(before, **given)
-                is_counted = _is_of_period(counted, group) or group.period == EVER
+                is_counted = _is_of_period(counted, group) or group.period == ALL_TIME_KEY
                 if is_counted or (group.period, group.timezone) == (before.period, before.timezone):
                     values = update(usage_group).where(usage_group.c.id == group.id).values(_group_values(group))
                     connection.execute(values)
@@ -323,7 +324,7 @@ class Store:
     def prices(self) -> list[Price]:
         """The admin's prices, the most specific first."""
         with self._engine.connect() as connection:
-            return in_order(price_from(row) for row in connection.execute(select(usage_price)))
+            return by_specificity(price_from(row) for row in connection.execute(select(usage_price)))
 
     def put_price(self, price: Price) -> None:
         """Set the price of a pattern. What was counted before keeps its cost."""
@@ -354,7 +355,7 @@ class Store:
         while True:
             with self._recorder.transaction() as transaction:
                 if is_stale:  # Nobody changes them before this transaction ends: the second try is the last one.
-                    definitions = self._definitions = read_definitions(transaction.connection, self._otherwise)
+                    definitions = self._definitions = read_definitions(transaction.connection, self._fallback_price)
                 if maybe_written:
                     known = _known_ids(transaction.connection, [row.id for row in given])
                     rows = list({row.id: row for row in given if row.id not in known}.values())
@@ -396,7 +397,7 @@ class Store:
         """The definitions as this very transaction sees them; they are read only when somebody changed one."""
         definitions = self._definitions
         if read_revision(connection) != definitions.revision:
-            definitions = self._definitions = read_definitions(connection, self._otherwise)
+            definitions = self._definitions = read_definitions(connection, self._fallback_price)
         return definitions
 
     def _resolved(self, connection: Connection, budget: Budget) -> Budget:
@@ -433,14 +434,14 @@ def _with_sums(connection: Connection, groups: Sequence[Group], *, are_all: bool
     if are_all:
         totals = select(usage_total.c.subject, usage_total.c.period, *(usage_total.c[name] for name in SUMS))
         totals = totals.where(usage_total.c.subject.in_(select(usage_group.c.id)))
-        totals = totals.where(usage_total.c.period.in_({EVER, *periods.values()}))
+        totals = totals.where(usage_total.c.period.in_({ALL_TIME_KEY, *periods.values()}))
         sums = {(subject, period): Sums(*map(int, found)) for subject, period, *found in connection.execute(totals)}
     else:
-        keys = [(group_id, period) for group_id, now_ in current.items() for period in (now_, EVER)]
+        keys = [(group_id, period) for group_id, now_ in current.items() for period in (now_, ALL_TIME_KEY)]
         sums = read_totals(connection, keys)
     zero = Sums()
     return [
-        GroupUsage(group, sums.get((group.id, current[group.id]), zero), sums.get((group.id, EVER), zero))
+        GroupUsage(group, sums.get((group.id, current[group.id]), zero), sums.get((group.id, ALL_TIME_KEY), zero))
         for group in groups
     ]
 

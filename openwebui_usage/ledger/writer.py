@@ -34,7 +34,7 @@ OPENS_SECONDS = 0.8
 """A ledger that takes longer to open at the start is spoken of."""
 START_SECONDS = 10.0
 """The longest that `start` waits for the ledger to open."""
-_GLANCE_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 Waiter = concurrent.futures.Future[None] | asyncio.Future[None]
 Entry = tuple[CallRow, Waiter | None]
@@ -42,7 +42,7 @@ Listener = Callable[[Sequence[CallRow]], None]
 
 
 @dataclass(slots=True, eq=False)
-class _Hand:
+class InFlightBatch:
     """Calls that were taken from the queue, and not let go yet."""
 
     batch: list[Entry] = field(default_factory=list)
@@ -86,9 +86,9 @@ class Writer:
         """For those who take from it."""
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self._in_hand: _Hand | None = None
-        self._letting_go: list[_Hand] = []
-        self._hand_lock = threading.Lock()
+        self._in_flight: InFlightBatch | None = None
+        self._letting_go: list[InFlightBatch] = []
+        self._in_flight_lock = threading.Lock()
         self._hanging = False
         self._rejected: set[str] = set()
         """Ids of rows that were set aside, but are still in a spool file."""
@@ -134,7 +134,7 @@ class Writer:
         self._pending.set()  # Wakes the replayer, which ends.
         self._replayer.join(max(0.0, deadline - time.monotonic()))
         self._watcher.join(timeout)
-        self._rescue(self._in_hand)
+        self._rescue(self._in_flight)
         self._let_go_again()
         self._drain()
         self._keep(self._take_unspooled())
@@ -179,13 +179,13 @@ class Writer:
             except BaseException:
                 # Whatever it was: calls that wait are let go, and those that come are written.
                 log.exception("The ledger's writer failed, and goes on")
-                self._rescue(self._in_hand)
+                self._rescue(self._in_flight)
         self._ended.set()
         self._store.close()
 
     def _write_next(self) -> bool:
         """Write what is queued. False where this was the end."""
-        hand = self._in_hand = _Hand()
+        hand = self._in_flight = InFlightBatch()
         while not self._queue and not self._closing.is_set():
             self._wakes.get()
         self._fill(hand, MAX_BATCH)
@@ -197,7 +197,7 @@ class Writer:
         self._hanging = False
         return True
 
-    def _fill(self, hand: _Hand, most: int) -> None:
+    def _fill(self, hand: InFlightBatch, most: int) -> None:
         """Take from the queue. Whatever happens, a call is in the queue or in the hand, or in both."""
         hand.since = time.monotonic()
         with self._queue_lock:
@@ -284,14 +284,14 @@ class Writer:
         """Lets go the calls that wait for a commit that hangs, as it does on a connection that died silently, or for a
         thread that died.
         """
-        while not self._stopped.wait(_GLANCE_SECONDS):
+        while not self._stopped.wait(_POLL_SECONDS):
             try:
                 self._look()
             except BaseException:
                 log.exception("The ledger's writer could not be looked after")
 
     def _look(self) -> None:
-        hand = self._in_hand
+        hand = self._in_flight
         if hand is not None and time.monotonic() - hand.since > HANGS_SECONDS:
             self._cannot_write(TimeoutError("the database does not answer"))
             self._rescue(hand, hanging=True)
@@ -300,7 +300,7 @@ class Writer:
             self._drain()
         if not self._thread.is_alive() and not self._ended.is_set():
             log.error("The ledger's writer died, another one goes on")
-            self._rescue(self._in_hand)
+            self._rescue(self._in_flight)
             self._hanging = False
             self._thread = self._new_thread()
             self._thread.start()
@@ -308,21 +308,21 @@ class Writer:
             self._replayer = self._new_replayer()
             self._replayer.start()
 
-    def _rescue(self, hand: _Hand | None, *, hanging: bool = False) -> None:
+    def _rescue(self, hand: InFlightBatch | None, *, hanging: bool = False) -> None:
         """Spool what is in hand. Should its commit succeed after all, the ids keep it from counting twice."""
         if hand is not None and hand.batch and self._take(hand, hanging=hanging):
             self._let_go(hand, hand.rows)
 
-    def _take(self, hand: _Hand, *, hanging: bool = False) -> bool:
+    def _take(self, hand: InFlightBatch, *, hanging: bool = False) -> bool:
         """Whether it is the caller who lets these calls go: the writer and the watcher may both want to."""
-        with self._hand_lock:
-            mine = self._in_hand is hand
+        with self._in_flight_lock:
+            mine = self._in_flight is hand
             if mine:
                 self._letting_go.append(hand)
-                self._in_hand, self._hanging = None, hanging
+                self._in_flight, self._hanging = None, hanging
             return mine
 
-    def _let_go(self, hand: _Hand, left: Sequence[CallRow]) -> None:
+    def _let_go(self, hand: InFlightBatch, left: Sequence[CallRow]) -> None:
         """Spool what is `left` of it, and let the calls end."""
         try:
             self._keep(left)
@@ -360,7 +360,7 @@ class Writer:
 
     def _drain(self) -> None:
         """Spool what is queued: the writer's thread cannot take it."""
-        hand = _Hand()
+        hand = InFlightBatch()
         self._fill(hand, len(self._queue))
         if hand.batch:
             self._letting_go.append(hand)

@@ -29,7 +29,7 @@ class Period:
     ends_at: datetime | None = None
 
 
-FOREVER = Period("total")
+ALL_TIME = Period("total")
 
 
 def period_at(kind: PeriodKind, timezone: str, moment: datetime) -> Period:
@@ -38,7 +38,7 @@ def period_at(kind: PeriodKind, timezone: str, moment: datetime) -> Period:
     Where a change to summer time leaves out midnight, the day begins with the first minute that exists.
     """
     if kind == "total":
-        return FOREVER
+        return ALL_TIME
     zone = _zone(timezone)
     first = _first_day(kind, moment.astimezone(zone).date())
     # Where clocks are set back or forth across midnight, a day's name and its place in time differ for a while.
@@ -172,7 +172,7 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExpectedUsage:
     """What a call will use, as far as one can tell before it is made."""
 
     input: int
@@ -226,7 +226,7 @@ def subject_of(budget: Budget, caller: Subject) -> str:
     return f"{budget.id}:{user}"
 
 
-def sentence(refusal: Refusal, now: datetime) -> str:
+def refusal_message(refusal: Refusal, now: datetime) -> str:
     """Why a call was refused, as a person understands it: what, how much of how much, and until when."""
     budget, period = refusal.counter.budget, refusal.counter.period
     if refusal.used < (budget.limit or 0):
@@ -255,12 +255,12 @@ def amount(value: int, unit: Unit) -> str:
     return f"${dollars.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
 
 
-def shown(value: int, unit: Unit) -> int | float:
+def to_json_amount(value: int, unit: Unit) -> int | float:
     """A number of a unit for JSON: money in US dollars."""
     return value / NANO if unit == "usd" else value
 
 
-def instant(moment: datetime | None) -> str | None:
+def iso_utc(moment: datetime | None) -> str | None:
     """A moment for JSON, in UTC."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 

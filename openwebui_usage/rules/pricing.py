@@ -89,15 +89,15 @@ class Cost:
 
 
 class PriceBook:
-    """Prices as they are now. `prices` are the admin's, most specific first (see `in_order`)."""
+    """Prices as they are now. `prices` are the admin's, most specific first (see `by_specificity`)."""
 
-    def __init__(self, prices: Iterable[Price] = (), otherwise: Price | None = None) -> None:
-        """`otherwise` is for models that nobody knows a price of.
+    def __init__(self, prices: Iterable[Price] = (), fallback_price: Price | None = None) -> None:
+        """`fallback_price` is for models that nobody knows a price of.
 
         Looks nothing up yet; genai-prices is imported when a public price is first needed.
         """
         self.prices = tuple(prices)
-        self._otherwise = otherwise
+        self._fallback_price = fallback_price
         self._exact = {price.pattern: price for price in reversed(self.prices) if not is_glob(price.pattern)}
         self._globs = tuple(price for price in self.prices if is_glob(price.pattern))
         self._free: dict[tuple[str | None, ...], bool] = {}
@@ -154,8 +154,8 @@ class PriceBook:
         )
         if public is not None:
             return Cost(min(MOST_NANO, nano_dollars(public)), "genai-prices")
-        if self._otherwise is not None:
-            return Cost(min(MOST_NANO, nano_dollars(self._otherwise.cost(usage))), "otherwise")
+        if self._fallback_price is not None:
+            return Cost(min(MOST_NANO, nano_dollars(self._fallback_price.cost(usage))), "otherwise")
         return None
 
     def source(self, model_id: str, provider_url: str | None = None) -> Source | None:
@@ -211,7 +211,7 @@ def is_glob(pattern: str) -> bool:
     return "*" in pattern or "?" in pattern
 
 
-def in_order(prices: Iterable[Price]) -> list[Price]:
+def by_specificity(prices: Iterable[Price]) -> list[Price]:
     """Exact ids before globs, longer patterns before shorter ones."""
     return sorted(prices, key=lambda price: (is_glob(price.pattern), -len(price.pattern)))
 

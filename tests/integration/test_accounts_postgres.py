@@ -28,15 +28,15 @@ def test_a_schema_of_its_own(engine: Engine) -> None:
         connection.execute(text("CREATE SCHEMA elsewhere"))
     ledger, people = Store(engine, "elsewhere"), Accounts(engine, TokenHasher(SECRET), "elsewhere")
     ledger.migrate()
-    standing, token = people.create("Ann", NANO)
-    spend(ledger, standing.account.user_id)
+    status, token = people.create("Ann", NANO)
+    spend(ledger, status.account.user_id)
     ledger.close()
-    assert people.find(token) == standing.account
-    people.used(standing.account.id, "192.0.2.1")
-    people.add_limit(standing.account.id, NANO)
-    people.reset_requests(standing.account.id)
+    assert people.find(token) == status.account
+    people.used(status.account.id, "192.0.2.1")
+    people.add_limit(status.account.id, NANO)
+    people.reset_requests(status.account.id)
     (now,) = people.all()
     assert (now.limit_nano, now.requests, now.tokens) == (2 * NANO, 0, 110)
-    people.delete(standing.account.id)
+    people.delete(status.account.id)
     assert people.all() == []
     assert inspect(engine).get_table_names("public") == []

@@ -25,7 +25,7 @@ import uvicorn
 
 from openwebui_usage.client import chat as answers
 from openwebui_usage.client.standalone import Standalone
-from openwebui_usage.client.storage import place_of, read_settings
+from openwebui_usage.client.storage import database_of, read_settings
 from tests.support.host import ROOT
 from tests.support.process import wait_until
 from tests.support.provider import Provider
@@ -421,7 +421,7 @@ def impatient(
             for name, value in {**place.env, **env}.items():
                 monkeypatch.setenv(name, value)
             settings = read_settings()
-            app = Standalone(place_of(None, settings), settings).app
+            app = Standalone(database_of(None, settings), settings).app
             listening = socket.create_server(("127.0.0.1", 0))
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
             thread = threading.Thread(target=server.run, args=([listening],))

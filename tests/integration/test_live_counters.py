@@ -12,10 +12,10 @@ from redis.crc import key_slot
 
 from openwebui_usage.admission import counters
 from openwebui_usage.admission import redis_counters as live_redis
-from openwebui_usage.admission.counters import SHARE, Demand, LiveCounters, MemoryCounters
+from openwebui_usage.admission.counters import SHARE, LiveCounters, MemoryCounters, Reservation
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger.recording import Change, Key
-from openwebui_usage.rules.budgets import FOREVER, Budget, Counter
+from openwebui_usage.rules.budgets import ALL_TIME, Budget, Counter
 from openwebui_usage.rules.groups import Sums
 from tests.support.services import Redis
 
@@ -60,17 +60,17 @@ def play(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
     return lambda scenario: asyncio.run(run(scenario))
 
 
-ONE = Counter(Budget("one", "one", 100), "one", FOREVER)
-TWO = Counter(Budget("two", "two", 10), "two", FOREVER)
+ONE = Counter(Budget("one", "one", 100), "one", ALL_TIME)
+TWO = Counter(Budget("two", "two", 10), "two", ALL_TIME)
 
 
-def demand(counter: Counter, wanted: int) -> Demand:
-    return Demand(counter, counter.budget.limit or 0, wanted)
+def demand(counter: Counter, wanted: int) -> Reservation:
+    return Reservation(counter, counter.budget.limit or 0, wanted)
 
 
 def test_what_is_of_unknown_size_holds_its_share_of_what_is_left(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        unknown = Demand(ONE, 100, 1, share_up_to=1000)
+        unknown = Reservation(ONE, 100, 1, share_up_to=1000)
         answers = await asyncio.gather(*(live.reserve(f"first {n}", [unknown]) for n in range(50)))
         assert sum(answer is None for answer in answers) == SHARE
         refused = next(answer for answer in answers if answer is not None)
@@ -82,9 +82,9 @@ def test_what_is_of_unknown_size_holds_its_share_of_what_is_left(play: Callable[
         assert sum(answer is None for answer in answers) == SHARE, "of the ten that are left, three each"
         live.release([f"second {n}" for n in range(50)], [])
         await soon()
-        answers = [await live.reserve(f"third {n}", [Demand(ONE, 100, 1, share_up_to=2)]) for n in range(50)]
+        answers = [await live.reserve(f"third {n}", [Reservation(ONE, 100, 1, share_up_to=2)]) for n in range(50)]
         assert sum(answer is None for answer in answers) == 5, "no more than it may well use"
-        assert await live.ask([Demand(ONE, 100, 0)]) is not None
+        assert await live.ask([Reservation(ONE, 100, 0)]) is not None
 
     play(scenario)
 
@@ -247,7 +247,7 @@ def test_the_newest_sum_stands_in_whatever_order_commits_are_told(play: Callable
 
 
 def test_a_budget_in_another_unit_is_another_number(play: Callable[[Scenario], None]) -> None:
-    requests = Counter(replace(ONE.budget, unit="requests", limit=2), "one", FOREVER)
+    requests = Counter(replace(ONE.budget, unit="requests", limit=2), "one", ALL_TIME)
 
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         ledger.commit(ONE, 100)
@@ -262,14 +262,14 @@ def test_a_raised_limit_holds_at_once(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         assert await live.reserve("a", [demand(ONE, 100)]) is None
         assert await live.reserve("b", [demand(ONE, 1)]) is not None
-        raised = Counter(replace(ONE.budget, limit=200), "one", FOREVER)
+        raised = Counter(replace(ONE.budget, limit=200), "one", ALL_TIME)
         assert await live.reserve("b", [demand(raised, 1)]) is None
 
     play(scenario)
 
 
 def test_numbers_of_any_size_are_held(play: Callable[[Scenario], None]) -> None:
-    large = Counter(replace(ONE.budget, limit=10**15), "one", FOREVER)
+    large = Counter(replace(ONE.budget, limit=10**15), "one", ALL_TIME)
 
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         assert await live.reserve("a", [demand(large, 10**15 - 1)]) is None

@@ -105,7 +105,7 @@ class OpenWebUI:
         self._process: Process | None = None
         self._admin: Client | None = None
 
-    def start(self, *, timeout: float = 180) -> OpenWebUI:
+    def start(self, *, timeout: float = 400) -> OpenWebUI:
         """Start it and return once all workers answer.
 
         On an empty database several workers of Open WebUI race each other, and the loser ends all: one goes ahead.

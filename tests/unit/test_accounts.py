@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from openwebui_usage.client.accounts import AccountExists, AccountMissing, Accounts, OtherSecret
 from openwebui_usage.client.addresses import client_address, parse_networks
 from openwebui_usage.client.log_redaction import TokensHidden, hide_tokens
-from openwebui_usage.client.storage import NoPlace, Place, place_of
+from openwebui_usage.client.storage import ConfigError, Place, database_of
 from openwebui_usage.client.throttling import (
     AT_ALL,
     EVERYWHERE,
@@ -68,10 +68,10 @@ class TestAccounts:
     def test_a_token_is_eight_small_letters_and_digits_and_opens_its_account(self, accounts: Accounts) -> None:
         tokens = set()
         for number in range(50):
-            standing, token = accounts.create(f"user {number}")
+            status, token = accounts.create(f"user {number}")
             assert re.fullmatch("[a-z0-9]{8}", token)
-            assert accounts.find(token) == standing.account
-            assert standing.account.token_start == token[:2]
+            assert accounts.find(token) == status.account
+            assert status.account.token_start == token[:2]
             tokens.add(token)
         assert len(tokens) == 50
 
@@ -128,10 +128,10 @@ class TestAccounts:
             accounts.create("Ann")
 
     def test_cost_tokens_and_requests_are_the_ledgers(self, accounts: Accounts, store: Store) -> None:
-        standing, _ = accounts.create("Ann", NANO)
-        spend(store, standing.account.user_id, 3)
+        status, _ = accounts.create("Ann", NANO)
+        spend(store, status.account.user_id, 3)
         spend(store, "somebody else")
-        now = accounts.standing(standing.account.id)
+        now = accounts.status(status.account.id)
         assert (now.requests, now.tokens, now.sums.cost_nano) == (3, 330, 3 * 325_000)
         assert now.remaining_nano == NANO - 3 * 325_000
 
@@ -140,7 +140,7 @@ class TestAccounts:
         spend(store, account.user_id, 3)
         assert accounts.reset_requests(account.id).requests == 0
         spend(store, account.user_id)
-        now = accounts.standing(account.id)
+        now = accounts.status(account.id)
         assert (now.requests, now.sums.calls, now.tokens) == (1, 4, 440)
 
     def test_a_reset_does_not_reach_into_a_later_period(self, accounts: Accounts, store: Store, engine: Engine) -> None:
@@ -150,17 +150,17 @@ class TestAccounts:
         store.update_budget("account Ann", {"period": "day"})
         with engine.begin() as connection:
             connection.exec_driver_sql("UPDATE usage_account SET requests_reset_at = requests_reset_at - 172800")
-        assert accounts.standing(account.id).requests == 3
+        assert accounts.status(account.id).requests == 3
 
     def test_toggle_shuts_out_and_lets_in(self, accounts: Accounts) -> None:
         account = accounts.create("Ann")[0].account
         assert [accounts.toggle(account.id).account.is_active for _ in range(3)] == [False, True, False]
 
     def test_rotate_voids_the_old_token(self, accounts: Accounts) -> None:
-        standing, old = accounts.create("Ann")
-        rotated, new = accounts.rotate(standing.account.id)
+        status, old = accounts.create("Ann")
+        rotated, new = accounts.rotate(status.account.id)
         assert rotated.account.token_start == new[:2]
-        assert accounts.find(new).id == standing.account.id
+        assert accounts.find(new).id == status.account.id
         with pytest.raises(AccountMissing):
             accounts.find(old)
 
@@ -175,19 +175,19 @@ class TestAccounts:
         account = accounts.create("Ann", NANO)[0].account
         spend(store, account.user_id, 2)
         store.delete_budget("account Ann")
-        now = accounts.standing(account.id)
+        now = accounts.status(account.id)
         assert (now.limit_nano, now.remaining_nano, now.requests, now.tokens) == (None, None, 2, 220)
         again = accounts.add_limit(account.id, 3 * NANO)
         assert (again.limit_nano, again.requests, again.tokens) == (3 * NANO, 2, 220)
         spend(store, account.user_id)
-        assert accounts.standing(account.id).requests == 3
+        assert accounts.status(account.id).requests == 3
 
     def test_a_further_budget_of_an_admin_is_not_taken_for_the_limit(self, accounts: Accounts, store: Store) -> None:
         from openwebui_usage.rules.budgets import Budget, Scope
 
         account = accounts.create("Ann", NANO)[0].account
         store.create_budget(Budget("", "daily", 5, "requests", Scope("user", account.user_id), period="day"))
-        assert accounts.standing(account.id).limit_nano == NANO
+        assert accounts.status(account.id).limit_nano == NANO
 
     def test_delete_keeps_the_rows_of_the_ledger(self, accounts: Accounts, store: Store, engine: Engine) -> None:
         account = accounts.create("Ann")[0].account
@@ -415,12 +415,12 @@ class TestPlaces:
             assert stat.S_IMODE((tmp_path / "new" / name).stat().st_mode) == 0o600
 
     def test_a_file_may_be_named_by_its_path(self, tmp_path: Path) -> None:
-        assert place_of(f"{tmp_path}/x.db", ClientSettings()).file == tmp_path / "x.db"
-        assert place_of("postgres://u@h/d", ClientSettings()).url == "postgresql://u@h/d"
-        with pytest.raises(NoPlace, match="--database"):
-            place_of("://", ClientSettings())
+        assert database_of(f"{tmp_path}/x.db", ClientSettings()).file == tmp_path / "x.db"
+        assert database_of("postgres://u@h/d", ClientSettings()).url == "postgresql://u@h/d"
+        with pytest.raises(ConfigError, match="--database"):
+            database_of("://", ClientSettings())
 
     def test_an_empty_secret_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "usage-client.secret").write_text("")
-        with pytest.raises(NoPlace, match="holds no secret"):
+        with pytest.raises(ConfigError, match="holds no secret"):
             Place(f"sqlite:///{tmp_path}/client.db").hasher(ClientSettings())

@@ -14,17 +14,17 @@ from openwebui_usage.rules.budgets import (
     NANO,
     Budget,
     Counter,
+    ExpectedUsage,
     Period,
     Refusal,
     Scope,
     Subject,
-    Wanted,
     amount,
     crossed,
     decide,
     period_at,
+    refusal_message,
     retry_after,
-    sentence,
     subject_of,
 )
 from openwebui_usage.rules.groups import Group, Sums
@@ -135,7 +135,7 @@ class TestABudget:
 
     def test_counts_in_its_own_unit(self) -> None:
         sums = Sums(calls=3, input=100, completion=50, reasoning=20, output=50, cost_nano=7)
-        wanted = Wanted(input=100, output=50, reasoning=20, cost_nano=7)
+        wanted = ExpectedUsage(input=100, output=50, reasoning=20, cost_nano=7)
         for budget, used in [
             (Budget("b", "b", 1), 170),
             (Budget("b", "b", 1, counting="billed"), 150),
@@ -168,7 +168,7 @@ class TestARefusal:
 
     def test_says_what_of_how_much_and_until_when(self) -> None:
         assert (
-            sentence(self.refusal, NOW)
+            refusal_message(self.refusal, NOW)
             == 'Usage limit reached for "gpt-4-group": 1,000,123 of 1,000,000 tokens. Resets 1 December.'
         )
         assert retry_after(self.refusal, NOW) == 7 * 86400 + 12 * 3600 + 1
@@ -186,31 +186,31 @@ class TestARefusal:
     def test_names_its_unit_and_its_period(self, changes: dict[str, object], used: int, text: str) -> None:
         budget = replace(self.budget, **changes)  # type: ignore[arg-type]
         refusal = Refusal(Counter(budget, "b", period_at(budget.period, "UTC", NOW)), used, 0)
-        assert sentence(refusal, NOW) == f'Usage limit reached for "gpt-4-group": {text}'
+        assert refusal_message(refusal, NOW) == f'Usage limit reached for "gpt-4-group": {text}'
 
     def test_over_the_turn_of_the_year_says_which_year(self) -> None:
         eve = datetime(2026, 12, 31, 12, tzinfo=UTC)
         refusal = replace(self.refusal, counter=Counter(self.budget, "b", period_at("month", "UTC", eve)))
-        assert sentence(refusal, eve).endswith("Resets 1 January 2027.")
+        assert refusal_message(refusal, eve).endswith("Resets 1 January 2027.")
 
     def test_in_another_zone_speaks_of_its_midnight(self) -> None:
         for zone, day in (("Pacific/Auckland", "24 November"), ("Asia/Kathmandu", "24 November")):
             budget = replace(self.budget, period="day", timezone=zone)
             moment = datetime(2026, 11, 23, 5, tzinfo=UTC)
             refusal = Refusal(Counter(budget, "b", period_at("day", zone, moment)), 10**6, 0)
-            assert sentence(refusal, moment).endswith(f"Resets {day}.")
+            assert refusal_message(refusal, moment).endswith(f"Resets {day}.")
 
     def test_after_its_period_can_be_tried_again_at_once(self) -> None:
         assert retry_after(self.refusal, datetime(2027, 1, 1, tzinfo=UTC)) == 1
 
     def test_without_end_promises_no_reset(self) -> None:
         refusal = replace(self.refusal, counter=Counter(replace(self.budget, period="total"), "b", Period("total")))
-        assert sentence(refusal, NOW).endswith("1,000,000 tokens.")
+        assert refusal_message(refusal, NOW).endswith("1,000,000 tokens.")
         assert retry_after(refusal, NOW) is None
 
     def test_of_calls_under_way_asks_to_try_again(self) -> None:
         refusal = replace(self.refusal, used=10, held=999_990)
-        assert sentence(refusal, NOW).endswith("Try again in a moment.")
+        assert refusal_message(refusal, NOW).endswith("Try again in a moment.")
         assert retry_after(refusal, NOW) == 5
 
 

@@ -32,7 +32,7 @@ from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_total
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.rules.budgets import FOREVER, NANO, Budget, Scope
+from openwebui_usage.rules.budgets import ALL_TIME, NANO, Budget, Scope
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
@@ -391,7 +391,7 @@ class TestRecording:
         assert usage.sums.calls == 180
 
     def test_the_price_of_the_unpriced_outlives_a_change(self, new_engine: NewEngine, store: Store) -> None:
-        frugal = Store(new_engine(), otherwise=Price("*", input=Decimal(1), output=Decimal(2)))
+        frugal = Store(new_engine(), fallback_price=Price("*", input=Decimal(1), output=Decimal(2)))
         for name in ("A", "B"):
             store.create_group(name, ["*"], None, "documented")
             frugal.record([a_call("house-model")])
@@ -531,7 +531,7 @@ class TestBudgets:
 
     MEMBERS = Budget("", "members", NANO, scope=Scope("group", "staff"))
 
-    def used(self, store: Store, name: str, period: str = FOREVER.key) -> Sums:
+    def used(self, store: Store, name: str, period: str = ALL_TIME.key) -> Sums:
         budget = next(budget for budget in store.budgets() if budget.name == name)
         return store.totals([(budget.id, period)])[budget.id, period]
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from openwebui_usage.host.models import Memo
+from openwebui_usage.host.models import AsyncTTLCache
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ class Host:
 
 
 async def test_many_at_once_ask_once() -> None:
-    memo, host = Memo(), Host()
+    memo, host = AsyncTTLCache(), Host()
     waiting = [asyncio.create_task(memo.get("key", host.ask)) for _ in range(50)]
     await asyncio.sleep(0)
     host.may_answer.set()
@@ -42,7 +42,7 @@ async def test_many_at_once_ask_once() -> None:
 
 
 async def test_another_key_or_a_later_time_asks_again() -> None:
-    memo, host = Memo(), Host()
+    memo, host = AsyncTTLCache(), Host()
     host.may_answer.set()
     assert await memo.get("key", host.ask, seconds=0) == 1
     assert await memo.get("key", host.ask) == 2
@@ -51,7 +51,7 @@ async def test_another_key_or_a_later_time_asks_again() -> None:
 
 
 async def test_who_asked_first_may_go_away() -> None:
-    memo, host = Memo(), Host()
+    memo, host = AsyncTTLCache(), Host()
     first, second = (asyncio.create_task(memo.get("key", host.ask)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -62,7 +62,7 @@ async def test_who_asked_first_may_go_away() -> None:
 
 
 async def test_an_error_is_for_all_who_wait_and_is_not_remembered() -> None:
-    memo, host = Memo(), Host()
+    memo, host = AsyncTTLCache(), Host()
     host.fault = OSError("away")
     waiting = [asyncio.create_task(memo.get("key", host.ask)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -74,11 +74,11 @@ async def test_an_error_is_for_all_who_wait_and_is_not_remembered() -> None:
 
 
 async def test_a_host_that_answers_at_once_is_asked_as_well() -> None:
-    assert await Memo().get("key", lambda: "sync") == "sync"
+    assert await AsyncTTLCache().get("key", lambda: "sync") == "sync"
 
 
 async def test_what_callers_choose_takes_little_room() -> None:
-    memo = Memo()
+    memo = AsyncTTLCache()
     for number in range(10_000):
         await memo.get(("base", f"model-{number}"), lambda: None)
     assert len(memo) <= 4096
@@ -89,7 +89,7 @@ async def test_what_callers_choose_takes_little_room() -> None:
 
 
 async def test_what_is_too_old_is_dropped() -> None:
-    memo = Memo()
+    memo = AsyncTTLCache()
     for number in range(100):
         await memo.get(number, lambda: None, seconds=0)
     await memo.get("another", lambda: None)
@@ -97,6 +97,6 @@ async def test_what_is_too_old_is_dropped() -> None:
 
 
 async def test_long_keys_are_told_apart() -> None:
-    memo = Memo()
+    memo = AsyncTTLCache()
     for ending in "ab":
         assert await memo.get("x" * 1000 + ending, lambda ending=ending: ending) == ending

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from openwebui_usage.rules import public_prices
 from openwebui_usage.rules.billed_kinds import BilledKinds
 from openwebui_usage.rules.budgets import NANO
-from openwebui_usage.rules.pricing import MILLION, MOST_NANO, Cost, Price, PriceBook, in_order, is_absurd, nano_dollars
+from openwebui_usage.rules.pricing import (
+    MILLION,
+    MOST_NANO,
+    Cost,
+    Price,
+    PriceBook,
+    by_specificity,
+    is_absurd,
+    nano_dollars,
+)
 from openwebui_usage.rules.tokens import MAX_TOKENS, TokenUsage
 
 USAGE = TokenUsage(input=1000, cached_input=100, completion=500, reasoning=100, output=500)
@@ -64,7 +73,7 @@ def test_a_connections_prefix_hides_no_price(model: str) -> None:
 
 def test_exact_ids_come_before_globs_and_longer_patterns_before_shorter() -> None:
     patterns = ["*", "gpt-*", "gpt-4o", "gpt-4*"]
-    assert [price.pattern for price in in_order(map(Price, patterns))] == ["gpt-4o", "gpt-4*", "gpt-*", "*"]
+    assert [price.pattern for price in by_specificity(map(Price, patterns))] == ["gpt-4o", "gpt-4*", "gpt-*", "*"]
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.decimals(0, 10_000, places=6), st.decimals(0, 10_000, places=6))
@@ -350,7 +359,7 @@ class TestAnAbsurdCost:
         assert known == Cost(12_500, "not-believed:genai-prices")
         assert unknown is None
         assert is_absurd(self.ABSURD, self.TWO)
-        guess = PriceBook(otherwise=Price("*", input=Decimal(1)))
+        guess = PriceBook(fallback_price=Price("*", input=Decimal(1)))
         assert guess.cost(["x"], self.TWO, self.ABSURD) == Cost(1000, "not-believed:otherwise")
         assert PriceBook([Price("x", input=Decimal(2))]).cost(["x"], self.TWO, self.ABSURD) == Cost(2000, "admin")
 
@@ -366,7 +375,9 @@ class TestAnAbsurdCost:
 class TestNames:
     """A glob is about what is called; an exact id about what it names."""
 
-    book = PriceBook(in_order([Price("llama*"), Price("helper", input=Decimal(1)), Price("gpt-4o", input=Decimal(7))]))
+    book = PriceBook(
+        by_specificity([Price("llama*"), Price("helper", input=Decimal(1)), Price("gpt-4o", input=Decimal(7))])
+    )
 
     @pytest.mark.parametrize(
         ("model_ids", "input_price"),
@@ -396,7 +407,7 @@ class TestNames:
 
 
 class TestAFreeConnection:
-    book = PriceBook(in_order([Price("*", input=Decimal(3)), Price("mine", input=Decimal(2))]))
+    book = PriceBook(by_specificity([Price("*", input=Decimal(3)), Price("mine", input=Decimal(2))]))
 
     def test_costs_nothing_whatever_model_it_serves(self) -> None:
         for model in ("gpt-oss:20b", "deepseek-chat", "nobody-knows-this"):

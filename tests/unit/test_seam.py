@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 
 from openwebui_usage.host.calls import Seam
 from openwebui_usage.host.connections import Connections
-from openwebui_usage.host.models import Catalog
+from openwebui_usage.host.models import HostModels
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Meter
 from openwebui_usage.rules.connections import MeteringRules
@@ -67,7 +67,7 @@ class Host:
 
         self.module.generate_chat_completion = generate_chat_completion  # type: ignore[attr-defined]
         self.seam = Seam()
-        self.seam.catalog = Catalog(app)
+        self.seam.host_models = HostModels(app)
         self.seam.connections = Connections(app)
         self.seam.meter = Meter(self.rows)
         for name, value in seam.items():
@@ -184,7 +184,7 @@ class Rules:
         return self._rules
 
 
-class Steering:
+class EffortPolicy:
     """Sets an effort on every call."""
 
     async def apply(self, request: Any, body: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -239,7 +239,7 @@ async def test_what_is_refused_is_taken_back_and_counts_as_one_call(shape: str) 
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_each_addition_is_taken_back_when_it_is_named(shape: str) -> None:
-    host = Host(picky(shape, "reasoning_effort", "stream_options"), steering=Steering())
+    host = Host(picky(shape, "reasoning_effort", "stream_options"), effort_policy=EffortPolicy())
     assert b"Hi" in await host.chat(stream=True)
     assert [len(sent) for sent in host.sent] == [5, 4, 3]
     assert len(host.rows.rows) == 1
@@ -303,8 +303,8 @@ async def test_a_connection_may_be_left_unasked() -> None:
 
 async def test_megabytes_of_a_model_id_are_kept_nowhere() -> None:
     host = Host(picky("json response", "stream_options"))
-    host.seam.catalog._app.state.MODELS = {}  # type: ignore[union-attr]
-    host.seam.catalog.base_of = lambda model: _none(model)  # type: ignore[method-assign, union-attr]
+    host.seam.host_models._app.state.MODELS = {}  # type: ignore[union-attr]
+    host.seam.host_models.base_of = lambda model: _none(model)  # type: ignore[method-assign, union-attr]
     await host.chat(model="m" * 2_000_000, stream=True)
     [row] = host.rows.rows
     assert len(row.model) <= MOST_CHARACTERS

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event, inspect
 
 from openwebui_usage.ledger import Store
-from openwebui_usage.ledger.sqlite_file import file_engine, move_from, own_file
+from openwebui_usage.ledger.sqlite_file import file_engine, ledger_file, move_from
 from tests.support.recorder import a_call, engine_like_open_webui
 
 
@@ -37,7 +37,7 @@ def host(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Engine]:
-    engine = file_engine(own_file(tmp_path / "webui.db"))
+    engine = file_engine(ledger_file(tmp_path / "webui.db"))
     yield engine
     engine.dispose()
 
@@ -149,7 +149,7 @@ def test_a_ledger_that_counts_already_takes_rows_only(host: Engine, own: Engine)
 
 
 def test_workers_that_start_at_once_move_it_once(host: Engine, tmp_path: Path) -> None:
-    engines = [file_engine(own_file(tmp_path / "webui.db")) for _ in range(4)]
+    engines = [file_engine(ledger_file(tmp_path / "webui.db")) for _ in range(4)]
     errors: list[BaseException] = []
 
     def move(engine: Engine) -> None:
