@@ -413,7 +413,7 @@ def impatient(
 ) -> Iterator[Callable[..., httpx.Client]]:
     """`impatient(**env)`: a server in this process, for which every silence is a long one."""
     monkeypatch.chdir(place.directory)
-    monkeypatch.setattr(answers, "PATIENCE", 0.2)
+    monkeypatch.setattr(answers, "FIRST_ANSWER_TIMEOUT", 0.2)
     monkeypatch.setattr(answers, "KEEP_ALIVE", 0.2)
     with ExitStack() as stack:
 

@@ -75,7 +75,7 @@ FAULTS_AT_START = {
         "ledger/writer.py",
         r"^(    def start\(self\)[^\n]*)",
         r"\1\n        raise RuntimeError('fault')",
-        "The ledger could not be opened; nothing is counted",
+        "Metering could not be started; nothing is counted",
     ),
 }
 
@@ -98,9 +98,9 @@ def test_a_fault_at_the_start_costs_no_chat(
 
 # Functions of ours that fail while a file of the fault's name exists.
 FAULTS = {
-    "before a call": [("host/calls.py", "_enter")],
-    "in the gate": [("gate.py", "admit")],
-    "in the check ahead": [("gate.py", "check")],
+    "before a call": [("host/calls.py", "_before_call")],
+    "in the gate": [("admission/gate.py", "admit")],
+    "in the check ahead": [("admission/gate.py", "check")],
     "in the effort": [("host/effort.py", "apply")],
     "after a call": [("meter.py", "_row")],
     "while recording": [("ledger/store.py", "record")],

@@ -117,7 +117,7 @@ def answered(body: dict[str, Any]) -> Any:
 # --- each part fails alone
 
 
-@pytest.mark.parametrize("part", ["steering", "connections", "valves"])
+@pytest.mark.parametrize("part", ["effort_policy", "connections", "valves"])
 async def test_a_part_that_fails_leaves_metering_alone(part: str) -> None:
     host = Host(answered, **{part: Broken(), "fail_closed": True})
     for _ in range(3):
@@ -137,7 +137,7 @@ async def test_a_call_knows_its_connection() -> None:
 async def test_a_call_that_cannot_be_checked_goes_on_or_is_refused_as_the_admin_says(
     fail_closed: bool, status: int | None
 ) -> None:
-    for parts in ({"catalog": Broken()}, {"meter": Broken()}):
+    for parts in ({"host_models": Broken()}, {"meter": Broken()}):
         host = Host(answered, fail_closed=fail_closed, **parts)
         assert getattr(await host.chat(), "status_code", None) == status
         assert len(host.sent) == (0 if fail_closed else 1)
@@ -165,7 +165,7 @@ async def test_what_no_limit_can_hold_is_counted_though_nobody_knows_of_limits(
 
 
 async def test_an_answer_that_cannot_be_settled_reaches_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Seam, "_leave", Broken)
+    monkeypatch.setattr(Seam, "_after_call", Broken)
     host = Host(answered)
     assert await host.chat() == ANSWER
     assert host.seam.faults == {"A call could not be settled": 1}

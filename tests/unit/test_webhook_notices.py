@@ -76,7 +76,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notices_module, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(notices_module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(notices_module, "POLL_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ def test_while_the_ledger_is_away_the_thread_waits(store: Store, receiver: Recei
 
 
 def test_going_down_posts_what_is_due(store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices_module, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(notices_module, "POLL_SECONDS", 60.0)
     store.create_group("all", ["*"], 100, "documented")
     with posting(store, receiver.url):
         time.sleep(0.2)  # It looked, and found nothing.
