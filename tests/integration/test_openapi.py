@@ -24,6 +24,7 @@ OPERATIONS = [
     ("GET", "/api/usage/prices"),
     ("PUT", "/api/usage/prices"),
     ("DELETE", "/api/usage/prices/{model}"),
+    ("GET", "/api/usage/health"),
     ("GET", "/api/usage/me"),
     ("GET", "/api/usage/page"),
 ]
