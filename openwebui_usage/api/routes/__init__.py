@@ -1,0 +1,38 @@
+"""The routes under /api/usage, a file for each resource."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from openwebui_usage.api.access import Access
+from openwebui_usage.api.routes.budgets import add_budgets
+from openwebui_usage.api.routes.changes import Changed
+from openwebui_usage.api.routes.errors import LedgerRoute
+from openwebui_usage.api.routes.groups import add_groups
+from openwebui_usage.api.routes.health import Health, add_health
+from openwebui_usage.api.routes.own import add_own
+from openwebui_usage.api.routes.prices import add_prices
+from openwebui_usage.api.same_origin import same_origin
+from openwebui_usage.ledger import Store
+from openwebui_usage.rules.groups import Counting
+
+__all__ = ["usage_router"]
+
+
+def usage_router(
+    store: Store, access: Access, counting: Counting, changed: Changed, health: Health = dict
+) -> APIRouter:
+    """All routes, with paths of their own.
+
+    `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that
+    definitions changed at all; `health` is what admins are told of the plugin itself.
+    """
+    router = APIRouter(
+        prefix="/api/usage", tags=["usage"], route_class=LedgerRoute, dependencies=[Depends(same_origin)]
+    )
+    add_groups(router, store, access, counting, changed)
+    add_budgets(router, store, access, changed)
+    add_prices(router, store, access, changed)
+    add_own(router, store, access)
+    add_health(router, access, health)
+    return router
