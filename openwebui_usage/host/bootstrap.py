@@ -28,7 +28,7 @@ async def on_event(app: FastAPI, event: Mapping[str, Any], function_id: str) -> 
     own = isinstance(subject, Mapping) and subject.get("id") == function_id
     if name == "system.shutdown.started" or (name == "function.disable_started" and own):
         await leave(app)
-    elif getattr(app.state, "startup_complete", True):  # Before that it has no Redis yet.
+    elif app.state.startup_complete:  # Before that it has no Redis yet.
         await join(app)
 
 

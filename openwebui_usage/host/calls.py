@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from openwebui_usage.admission.gate import Gate, LedgerAway
-from openwebui_usage.host import connections
+from openwebui_usage.host import compat, connections
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.effort import EffortPolicy, pop_requested_effort, said_of_effort
 from openwebui_usage.host.models import HostModels
@@ -205,7 +205,7 @@ class Seam:
         return replace_everywhere(module, original, wrapper)
 
     def _metered(self, point: PatchPoint, original: Original) -> Original:
-        names = tuple(inspect.signature(original).parameters)
+        names = compat.parameter_names(original)
 
         async def metered(*args: Any, **kwargs: Any) -> Any:
             meter = self.meter
@@ -339,7 +339,7 @@ class Seam:
         wire, kind, route, is_ambiguous = point.wire, point.kind, None, False
         rules = await self._metering_rules()
         if kind == "proxy":
-            if request is None or not _passes_through(point):
+            if request is None or not compat.passes_through(sys.modules.get(point.module)):
                 return None
             data = await request.body()
             route = route_of(request.method, str(arguments.get("path", "")), has_body=bool(data))
@@ -602,7 +602,7 @@ class Seam:
         return result
 
     def _chat_endpoint(self, original: Original) -> Original:
-        names = tuple(inspect.signature(original).parameters)
+        names = compat.parameter_names(original)
 
         async def chat_completion(*args: Any, **kwargs: Any) -> Any:
             if self.meter is None:
@@ -696,11 +696,6 @@ def _target(point: PatchPoint, info: CallInfo, going_to: tuple[Connection, ...],
 
 def _only_reads(request: Any) -> bool:
     return request.method in ("GET", "HEAD", "DELETE")
-
-
-def _passes_through(point: PatchPoint) -> bool:
-    """Whether the host passes anything through: else it refuses by itself."""
-    return getattr(sys.modules.get(point.module), "ENABLE_OPENAI_API_PASSTHROUGH", True) is not False
 
 
 def _named(data: bytes) -> tuple[dict[str, Any], bool]:

@@ -1,13 +1,12 @@
 """Which of the host's connections a call goes to, looked up where the host itself looks.
 
 The host keeps its connections as a list of base URLs with settings beside it, and each model with its place in that
-list (`urlIdx` in `app.state.OPENAI_MODELS`, `urls` in `app.state.OLLAMA_MODELS`). The list is in its database
-(`models.config.Config`, newer hosts) or on `app.state.config` (older ones).
+list (`urlIdx` in `app.state.OPENAI_MODELS`, `urls` in `app.state.OLLAMA_MODELS`). Where the list itself is differs, see
+`compat.connection_settings`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from collections.abc import Mapping
@@ -15,23 +14,13 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from openwebui_usage.host.models import AsyncTTLCache, maybe_await
+from openwebui_usage.host.compat import connection_settings, maybe_await
+from openwebui_usage.host.models import AsyncTTLCache
 from openwebui_usage.rules.connections import Connection, ConnectionKind, public_url
 
 log = logging.getLogger(__name__)
 
-_KEYS: dict[ConnectionKind, tuple[str, str]] = {
-    "openai": ("openai.api_base_urls", "openai.api_configs"),
-    "ollama": ("ollama.base_urls", "ollama.api_configs"),
-}
-_OLD_NAMES: dict[ConnectionKind, tuple[str, str]] = {
-    "openai": ("OPENAI_API_BASE_URLS", "OPENAI_API_CONFIGS"),
-    "ollama": ("OLLAMA_BASE_URLS", "OLLAMA_API_CONFIGS"),
-}
 _MODELS: dict[ConnectionKind, str] = {"openai": "OPENAI_MODELS", "ollama": "OLLAMA_MODELS"}
-
-
-_MISSING: Any = object()
 
 
 class Connections:
@@ -91,25 +80,12 @@ class Connections:
         return [place for place in places if _is_place(place)]
 
     async def _read(self, kind: ConnectionKind) -> tuple[Connection, ...]:
-        urls, configs = await self._settings(kind)
+        urls, configs = await connection_settings(self._state, kind)
         configs = configs if isinstance(configs, Mapping) else {}
         return tuple(
             _connection(kind, place, url, configs.get(str(place)) or configs.get(url))
             for place, url in enumerate(urls if isinstance(urls, list | tuple) else ())
         )
-
-    async def _settings(self, kind: ConnectionKind) -> tuple[Any, Any]:
-        old = getattr(self._state, "config", None)
-        if old is not None:
-            # Those hosts ask Redis for each, synchronously.
-            found = await asyncio.to_thread(lambda: [getattr(old, name, _MISSING) for name in _OLD_NAMES[kind]])
-            if found[0] is not _MISSING:
-                return found[0], None if found[1] is _MISSING else found[1]
-        from open_webui.models.config import Config
-
-        values = await maybe_await(Config.get_many(*_KEYS[kind]))
-        urls, configs = (values.get(key) for key in _KEYS[kind])
-        return urls, configs
 
 
 def of_pipe(model: str) -> Connection:

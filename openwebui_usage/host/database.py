@@ -14,12 +14,9 @@ from openwebui_usage.settings import Settings
 
 def host_engine() -> tuple[Engine, str | None]:
     """The synchronous engine, which every version has and which knows SSL, cipher and cloud logins; and the schema."""
+    from open_webui.env import DATABASE_SCHEMA
     from open_webui.internal.db import engine
 
-    try:
-        from open_webui.env import DATABASE_SCHEMA
-    except ImportError:
-        return engine, None
     return engine, DATABASE_SCHEMA or None
 
 
@@ -68,10 +65,8 @@ def forget_lost_demo() -> None:
 
 def redis_prefix() -> str:
     """What Open WebUI's keys in Redis begin with."""
-    try:
-        from open_webui.env import REDIS_KEY_PREFIX
-    except ImportError:
-        return "open-webui"
+    from open_webui.env import REDIS_KEY_PREFIX
+
     return str(REDIS_KEY_PREFIX)
 
 

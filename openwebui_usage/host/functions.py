@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.resources
 import logging
 import re
 from collections.abc import Callable
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
-from openwebui_usage.host.models import maybe_await
+from openwebui_usage.host.compat import maybe_await, wrap_active_filters
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +84,7 @@ async def _owner() -> str:
     """An admin's id: the page shows who a function belongs to."""
     from open_webui.models.users import Users
 
-    find = getattr(Users, "get_super_admin_user", None)
-    admin = await maybe_await(find()) if find is not None else None
+    admin = await maybe_await(Users.get_super_admin_user())
     return AUTHOR if admin is None else str(admin.id)
 
 
@@ -95,25 +92,12 @@ def leave_out_of_pipeline(ours: frozenset[str]) -> Callable[[], None]:
     """Take our functions out of the list of filters that the host runs; returns the undoing.
 
     They have no handlers, yet a single active filter makes the host look into its database several times a call and
-    run its filter machinery for every chunk (measured on 0.12.4: 10 ms a call, 2.6 times a bare stream). A host
-    without that list runs them, to no effect.
+    run its filter machinery for every chunk (measured on 0.12.4: 10 ms a call, 2.6 times a bare stream). Hosts
+    without that list run them, to no effect.
     """
     from open_webui.models.functions import Functions
 
-    original = getattr(Functions, "get_active_filter_ids", None)
-    if original is None:
-        return lambda: None
-
-    async def get_active_filter_ids(*args: Any, **kwargs: Any) -> list[tuple[str, bool]]:
-        return [entry for entry in await original(*args, **kwargs) if entry[0] not in ours]
-
-    Functions.get_active_filter_ids = get_active_filter_ids
-
-    def undo() -> None:
-        with contextlib.suppress(AttributeError):
-            del Functions.get_active_filter_ids  # The one of the class shows again.
-
-    return undo
+    return wrap_active_filters(Functions, lambda function_id: function_id not in ours)
 
 
 def _sources() -> list[Traversable | Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 
+from openwebui_usage.host.compat import including_outer_groups, maybe_await
 from openwebui_usage.rules.effort import is_explicit
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class AsyncTTLCache:
         return len(self._answers)
 
     async def get(self, key: Any, ask: Callable[[], Any], seconds: float = REMEMBER_SECONDS) -> Any:
-        """The answer to `key`, from memory or by `ask`, a function that is sync in old and async in new hosts."""
+        """The answer to `key`, from memory or by `ask`, a function that may return an awaitable."""
         key = _short(key)
         known = self._answers.get(key)
         if known is not None and known[0] > time.monotonic():
@@ -91,11 +91,6 @@ async def _answer(ask: Callable[[], Any]) -> Any:
     return await maybe_await(ask())
 
 
-async def maybe_await(value: Any) -> Any:
-    """`value`, awaited where it has to be: the host's model methods became async in 0.9."""
-    return await value if inspect.isawaitable(value) else value
-
-
 class HostModels:
     """The models of one host application."""
 
@@ -115,7 +110,7 @@ class HostModels:
             from open_webui.models.models import Models
 
             row = await maybe_await(Models.get_model_by_id(model_id))
-            return getattr(row, "base_model_id", None) or None
+            return None if row is None else row.base_model_id or None
 
         base: str | None = await self._memo.get(("base", model_id), ask)
         return base
@@ -142,9 +137,7 @@ class HostModels:
 
         async def ask() -> tuple[str, ...]:
             find = Groups.get_groups_by_member_id
-            # Groups within groups came with 0.12; Open WebUI lets their members into the outer one's models, too.
-            nested = {"include_inherited": True} if "include_inherited" in inspect.signature(find).parameters else {}
-            return tuple(group.id for group in await maybe_await(find(user_id, **nested)))
+            return tuple(group.id for group in await maybe_await(find(user_id, **including_outer_groups(find))))
 
         groups: tuple[str, ...] = await self._memo.get(("groups", user_id), ask)
         return groups
@@ -154,7 +147,8 @@ class HostModels:
         from open_webui.models.users import Users
 
         async def ask() -> str | None:
-            return getattr(await maybe_await(Users.get_user_by_id(user_id)), "role", None)
+            user = await maybe_await(Users.get_user_by_id(user_id))
+            return None if user is None else user.role
 
         role: str | None = await self._memo.get(("role", user_id), ask)
         return role
@@ -195,10 +189,7 @@ def _model(model: dict[str, Any]) -> Model:
 
 
 def _params(row: Any) -> dict[str, Any]:
-    params = getattr(row, "params", None)
-    dump = getattr(params, "model_dump", None)
-    values = dump() if dump else params
-    return values if isinstance(values, dict) else {}
+    return row.params.model_dump() if row.params is not None else {}
 
 
 def _custom(params: dict[str, Any]) -> dict[str, Any]:

@@ -213,7 +213,7 @@ class Plugin:
 
     def _counters(self, load: Load) -> LiveCounters:
         """Shared by all workers where the host has Redis, else this worker's own."""
-        redis = getattr(self._app.state, "redis", None)
+        redis = self._app.state.redis
         return MemoryCounters(load) if redis is None else RedisCounters(redis, redis_prefix(), load)
 
     def _step(self, what: str, do: Callable[[], None]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
+from openwebui_usage.host.compat import holds_chat_endpoint
+
 Undo = Callable[[], None]
 
 
@@ -25,9 +27,9 @@ def replace_everywhere(module: ModuleType, original: Any, wrapper: Any) -> list[
             if getattr(route, "endpoint", None) is original and dependant is not None:
                 route.endpoint = dependant.call = wrapper
                 undos.append(functools.partial(_set_endpoint, route, original))
-    state = getattr(getattr(module, "app", None), "state", None)
-    if getattr(state, "CHAT_COMPLETION_HANDLER", None) is original:
-        state.CHAT_COMPLETION_HANDLER = wrapper  # type: ignore[union-attr]
+    if holds_chat_endpoint(module, original):
+        state = module.app.state
+        state.CHAT_COMPLETION_HANDLER = wrapper
         undos.append(functools.partial(setattr, state, "CHAT_COMPLETION_HANDLER", original))
     return undos
 

@@ -210,9 +210,9 @@ class _Sessions:
     def __init__(self, host_socket: Any) -> None:
         """Asks nothing yet."""
         self.sio = host_socket.sio
-        self.is_shared = getattr(host_socket, "WEBSOCKET_MANAGER", "") == "redis"
+        self.is_shared = host_socket.WEBSOCKET_MANAGER == "redis"
         """Whether an event of one worker reaches the sockets of all."""
-        self._pool = getattr(host_socket, "SESSION_POOL", {})
+        self._pool = host_socket.SESSION_POOL
         self._asking: concurrent.futures.Future[list[Any]] | None = None
 
     async def users(self) -> dict[str, str]:

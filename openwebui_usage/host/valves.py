@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from openwebui_usage.host.models import AsyncTTLCache, maybe_await
+from openwebui_usage.host.compat import maybe_await
+from openwebui_usage.host.models import AsyncTTLCache
 from openwebui_usage.rules import effort
 from openwebui_usage.rules.connections import MeteringRules
 

@@ -1,0 +1,138 @@
+"""Every difference between versions of Open WebUI that this package minds, newest first.
+
+Each is told by the host's shape (a name, a parameter, a type), never by its number, so that forks and versions to come
+are served by what they have. Read for this table: 0.6.43, 0.7.2, 0.8.12, 0.9.6, 0.10.2, 0.11.4 and 0.12.4.
+
+| from | what changed | here |
+|---|---|---|
+| 0.12 | user groups within user groups | `including_outer_groups` |
+| 0.11 | one query finds the active filters; it can leave ours out | `wrap_active_filters` |
+| 0.11 | Ollama's `/v1/embeddings`; Anthropic messages go to Anthropic connections as they are | `is_offered` |
+| 0.10 | settings are in the database, no longer on `app.state.config` | `connection_settings` |
+| 0.9 | methods of models are coroutines | `maybe_await` |
+| 0.9 | the chat endpoint is held by `app.state`, too | `holds_chat_endpoint` |
+| 0.9 | the pass-through route has a switch | `passes_through` |
+| 0.9 | the outlet runs in the server: the place of the status line. Ollama's `/v1/responses` | `is_offered` |
+| 0.9 to 0.11 | a refusal inside of a chat becomes a plain error | `is_error` |
+| 0.8 | connections of the Responses API, `/responses`; Ollama's `/v1/messages` | `is_offered` |
+| any | parameters beside `request`, `form_data` and `user` come and go | `parameter_names` |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from openwebui_usage.rules.connections import ConnectionKind
+
+
+async def maybe_await(value: Any) -> Any:
+    """`value`, awaited where it has to be: methods of the host's models are sync before 0.9 and async from then on."""
+    return await value if inspect.isawaitable(value) else value
+
+
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters of a function of the host's, in order.
+
+    All versions have `request`, `form_data` and `user`; what stands between and behind them (`url_idx`, `models`,
+    `bypass_filter`, `bypass_system_prompt`, `db`) differs, so arguments are found by name.
+    """
+    return tuple(inspect.signature(function).parameters)
+
+
+def is_offered(module: ModuleType, sign: str | None) -> bool:
+    """Whether this host has a feature at all: by a path of the module's routes, or by a name that the module has.
+
+    A function that we miss is a loss only where its feature is there, under a name that we do not know. Before 0.8
+    there is no `/responses` and no `/v1/messages` of Ollama's, before 0.9 no `/v1/responses` of Ollama's, before 0.11
+    no `/v1/embeddings` of Ollama's and no passing on of Anthropic messages. None stands for what all hosts offer.
+    """
+    if sign is None or hasattr(module, sign):
+        return True
+    owner = getattr(module, "router", None) or getattr(module, "app", None)
+    return any(getattr(route, "path", None) == sign for route in getattr(owner, "routes", ()))
+
+
+def passes_through(router: ModuleType | None) -> bool:
+    """Whether the host's route for all other paths asks a provider: before 0.9 always, from then on by a switch."""
+    return getattr(router, "ENABLE_OPENAI_API_PASSTHROUGH", True) is not False
+
+
+def holds_chat_endpoint(main: ModuleType, endpoint: Any) -> bool:
+    """Whether `app.state` holds `endpoint` for automations, subagents and channels: from 0.9 on."""
+    state = getattr(getattr(main, "app", None), "state", None)
+    return getattr(state, "CHAT_COMPLETION_HANDLER", None) is endpoint
+
+
+def is_error(answer: Any) -> bool:
+    """Whether a chat endpoint's answer is no reply of a model, so that our refusal may stand in its place.
+
+    From 0.12 on, and before 0.9, the endpoint hands on the refusal that it got. In between it raises the sentence as a
+    plain HTTP 400, or answers None where the chat has a message to show it in; our status, code and headers are lost.
+    """
+    if answer is None or getattr(answer, "status_code", 200) >= 400:
+        return True
+    return isinstance(answer, Mapping) and bool(answer.get("error")) and not answer.get("choices")
+
+
+def including_outer_groups(find: Callable[..., Any]) -> dict[str, bool]:
+    """What to ask `Groups.get_groups_by_member_id` for besides: groups within groups exist from 0.12 on.
+
+    The host lets the members of an inner group use the models of the outer one, so the outer one's budgets hold too.
+    """
+    return {"include_inherited": True} if "include_inherited" in parameter_names(find) else {}
+
+
+def wrap_active_filters(functions: Any, is_kept: Callable[[str], bool]) -> Callable[[], None]:
+    """Have the host run only the filters whose id `is_kept`; returns the undoing.
+
+    From 0.11 on one method of `models.functions.Functions` lists them. Older hosts have no such list and run them all.
+    """
+    original = getattr(functions, "get_active_filter_ids", None)
+    if original is None:
+        return lambda: None
+
+    async def get_active_filter_ids(*args: Any, **kwargs: Any) -> list[tuple[str, bool]]:
+        return [entry for entry in await original(*args, **kwargs) if is_kept(entry[0])]
+
+    functions.get_active_filter_ids = get_active_filter_ids
+
+    def undo() -> None:
+        with contextlib.suppress(AttributeError):
+            del functions.get_active_filter_ids  # The one of the class shows again.
+
+    return undo
+
+
+_SETTINGS: dict[ConnectionKind, tuple[str, str]] = {
+    "openai": ("openai.api_base_urls", "openai.api_configs"),
+    "ollama": ("ollama.base_urls", "ollama.api_configs"),
+}
+_SETTINGS_ON_STATE: dict[ConnectionKind, tuple[str, str]] = {
+    "openai": ("OPENAI_API_BASE_URLS", "OPENAI_API_CONFIGS"),
+    "ollama": ("OLLAMA_BASE_URLS", "OLLAMA_API_CONFIGS"),
+}
+_MISSING: Any = object()
+
+
+async def connection_settings(state: Any, kind: ConnectionKind) -> tuple[Any, Any]:
+    """The base URLs of the host's connections of `kind`, a list, and the settings of each by its place or URL.
+
+    Before 0.10 they are attributes of `app.state.config`, from then on rows that `models.config.Config` reads.
+    """
+    config = getattr(state, "config", None)
+    if config is not None:
+        names = _SETTINGS_ON_STATE[kind]
+        # Those hosts ask Redis for each, synchronously.
+        urls, configs = await asyncio.to_thread(lambda: [getattr(config, name, _MISSING) for name in names])
+        if urls is not _MISSING:
+            return urls, None if configs is _MISSING else configs
+    from open_webui.models.config import Config
+
+    values = await maybe_await(Config.get_many(*_SETTINGS[kind]))
+    urls, configs = (values.get(key) for key in _SETTINGS[kind])
+    return urls, configs
