@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from openwebui_usage.client import commands
+from openwebui_usage.client.commands.prices import prices
+from openwebui_usage.client.commands.serve import serve as serve_client
+from openwebui_usage.client.commands.users import users
 
 app = typer.Typer(
     name="openwebui-usage",
@@ -69,9 +71,9 @@ def demo(port: Port = 8082) -> None:
     uvicorn.Server(uvicorn.Config(create_app(), log_level="warning")).run([listening])
 
 
-app.command("client")(commands.serve)
-app.add_typer(commands.users, name="users")
-app.add_typer(commands.prices, name="prices")
+app.command("client")(serve_client)
+app.add_typer(users, name="users")
+app.add_typer(prices, name="prices")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,13 @@ from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Refusal, Subject
 from openwebui_usage.rules.hidden_thoughts import UsualThoughts, effort_of
-from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text
-from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage
+from openwebui_usage.rules.stream_events import answered_text
+from openwebui_usage.rules.streams import StreamReader
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.usage_hider import UsageHider
+from openwebui_usage.rules.usage_places import find_usage
+from openwebui_usage.rules.usage_reading import plain_usage, read_usage
+from openwebui_usage.rules.wires import Wire
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ import httpx
 from openwebui_usage.ledger.outbox import PendingNotice
 from openwebui_usage.ledger.recording import Change
 from openwebui_usage.ledger.store import Store
-from openwebui_usage.rules.budgets import crossed, iso_utc, to_json_amount
+from openwebui_usage.rules.budgets import crossed
+from openwebui_usage.rules.json_values import iso_utc, to_json_amount
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Budget, ExpectedUsage, Refusal, Subject, budget_of_group
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Cost, PriceBook
-from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.wires import Wire
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import TypeVar
 
 from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.rules.pricing import nano_dollars
-from openwebui_usage.rules.tokens import TokenUsage, reported_cost
+from openwebui_usage.rules.money import nano_dollars
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.usage_reading import reported_cost
 
 HIGH = 0.9
 """The share of answers that are no longer than what is reserved."""

@@ -10,19 +10,12 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from openwebui_usage.api.fields import MAX_DOLLARS, Amount, Id, Limit, Models, Name, Pattern, Rate, SoftLimits, Timezone
-from openwebui_usage.rules.budgets import (
-    Budget,
-    Counter,
-    Period,
-    Scope,
-    ScopeKind,
-    Unit,
-    iso_utc,
-    period_at,
-    to_json_amount,
-)
-from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, PeriodKind, Sums
-from openwebui_usage.rules.pricing import Price, dollars, nano_dollars
+from openwebui_usage.rules.budgets import Budget, Counter, Scope, ScopeKind, Unit
+from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, GroupUsage, Sums
+from openwebui_usage.rules.json_values import iso_utc, to_json_amount
+from openwebui_usage.rules.money import dollars, nano_dollars
+from openwebui_usage.rules.periods import Period, PeriodKind, period_at
+from openwebui_usage.rules.pricing import Price
 
 
 class _Body(BaseModel):

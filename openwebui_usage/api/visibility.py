@@ -8,8 +8,8 @@ from typing import Any
 
 from openwebui_usage.admission.budget_status import BudgetStatus
 from openwebui_usage.api.models import budget_status_json, group_json
-from openwebui_usage.rules.budgets import Period, period_at
-from openwebui_usage.rules.groups import Group, GroupUsage, PeriodKind, is_glob, matches
+from openwebui_usage.rules.groups import Group, GroupUsage, is_glob, matches
+from openwebui_usage.rules.periods import Period, PeriodKind, period_at
 
 EVERYTHING = "*"
 """The one glob that tells nothing of what there is."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from openwebui_usage.client.commands import serve
+from openwebui_usage.client.commands.serve import serve
 
 
 def main() -> None:

@@ -16,13 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from openwebui_usage.client.accounts import Account, AccountMissing, Accounts
-from openwebui_usage.client.addresses import Network, client_address
-from openwebui_usage.client.chat import ApiError, ChatService, ChatTurn, Stream, stats
+from openwebui_usage.client.account_status import stats
+from openwebui_usage.client.accounts import AccountMissing, Accounts
+from openwebui_usage.client.addresses import Network
+from openwebui_usage.client.auth import UNKNOWN_TOKEN, Authenticator
+from openwebui_usage.client.chat import ChatService, ChatTurn
+from openwebui_usage.client.errors import ApiError
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
 from openwebui_usage.client.sound_json import sound_json
-from openwebui_usage.client.throttling import Buckets, Guesses, Rate, TooMany
+from openwebui_usage.client.stream import Stream
+from openwebui_usage.client.throttling import Buckets, Rate, TooMany
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider
 from openwebui_usage.rules.pricing import PriceBook
@@ -32,7 +36,6 @@ log = logging.getLogger(__name__)
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
-_UNKNOWN = "This token is not valid."
 BODY_TIMEOUT = 30.0
 """Seconds for the body of a request."""
 
@@ -62,54 +65,6 @@ def create_app(
     _add_api(app, runtime, accounts, provider, authenticator, Buckets(Rate(rate, 60 / rate)) if rate else None)
     add_page(app)
     return app
-
-
-class Authenticator:
-    """Lets accounts in by their token."""
-
-    def __init__(self, accounts: Accounts, hasher: TokenHasher, trusted: Sequence[Network], rewritten: bool) -> None:
-        """See `create_app`."""
-        self._accounts = accounts
-        self._hasher = hasher
-        self._trusted = trusted
-        self._rewritten = rewritten
-        self._hinted = False
-        self._guesses: Guesses | None = None
-
-    def address(self, request: Request) -> str:
-        """Who asks."""
-        peer = request.client.host if request.client else None
-        chain = request.headers.getlist("x-forwarded-for")
-        address = client_address(peer, chain, self._trusted, rewritten=self._rewritten)
-        if chain and not (self._trusted or self._rewritten or self._hinted):
-            self._hinted = True
-            log.warning(
-                "A request says that it came through a proxy at %s: if that is yours, name it in "
-                "OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES, or all its visitors count as one address",
-                address,
-            )
-        return address
-
-    async def account(self, request: Request, token: object) -> Account:
-        """The account of a token from path or body, else of the header `Authorization`. Raises `ApiError`."""
-        if token is None or token == "":
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                token = ""
-        if not isinstance(token, str) or not token.strip():
-            raise ApiError(401, "A token is needed, in the body or in the header Authorization: Bearer.")
-        token = token.strip()
-        if self._guesses is None:
-            known = await asyncio.to_thread(self._accounts.last_seen)
-            self._guesses = self._guesses or Guesses(known)
-        try:
-            async with self._guesses.guess(self.address(request), self._hasher.hash(token), AccountMissing):
-                return await asyncio.to_thread(self._accounts.find, token)
-        except AccountMissing:
-            raise ApiError(401, _UNKNOWN) from None
-        except TooMany as wait:
-            text = f"Too many wrong tokens. Try again in {wait.seconds} seconds."
-            raise ApiError(429, text, wait.seconds) from None
 
 
 def _add_api(
@@ -230,7 +185,7 @@ async def _as_problem(request: Request, problem: Exception) -> Response:
 
 async def _gone(request: Request, missing: Exception) -> Response:
     """Deleted since it was let in."""
-    return await _as_problem(request, ApiError(401, _UNKNOWN))
+    return await _as_problem(request, ApiError(401, UNKNOWN_TOKEN))
 
 
 async def _as_error(request: Request, error: Exception) -> Response:

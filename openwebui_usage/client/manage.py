@@ -1,6 +1,6 @@
 """`python -m openwebui_usage.client.manage create "Your Name" --limit 100.0`: the verbs of `manage.py`."""
 
-from openwebui_usage.client.commands import users
+from openwebui_usage.client.commands.users import users
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from openwebui_usage.demo.answers import REASONER
 from openwebui_usage.demo.connection import KEY as DEMO_KEY
 from openwebui_usage.rules.effort import Effort, EffortRules, set_for_chat
 from openwebui_usage.rules.effort_levels import UNKNOWN, effort_levels
-from openwebui_usage.rules.streams import Wire
-from openwebui_usage.rules.tokens import find_usage
+from openwebui_usage.rules.usage_places import find_usage
+from openwebui_usage.rules.wires import Wire
 from openwebui_usage.settings import ClientSettings
 
 OPENAI = "https://api.openai.com/v1"

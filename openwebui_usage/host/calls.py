@@ -55,7 +55,7 @@ from openwebui_usage.rules.hidden_thoughts import effort_of
 from openwebui_usage.rules.model_ids import bounded
 from openwebui_usage.rules.passthrough import Route, is_model_key, read_body, route_of
 from openwebui_usage.rules.provider_refusals import refused_names
-from openwebui_usage.rules.streams import Wire
+from openwebui_usage.rules.wires import Wire
 
 log = logging.getLogger(__name__)
 

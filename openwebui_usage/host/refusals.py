@@ -7,9 +7,10 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from openwebui_usage.rules import budgets as limits
-from openwebui_usage.rules.budgets import Refusal
+from openwebui_usage.rules.budgets import Refusal, retry_after
+from openwebui_usage.rules.json_values import to_json_amount
 from openwebui_usage.rules.model_ids import bounded
+from openwebui_usage.rules.texts import refusal_message
 
 UNNAMED = "Usage limit reached."
 AWAY = "Usage cannot be checked at the moment, and this deployment allows no call that is not checked. Try again."
@@ -27,16 +28,16 @@ def refusal_response(refusal: Refusal, *, is_named: bool = True) -> JSONResponse
     budget = refusal.counter.budget
     limit, used = budget.limit or 0, refusal.used
     headers = {"RateLimit-Limit": str(limit), "RateLimit-Remaining": str(max(0, limit - used - refusal.held))}
-    seconds = limits.retry_after(refusal, now)
+    seconds = retry_after(refusal, now)
     if seconds is not None:
         headers["Retry-After"] = headers["RateLimit-Reset"] = str(seconds)
     facts = {
         "budget": budget.name,
         "unit": budget.unit,
-        "limit": limits.to_json_amount(limit, budget.unit),
-        "used": limits.to_json_amount(used, budget.unit),
+        "limit": to_json_amount(limit, budget.unit),
+        "used": to_json_amount(used, budget.unit),
     }
-    return _answer(limits.refusal_message(refusal, now), facts, headers)
+    return _answer(refusal_message(refusal, now), facts, headers)
 
 
 def _answer(text: str, facts: dict[str, Any], headers: dict[str, str]) -> JSONResponse:

@@ -17,8 +17,9 @@ from openwebui_usage.admission.budget_status import BudgetStatus, budget_statuse
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.models import HostModels
 from openwebui_usage.ledger import Store
-from openwebui_usage.rules.budgets import Subject, period_at
+from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.groups import Group, GroupUsage
+from openwebui_usage.rules.periods import period_at
 
 log = logging.getLogger(__name__)
 

@@ -14,18 +14,9 @@ from sqlalchemy import Connection, Row, select, update
 
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_recount, usage_revision
-from openwebui_usage.rules.budgets import (
-    ALL_TIME,
-    Budget,
-    Counter,
-    Period,
-    Scope,
-    Subject,
-    budget_of_group,
-    period_at,
-    subject_of,
-)
-from openwebui_usage.rules.groups import Group, PeriodKind
+from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, budget_of_group, subject_of
+from openwebui_usage.rules.groups import Group
+from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at
 from openwebui_usage.rules.pricing import Price, PriceBook, by_specificity
 
 _MOST_REMEMBERED = 10_000

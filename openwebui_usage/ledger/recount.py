@@ -23,8 +23,9 @@ from openwebui_usage.ledger.definitions import raise_revision, read_definitions,
 from openwebui_usage.ledger.recording import SUMS, Key, add_to_totals
 from openwebui_usage.ledger.schema import usage_call, usage_recount, usage_total
 from openwebui_usage.ledger.totals import plus, sum_query, sums_of
-from openwebui_usage.rules.budgets import Budget, Period, Subject, period_at, subject_of
+from openwebui_usage.rules.budgets import Budget, Subject, subject_of
 from openwebui_usage.rules.groups import Group, Sums
+from openwebui_usage.rules.periods import Period, period_at
 
 ABANDONED_SECONDS = 3600.0
 """A count that was begun so long ago ended with its process."""

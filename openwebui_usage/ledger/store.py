@@ -30,8 +30,9 @@ from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
-from openwebui_usage.rules.budgets import Budget, period_at
+from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.groups import Counting, Group, GroupUsage, Sums
+from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.pricing import Price, by_specificity
 
 _WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone")

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Integer, Row, bindparam, cast, func, select
 from openwebui_usage.ledger.bounds import bounded_sum
 from openwebui_usage.ledger.recording import SUMS, Key
 from openwebui_usage.ledger.schema import usage_call, usage_total
-from openwebui_usage.rules.budgets import Period
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.periods import Period
 
 IDS_PER_QUERY = 500
 _HALF = 32

@@ -1,80 +1,21 @@
-"""Periods, budgets and decisions: pure rules. No clock, no database: the caller hands in the time and the numbers."""
+"""Budgets: what counts towards which, when one is used up, and for how long.
+
+No clock and no database: the caller hands in the time and the numbers.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, PeriodKind, Sums, matches
+from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, Sums, matches
+from openwebui_usage.rules.periods import Period, PeriodKind
 
 Unit = Literal["tokens", "usd", "requests"]
 ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_group"]
-
-NANO = 1_000_000_000
-"""Thousand-millionths in one US dollar: money is counted in whole nano-dollars."""
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """One period in one time zone. `key` names it (``2026-11``), `ends_at` is None for the one without end."""
-
-    key: str
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-
-
-ALL_TIME = Period("total")
-
-
-def period_at(kind: PeriodKind, timezone: str, moment: datetime) -> Period:
-    """The period that `moment` lies in. Days begin at local midnight, weeks on Monday (ISO 8601), months on the first.
-
-    Where a change to summer time leaves out midnight, the day begins with the first minute that exists.
-    """
-    if kind == "total":
-        return ALL_TIME
-    zone = _zone(timezone)
-    first = _first_day(kind, moment.astimezone(zone).date())
-    # Where clocks are set back or forth across midnight, a day's name and its place in time differ for a while.
-    while moment < _midnight(first, zone):
-        first = _first_day(kind, first - timedelta(days=1))
-    while moment >= _midnight(following := _following(kind, first), zone):
-        first = following
-    return Period(f"{_name(kind, first)} {timezone}", _midnight(first, zone), _midnight(following, zone))
-
-
-def _first_day(kind: PeriodKind, day: date) -> date:
-    if kind == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if kind == "month" else day
-
-
-def _following(kind: PeriodKind, first: date) -> date:
-    if kind == "month":
-        return (first + timedelta(days=32)).replace(day=1)
-    return first + timedelta(days=7 if kind == "week" else 1)
-
-
-def _name(kind: PeriodKind, first: date) -> str:
-    if kind == "week":
-        year, week, _ = first.isocalendar()
-        return f"{year}-W{week:02}"
-    return f"{first:%Y-%m}" if kind == "month" else first.isoformat()
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-@lru_cache(maxsize=256)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,52 +165,6 @@ def subject_of(budget: Budget, caller: Subject) -> str:
     if len(user) > 64 or not user.isprintable():  # No id of Open WebUI's; but none may keep a call uncounted.
         user = hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()
     return f"{budget.id}:{user}"
-
-
-def refusal_message(refusal: Refusal, now: datetime) -> str:
-    """Why a call was refused, as a person understands it: what, how much of how much, and until when."""
-    budget, period = refusal.counter.budget, refusal.counter.period
-    if refusal.used < (budget.limit or 0):
-        return (
-            f'The usage limit "{budget.name}" is taken up by answers that are still being written. '
-            "Try again in a moment."
-        )
-    used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
-    text = f'Usage limit reached for "{budget.name}": {used} of {limit}{_UNIT_WORDS[budget.unit]}.'
-    if period.ends_at is None:
-        return text
-    return f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
-
-
-_UNIT_WORDS: dict[Unit, str] = {"tokens": " tokens", "usd": "", "requests": " requests"}
-
-
-def amount(value: int, unit: Unit) -> str:
-    """A number of a unit for people: `1,000,123`, `$12.34`."""
-    if unit != "usd":
-        return f"{value:,}"
-    if value == 0:
-        return "$0.00"
-    dollars = Decimal(value) / NANO
-    places = next((places for places, least in ((2, "0.01"), (6, "0.000001")) if dollars >= Decimal(least)), 9)
-    return f"${dollars.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
-
-
-def to_json_amount(value: int, unit: Unit) -> int | float:
-    """A number of a unit for JSON: money in US dollars."""
-    return value / NANO if unit == "usd" else value
-
-
-def iso_utc(moment: datetime | None) -> str | None:
-    """A moment for JSON, in UTC."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _when(moment: datetime, timezone: str, now: datetime) -> str:
-    zone = _zone(timezone)
-    local, today = moment.astimezone(zone), now.astimezone(zone)
-    day = f"{local.day} {local:%B}" if local.year == today.year else f"{local.day} {local:%B %Y}"
-    return day if (local.hour, local.minute) == (0, 0) else f"{day}, {local:%H:%M}"
 
 
 def retry_after(refusal: Refusal, now: datetime) -> int | None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+from openwebui_usage.rules.periods import PeriodKind
+
 Counting = Literal["documented", "billed"]
 """How a group's OUT is made: as documented (completion + reasoning tokens as reported), or as billed."""
-PeriodKind = Literal["total", "day", "week", "month"]
-"""How long a limit lasts before it begins anew; `total` never does."""
 Action = Literal["block", "warn"]
 """What happens at the limit: the next call is refused, or only shown."""
 DEFAULT_SOFT_LIMITS = (80, 95)

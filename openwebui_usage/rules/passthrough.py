@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from openwebui_usage.rules.groups import matches
-from openwebui_usage.rules.streams import Wire
+from openwebui_usage.rules.wires import Wire
 
 Use = Literal["metered", "free", "unknown"]
 

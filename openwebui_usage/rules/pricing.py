@@ -11,14 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Literal
 
 from openwebui_usage.rules import public_prices
 from openwebui_usage.rules.billed_kinds import read_kinds
-from openwebui_usage.rules.budgets import NANO
 from openwebui_usage.rules.claimed_cost import ceiling, claimed_cost
 from openwebui_usage.rules.groups import matches
+from openwebui_usage.rules.money import NANO, nano_dollars
 from openwebui_usage.rules.tokens import TokenUsage
 
 Source = Literal[
@@ -214,13 +214,3 @@ def is_glob(pattern: str) -> bool:
 def by_specificity(prices: Iterable[Price]) -> list[Price]:
     """Exact ids before globs, longer patterns before shorter ones."""
     return sorted(prices, key=lambda price: (is_glob(price.pattern), -len(price.pattern)))
-
-
-def nano_dollars(dollars: Decimal) -> int:
-    """Whole nano-dollars, rounded half up."""
-    return int((dollars * NANO).to_integral_value(ROUND_HALF_UP))
-
-
-def dollars(nano: int | None) -> float | None:
-    """For JSON; None stays None."""
-    return None if nano is None else nano / NANO

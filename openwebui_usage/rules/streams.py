@@ -6,35 +6,17 @@ anywhere: network chunks know nothing of lines.
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from openwebui_usage.rules import estimate
-from openwebui_usage.rules.tokens import TokenUsage, find_usage, plain_usage, read_usage, usage_marks
+from openwebui_usage.rules.stream_events import parse_line, streamed_text
+from openwebui_usage.rules.stream_marks import END_MARK, ENDS, HIDDEN, LAST_REPORT, REPORT, VISIBLE
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.usage_places import find_usage
+from openwebui_usage.rules.usage_reading import plain_usage, read_usage
+from openwebui_usage.rules.wires import Wire
 
-Wire = Literal["chat", "responses", "anthropic", "ollama"]
-"""Wire formats of a stream. `chat` is OpenAI's chat completions and everything made after it."""
-
-# What a report is found by; OpenAI's other chunks say `"usage": null`. What a model says cannot match: there each quote
-# is escaped. The literal beginnings make these as quick as a search for bytes.
-_USAGE = rb'"usage(?:Metadata|_metadata)?"\s*:\s*\{'
-_REPORT: dict[Wire, re.Pattern[bytes]] = {
-    "chat": re.compile(_USAGE),
-    "responses": re.compile(_USAGE + rb"|response\.(?:incomplete|failed)"),
-    "anthropic": re.compile(_USAGE),
-    "ollama": re.compile(rb'eval_count"\s*:'),
-}
-_LAST_REPORT = re.compile(rb'"(?:%s)"\s*:' % b"|".join(re.escape(mark.encode()) for mark in usage_marks()))
-"""All the rest, which only last chunks carry: looked for where nothing else was reported, once the stream is over."""
-_END_MARK: dict[Wire, bytes] = {
-    "chat": b"[DONE]",
-    "responses": b"response.completed",
-    "anthropic": b"message_stop",
-    "ollama": b"true",
-}
 _EVENT_END = (b"}\n", b"}\n\n", b"}\r\n", b"}\r\n\r\n")
 """How a chunk of chat completions ends that is not the last one: that ends in ``[DONE]``."""
 _CHUNKS_TOGETHER = 256
@@ -43,12 +25,7 @@ _SHORT = 1024
 """Bytes of a chunk that may wait for that."""
 _LAST_BYTES = 32_000
 """An error is the last that a provider says, so it is looked for in so many last bytes, once the stream is over."""
-_RESPONSES_ENDS = ("response.completed", "response.incomplete", "response.failed")
-_ENDS = frozenset((*_RESPONSES_ENDS, "message_stop"))
 
-# The first visible and the first hidden token; the escaped quote of a string's content never matches.
-_VISIBLE = re.compile(rb'"(?:content|text|response|arguments)":\s*"[^"]|output_text\.delta|"text_delta"')
-_HIDDEN = re.compile(rb'"(?:reasoning_content|reasoning|thinking)":\s*"[^"]|reasoning_\w+\.delta|"thinking_delta"')
 
 _KEEP_BYTES = 1_000_000
 """Bytes kept for an estimate before they are counted and let go."""
@@ -89,8 +66,8 @@ class StreamReader:
         has ended, is looked for in many lines together.
         """
         self._wire = wire
-        self._search = _REPORT[wire].search
-        self._end_mark = _END_MARK[wire]
+        self._search = REPORT[wire].search
+        self._end_mark = END_MARK[wire]
         self._at_once = at_once
         self._is_patient = False
         self._begun: list[bytes] = []
@@ -210,10 +187,10 @@ class StreamReader:
         return begun
 
     def _clock(self, chunk: bytes) -> None:
-        if self.thinking_at is None and _HIDDEN.search(chunk):
+        if self.thinking_at is None and HIDDEN.search(chunk):
             self.thinking_at = time.monotonic()
             self.first_token_at = self.thinking_at
-        if _VISIBLE.search(chunk):
+        if VISIBLE.search(chunk):
             self.visible_at = time.monotonic()
             self.first_token_at = self.first_token_at or self.visible_at
 
@@ -276,9 +253,9 @@ class StreamReader:
         if self._reported is not None and not self._reported_last:
             return
         for chunk in reversed(self._unreported):
-            if _LAST_REPORT.search(chunk):
+            if LAST_REPORT.search(chunk):
                 for line in chunk.splitlines()[::-1]:
-                    if _LAST_REPORT.search(line) and self._read_usage(parse_line(line)):
+                    if LAST_REPORT.search(line) and self._read_usage(parse_line(line)):
                         self._reported_last = True
                         return
 
@@ -289,7 +266,7 @@ class StreamReader:
             return event.get("done") is True
         # Open WebUI's chat completions answer with Responses events where the connection is of that kind.
         kind = event.get("type")
-        return isinstance(kind, str) and kind in _ENDS
+        return isinstance(kind, str) and kind in ENDS
 
     def _keep(self, chunk: bytes) -> None:
         self._unreported.append(chunk)
@@ -306,103 +283,5 @@ class StreamReader:
             self._unreported_bytes = 0
 
 
-class UsageHider:
-    """Takes out of a chat stream the one event that tells the usage and nothing else, with its blank line.
-
-    For clients that did not ask for it. What may be the beginning of that event is held back until its line is whole.
-    """
-
-    __slots__ = ("_begun", "_hid")
-
-    def __init__(self) -> None:
-        """Nothing seen yet."""
-        self._begun = b""
-        self._hid = False
-
-    def pass_on(self, chunk: bytes) -> bytes:
-        """What the client may see of this chunk and of what was held back before it."""
-        data = self._begun + chunk
-        cut = len(data) if len(data) - data.rfind(b"\n") > _LONGEST_END else data.rfind(b"\n") + 1
-        lines, self._begun = data[:cut], data[cut:]
-        return b"".join(line for line in lines.splitlines(keepends=True) if not self._hides(line))
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is held back, nor any blank line waited for."""
-        return not self._begun and not self._hid
-
-    def rest(self) -> bytes:
-        """What is still held back when the stream is over."""
-        rest, self._begun = self._begun, b""
-        return b"" if self._hides(rest) else rest
-
-    def _hides(self, line: bytes) -> bool:
-        if self._hid and not line.strip():
-            self._hid = False
-            return True
-        event = parse_line(line) if _tells_usage(line) else None
-        self._hid = isinstance(event, dict) and event.get("choices") == [] and isinstance(event.get("usage"), dict)
-        return self._hid
-
-
-def _tells_usage(chunk: bytes) -> bool:
-    return _REPORT["chat"].search(chunk) is not None
-
-
 def _is_error(event: object) -> bool:
     return isinstance(event, dict) and bool(event.get("error") or event.get("type") == "response.failed")
-
-
-def parse_line(line: bytes) -> object:
-    """The JSON of one line, with or without ``data:`` before it; None where there is none."""
-    line = line.strip()
-    if line.startswith(b"data:"):
-        line = line[5:].lstrip()
-    if not line.startswith(b"{"):
-        return None
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def streamed_text(data: bytes) -> Iterator[str]:
-    """Everything that the model wrote in these lines: answer, thoughts and tool arguments, of any wire format."""
-    for line in data.splitlines():
-        event = parse_line(line)
-        if isinstance(event, dict):
-            yield from _event_text(event)
-
-
-def answered_text(body: object) -> str:
-    """Everything that the model wrote in a response body that was not streamed."""
-    return "".join(_event_text(body)) if isinstance(body, dict) else ""
-
-
-_TEXT_KEYS = (
-    *("content", "text", "reasoning_content", "reasoning", "thinking", "response"),
-    *("refusal", "arguments", "partial_json"),
-)
-_NESTED_KEYS = (
-    *("choices", "delta", "message", "tool_calls", "function", "function_call"),
-    *("output", "content", "content_block", "thinking"),
-)
-
-
-def _event_text(event: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    if depth > 8:
-        return
-    kind = event.get("type")
-    if depth == 0 and isinstance(kind, str) and kind.startswith("response."):
-        if isinstance(event.get("delta"), str):
-            yield event["delta"]
-        return  # Responses events that are no deltas repeat what the deltas said.
-    for key in _TEXT_KEYS:
-        # vLLM says its thoughts twice, under the old name and the new one.
-        if isinstance(event.get(key), str) and not (key == "reasoning" and event.get("reasoning_content")):
-            yield event[key]
-    for key in _NESTED_KEYS:
-        inner = event.get(key)
-        for item in inner if isinstance(inner, list) else (inner,):
-            if isinstance(item, dict):
-                yield from _event_text(item, depth + 1)

@@ -24,7 +24,7 @@ from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.sqlite_file import file_engine
 from openwebui_usage.rules.budgets import Budget, Scope
-from openwebui_usage.rules.groups import PeriodKind
+from openwebui_usage.rules.periods import PeriodKind
 from openwebui_usage.rules.tokens import TokenUsage
 
 WRITERS, CALLS_EACH, SINGLE = 64, 400, 2000

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect, text
 from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.ledger import Store
-from openwebui_usage.rules.budgets import NANO
+from openwebui_usage.rules.money import NANO
 from tests.support.recorder import engine_like_open_webui
 from tests.support.services import Postgres
 from tests.unit.test_accounts import SECRET, TestAccounts, accounts, spend, store  # noqa: F401 - collected here

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from openwebui_usage.rules.budgets import period_at
+from openwebui_usage.rules.periods import period_at
 from tests.support.clients import Client
 from tests.support.provider import Provider
 

@@ -23,7 +23,7 @@ import httpx
 import pytest
 import uvicorn
 
-from openwebui_usage.client import chat as answers
+from openwebui_usage.client import stream
 from openwebui_usage.client.standalone import Standalone
 from openwebui_usage.client.storage import database_of, read_settings
 from tests.support.host import ROOT
@@ -413,8 +413,8 @@ def impatient(
 ) -> Iterator[Callable[..., httpx.Client]]:
     """`impatient(**env)`: a server in this process, for which every silence is a long one."""
     monkeypatch.chdir(place.directory)
-    monkeypatch.setattr(answers, "FIRST_ANSWER_TIMEOUT", 0.2)
-    monkeypatch.setattr(answers, "KEEP_ALIVE", 0.2)
+    monkeypatch.setattr(stream, "FIRST_ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.2)
     with ExitStack() as stack:
 
         def start(**env: str) -> httpx.Client:

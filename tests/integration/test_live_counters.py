@@ -15,8 +15,9 @@ from openwebui_usage.admission import redis_counters as live_redis
 from openwebui_usage.admission.counters import SHARE, LiveCounters, MemoryCounters, Reservation
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger.recording import Change, Key
-from openwebui_usage.rules.budgets import ALL_TIME, Budget, Counter
+from openwebui_usage.rules.budgets import Budget, Counter
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.periods import ALL_TIME
 from tests.support.services import Redis
 
 

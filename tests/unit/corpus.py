@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.wires import Wire
 
 DIRECTORY = Path(__file__).parents[1] / "data" / "usage"
 

@@ -32,7 +32,7 @@ from openwebui_usage.client.throttling import (
 )
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.ledger import Store
-from openwebui_usage.rules.budgets import NANO
+from openwebui_usage.rules.money import NANO
 from openwebui_usage.settings import ClientSettings
 from tests.support.recorder import a_call, engine_like_open_webui
 

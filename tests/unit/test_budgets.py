@@ -11,23 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwebui_usage.rules.budgets import (
-    NANO,
     Budget,
     Counter,
     ExpectedUsage,
-    Period,
     Refusal,
     Scope,
     Subject,
-    amount,
     crossed,
     decide,
-    period_at,
-    refusal_message,
     retry_after,
     subject_of,
 )
 from openwebui_usage.rules.groups import Group, Sums
+from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.periods import Period, period_at
+from openwebui_usage.rules.texts import amount, refusal_message
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(lambda moment: moment.replace(tzinfo=UTC))

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from openwebui_usage.cli import app
-from openwebui_usage.client.commands import users
+from openwebui_usage.client.commands.users import users
 from tests.support.process import free_port
 from tests.support.tokenclient import Place
 

@@ -24,11 +24,13 @@ from openwebui_usage.admission.gate import (
 from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.recording import Key, Recorded
-from openwebui_usage.rules.budgets import NANO, Budget, Subject, period_at
+from openwebui_usage.rules.budgets import Budget, Subject
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.pricing import Price
-from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.wires import Wire
 from tests.support.recorder import engine_like_open_webui
 
 BODY = {"messages": [{"role": "user", "content": "Hello there"}]}

@@ -32,8 +32,10 @@ from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_total
 from openwebui_usage.ledger.spool import Spool
-from openwebui_usage.rules.budgets import ALL_TIME, NANO, Budget, Scope
+from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.periods import ALL_TIME
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import MODELS, a_call, engine_like_open_webui, start_recorder

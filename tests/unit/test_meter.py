@@ -18,8 +18,8 @@ from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.meter import Call, CallInfo, Chunk, Meter
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.hidden_thoughts import UsualThoughts
-from openwebui_usage.rules.streams import Wire
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.wires import Wire
 from tests.unit.corpus import BODIES, STREAMS, Case, encode
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something long, please."}], "stream": True}

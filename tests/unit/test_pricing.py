@@ -16,18 +16,10 @@ from hypothesis import strategies as st
 
 from openwebui_usage.rules import public_prices
 from openwebui_usage.rules.billed_kinds import BilledKinds
-from openwebui_usage.rules.budgets import NANO
-from openwebui_usage.rules.pricing import (
-    MILLION,
-    MOST_NANO,
-    Cost,
-    Price,
-    PriceBook,
-    by_specificity,
-    is_absurd,
-    nano_dollars,
-)
-from openwebui_usage.rules.tokens import MAX_TOKENS, TokenUsage
+from openwebui_usage.rules.money import NANO, nano_dollars
+from openwebui_usage.rules.pricing import MILLION, MOST_NANO, Cost, Price, PriceBook, by_specificity, is_absurd
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.usage_fields import MAX_TOKENS
 
 USAGE = TokenUsage(input=1000, cached_input=100, completion=500, reasoning=100, output=500)
 

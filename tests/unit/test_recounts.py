@@ -29,8 +29,9 @@ from openwebui_usage.ledger import (
 from openwebui_usage.ledger import recount as recounts
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_recount, usage_total
-from openwebui_usage.rules.budgets import Budget, Scope, period_at
-from openwebui_usage.rules.groups import PeriodKind, Sums
+from openwebui_usage.rules.budgets import Budget, Scope
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.periods import PeriodKind, period_at
 from tests.support.recorder import a_call
 from tests.unit.test_ledger import (  # noqa: F401 - fixtures
     NewEngine,

@@ -12,8 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwebui_usage.rules import estimate, streams
-from openwebui_usage.rules.streams import StreamReader, UsageHider, Wire, answered_text, parse_line, streamed_text
-from openwebui_usage.rules.tokens import TokenUsage, find_usage, read_usage
+from openwebui_usage.rules.stream_events import answered_text, parse_line, streamed_text
+from openwebui_usage.rules.streams import StreamReader
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.usage_hider import UsageHider
+from openwebui_usage.rules.usage_places import find_usage
+from openwebui_usage.rules.usage_reading import read_usage
+from openwebui_usage.rules.wires import Wire
 from tests.unit.corpus import BODIES, STREAMS, Case, encode
 
 WIRES: tuple[Wire, ...] = ("chat", "responses", "anthropic", "ollama")

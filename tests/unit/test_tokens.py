@@ -16,14 +16,10 @@ from hypothesis import strategies as st
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import is_absurd
 from openwebui_usage.rules.streams import StreamReader
-from openwebui_usage.rules.tokens import (
-    MAX_TOKENS,
-    TokenUsage,
-    find_usage,
-    plain_usage,
-    read_usage,
-    reported_cost,
-)
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.rules.usage_fields import MAX_TOKENS
+from openwebui_usage.rules.usage_places import find_usage
+from openwebui_usage.rules.usage_reading import plain_usage, read_usage, reported_cost
 from tests.unit.corpus import BODIES, CASES, STREAMS, Case
 
 COUNTS = [

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from openwebui_usage.api.visibility import Visibility
-from openwebui_usage.rules.budgets import Budget, Counter, Scope, period_at
+from openwebui_usage.rules.budgets import Budget, Counter, Scope
 from openwebui_usage.rules.groups import Group, GroupUsage, Sums
+from openwebui_usage.rules.periods import period_at
 
 MINE = Visibility([("gpt-4o-mini", None), ("helper", "o3-secret"), ("team/gpt-4o", None)])
 ALL = Visibility(None)

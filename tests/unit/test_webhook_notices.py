@@ -23,8 +23,10 @@ from openwebui_usage import webhook as notices_module
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger import outbox as outbox_module
 from openwebui_usage.ledger.recording import Change
-from openwebui_usage.rules.budgets import NANO, Budget, Counter, Scope, period_at
+from openwebui_usage.rules.budgets import Budget, Counter, Scope
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.webhook import SIGNATURE, Notifier, notices, signature
 from tests.support.process import wait_until

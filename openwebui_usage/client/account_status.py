@@ -1,0 +1,96 @@
+"""What the accounts of the token client have used of their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from openwebui_usage.client.account import Account
+from openwebui_usage.client.account_budgets import budget_name, calls_of
+from openwebui_usage.ledger.definitions import budget_from
+from openwebui_usage.ledger.schema import usage_budget
+from openwebui_usage.ledger.totals import read_totals, sum_calls
+from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.money import dollars
+from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """An account with what it used and may use. `budget` is None where an admin deleted it: no limit, then."""
+
+    account: Account
+    budget: Budget | None
+    sums: Sums = field(default_factory=Sums)
+    period: Period = ALL_TIME
+
+    @property
+    def limit_nano(self) -> int | None:
+        """The limit in nano-USD; None for no limit in money."""
+        return self.budget.limit if self.budget is not None and self.budget.unit == "usd" else None
+
+    @property
+    def remaining_nano(self) -> int | None:
+        """What is left of it."""
+        return None if self.limit_nano is None else max(0, self.limit_nano - self.sums.cost_nano)
+
+    @property
+    def requests(self) -> int:
+        """Calls since the count was last reset."""
+        reset_at, starts_at = self.account.requests_reset_at, self.period.starts_at
+        if reset_at is None or (starts_at is not None and reset_at < starts_at.timestamp()):
+            return self.sums.calls
+        return max(0, self.sums.calls - self.account.requests_offset)
+
+    @property
+    def tokens(self) -> int:
+        """Everything that was billed: prompt, reasoning and answer, each once."""
+        return self.sums.total("billed")
+
+
+def statuses_of(connection: Connection, accounts: Iterable[Account]) -> list[AccountStatus]:
+    """Each account with its own budget and the sums of that budget's current period."""
+    accounts = list(accounts)
+    query = select(usage_budget).where(usage_budget.c.scope == "user")
+    if len(accounts) == 1:
+        query = query.where(usage_budget.c.scope_id == accounts[0].user_id)
+    # An admin may give an account further budgets: its own is told by its name.
+    own_names = {account.user_id: budget_name(account) for account in accounts}
+    budgets = {
+        budget.scope.id: budget
+        for budget in map(budget_from, connection.execute(query))
+        if budget.name == own_names.get(budget.scope.id or "")
+    }
+    now = datetime.now(UTC)
+    periods = {budget.id: period_at(budget.period, budget.timezone, now) for budget in budgets.values()}
+    totals = read_totals(connection, [(id_, period.key) for id_, period in periods.items()])
+    found = []
+    for account in accounts:
+        own = budgets.get(account.user_id)
+        if own is None:
+            found.append(AccountStatus(account, None, sum_calls(connection, ALL_TIME, calls_of(account))))
+        else:
+            period = periods[own.id]
+            found.append(AccountStatus(account, own, totals.get((own.id, period.key), Sums()), period))
+    return found
+
+
+def stats(status: AccountStatus) -> dict[str, Any]:
+    """The documented answer of `GET /user/stats`. Costs are US dollars, the time is UTC."""
+    account = status.account
+    last = account.last_used
+    return {
+        "name": account.name,
+        "total_tokens": status.tokens,
+        "total_cost": dollars(status.sums.cost_nano),
+        "request_count": status.requests,
+        "usage_limit": dollars(status.limit_nano),
+        "is_active": account.is_active,
+        "last_used": None if last is None else datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "last_ip": account.last_ip,
+    }

@@ -1,0 +1,1 @@
+"""`openwebui-usage client`, `users …` and `prices …`."""

@@ -1,0 +1,46 @@
+"""Amounts and refusals in words, for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from openwebui_usage.rules.budgets import Refusal, Unit
+from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.periods import zone_of
+
+
+def refusal_message(refusal: Refusal, now: datetime) -> str:
+    """Why a call was refused, as a person understands it: what, how much of how much, and until when."""
+    budget, period = refusal.counter.budget, refusal.counter.period
+    if refusal.used < (budget.limit or 0):
+        return (
+            f'The usage limit "{budget.name}" is taken up by answers that are still being written. '
+            "Try again in a moment."
+        )
+    used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
+    text = f'Usage limit reached for "{budget.name}": {used} of {limit}{_UNIT_WORDS[budget.unit]}.'
+    if period.ends_at is None:
+        return text
+    return f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
+
+
+_UNIT_WORDS: dict[Unit, str] = {"tokens": " tokens", "usd": "", "requests": " requests"}
+
+
+def amount(value: int, unit: Unit) -> str:
+    """A number of a unit for people: `1,000,123`, `$12.34`."""
+    if unit != "usd":
+        return f"{value:,}"
+    if value == 0:
+        return "$0.00"
+    dollars = Decimal(value) / NANO
+    places = next((places for places, least in ((2, "0.01"), (6, "0.000001")) if dollars >= Decimal(least)), 9)
+    return f"${dollars.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
+
+
+def _when(moment: datetime, timezone: str, now: datetime) -> str:
+    zone = zone_of(timezone)
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    day = f"{local.day} {local:%B}" if local.year == today.year else f"{local.day} {local:%B %Y}"
+    return day if (local.hour, local.minute) == (0, 0) else f"{day}, {local:%H:%M}"
