@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from openwebui_usage.admission.gate import Gate
+from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.ledger.rows import CallRow, Outcome, new_id
 from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules import estimate
-from openwebui_usage.rules.budgets import Refusal, Subject
+from openwebui_usage.rules.budgets import Refusal
 from openwebui_usage.rules.hidden_thoughts import UsualThoughts, effort_of
 from openwebui_usage.rules.stream_events import answered_text
 from openwebui_usage.rules.streams import StreamReader
@@ -21,7 +23,6 @@ from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.usage_hider import UsageHider
 from openwebui_usage.rules.usage_places import find_usage
 from openwebui_usage.rules.usage_reading import plain_usage, read_usage
-from openwebui_usage.rules.wires import Wire
 
 log = logging.getLogger(__name__)
 
@@ -41,53 +42,11 @@ class RowWriter(Protocol):
         """Take a row and return once it is durable."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallInfo:
-    """What is known of a call before it is made. `body` is the request as it goes to the provider, for estimates."""
-
-    model: str
-    called_model: str
-    body: Mapping[str, Any]
-    wire: Wire = "chat"
-    user_id: str | None = None
-    user_name: str | None = None
-    user_groups: tuple[str, ...] = ()
-    chat_id: str | None = None
-    message_id: str | None = None
-    task: str | None = None
-    path: str | None = None
-    unverified: bool = False
-    provider_url: str | None = None
-    """Base URL of the connection that it goes to, without anything secret; None where that is not known."""
-    is_free_connection: bool = False
-    """The admin says that this connection costs nothing."""
-    generates: bool = True
-    """False for embeddings: they have no output to estimate."""
-    counts_reports_only: bool = False
-    """Nobody knows what it asks for: it has a row only where the answer tells usage."""
-    hide_usage_chunk: bool = False
-    """The client did not ask for the chunk that tells the usage, so it does not see it."""
-    is_admitted: bool = False
-    """A task of a chat that was admitted is counted, and never refused."""
-    own_tasks: tuple[CallRow, ...] = ()
-    """What tasks of the same chat have used already, which does not count against it."""
-
-    @property
-    def model_ids(self) -> tuple[str, ...]:
-        """The ids by which groups, budgets and prices know the model, the most specific first."""
-        return (self.model,) if self.model == self.called_model else (self.model, self.called_model)
-
-    @property
-    def subject(self) -> Subject:
-        """Who calls, as budgets know them."""
-        return Subject(self.user_id, frozenset(self.user_groups))
-
-
 @dataclass(slots=True)
 class Call:
     """A call under way. Settled exactly once, however it ends."""
 
-    info: CallInfo
+    request: CallRequest
     writer: RowWriter
     release: Callable[[str], None] = lambda lease: None
     """Gives back what the call had reserved, where no row will."""
@@ -107,32 +66,35 @@ class Call:
 
     async def answered(self, body: object) -> None:
         """The provider answered in one piece: settle by its usage, else by an estimate."""
-        payload = find_usage(body)
-        usage = read_usage(payload)
-        if usage is None and self.info.counts_reports_only:
-            self.forget()
-            return
-        if usage is None:
-            usage = self._estimated(estimate.text_tokens(answered_text(body)))
-        elif not self.info.generates:
-            usage = usage.without_output()
-        await self._settle_durably(usage, "done", plain_usage(payload) if payload else None)
+        with self._released_on_fault():
+            payload = find_usage(body)
+            usage = read_usage(payload)
+            if usage is None and self.request.counts_reports_only:
+                self.forget()
+                return
+            if usage is None:
+                usage = self._estimated(estimate.text_tokens(answered_text(body)))
+            elif not self.request.generates:
+                usage = usage.without_output()
+            await self._settle_durably(usage, "done", plain_usage(payload) if payload else None)
 
     async def failed(self) -> None:
         """The provider refused or was away: a row that used nothing."""
-        if self.info.counts_reports_only:
+        if self.request.counts_reports_only:
             self.forget()
             return
-        await self._settle_durably(TokenUsage(), "error", None)
+        with self._released_on_fault():
+            await self._settle_durably(TokenUsage(), "error", None)
 
     def stopped(self) -> None:
         """Whoever asked left before the provider answered: prompt and thoughts are billed, and nobody waits."""
-        if self.info.counts_reports_only:
+        if self.request.counts_reports_only:
             self.forget()
         elif not self._settled:
-            silent = time.monotonic() - self._started
-            hidden = self.thoughts.estimate(self.info.called_model, self.effort, silent, is_over=False)
-            self._settle(self._estimated(0, hidden), "stopped", None, None)
+            with self._released_on_fault():
+                silent = time.monotonic() - self._started
+                hidden = self.thoughts.estimate(self.request.info.called_model, self.effort, silent, is_over=False)
+                self._settle(self._estimated(0, hidden), "stopped", None, None)
 
     def forget(self) -> None:
         """No provider was asked after all: no row."""
@@ -146,7 +108,7 @@ class Call:
         Stopped by the client (cancelled, closed): settled with what was streamed, without waiting. So is a stream that
         nobody ever begins to read: what never runs is never closed either, so it is settled when it is forgotten.
         """
-        reader = StreamReader(self.info.wire, at_once=self.info.hide_usage_chunk)
+        reader = StreamReader(self.request.wire, at_once=self.request.hide_usage_chunk)
         stream = self._forward(chunks, reader)
         weakref.finalize(stream, self._dropped, reader).atexit = False
         return stream
@@ -159,7 +121,7 @@ class Call:
 
     async def _forward(self, chunks: AsyncIterator[Chunk], reader: StreamReader) -> AsyncIterator[Chunk]:
         feed = reader.feed
-        hider = UsageHider() if self.info.hide_usage_chunk else None
+        hider = UsageHider() if self.request.hide_usage_chunk else None
         outcome: Outcome = "stopped"
         source: AsyncIterator[Chunk] | None = aiter(chunks)
         later: AsyncIterator[Chunk] | None = None
@@ -213,21 +175,32 @@ class Call:
 
     async def _stream_ended(self, reader: StreamReader, outcome: Outcome) -> None:
         try:
-            if self.info.counts_reports_only and reader.usage() is None:
+            if self.request.counts_reports_only and reader.usage() is None:
                 self.forget()
             elif not self._settled:
-                await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
+                with self._released_on_fault():
+                    await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
         except Exception:  # A fault of ours never breaks a stream.
             log.exception("A stream could not be settled")
 
     def _stream_stopped(self, reader: StreamReader) -> None:
         try:
-            if self.info.counts_reports_only and reader.usage() is None:
+            if self.request.counts_reports_only and reader.usage() is None:
                 self.forget()
             elif not self._settled:
-                self._settle(self._streamed(reader), "stopped", reader.raw_usage, reader)
+                with self._released_on_fault():
+                    self._settle(self._streamed(reader), "stopped", reader.raw_usage, reader)
         except Exception:
             log.exception("A stopped stream could not be settled")
+
+    @contextlib.contextmanager
+    def _released_on_fault(self) -> Iterator[None]:
+        """Give back what was reserved where a fault of ours keeps the row from the writer, which would else do it."""
+        try:
+            yield
+        except Exception:
+            self.release(self.id)
+            raise
 
     def _streamed(self, reader: StreamReader) -> TokenUsage:
         usage = reader.usage()
@@ -235,18 +208,18 @@ class Call:
 
     def _hidden_tokens(self, reader: StreamReader) -> int:
         """Tokens of thoughts that were billed and are in no chunk; those that are shown stand in chunks."""
-        if not self.info.generates or reader.thinking_at is not None:
+        if not self.request.generates or reader.thinking_at is not None:
             return 0
         first = reader.first_token_at
         silent = (time.monotonic() if first is None else first) - self._started
-        return self.thoughts.estimate(self.info.called_model, self.effort, silent, is_over=first is not None)
+        return self.thoughts.estimate(self.request.info.called_model, self.effort, silent, is_over=first is not None)
 
     def _estimated(self, visible: int, hidden: int = 0) -> TokenUsage:
-        output = visible + hidden if self.info.generates else 0
+        output = visible + hidden if self.request.generates else 0
         return TokenUsage(
-            input=estimate.prompt_tokens(self.info.body),
+            input=estimate.prompt_tokens(self.request.body),
             completion=output,
-            reasoning=hidden if self.info.generates else 0,
+            reasoning=hidden if self.request.generates else 0,
             output=output,
             estimated=True,
         )
@@ -272,7 +245,7 @@ class Call:
             self.forget()
             return None
         self._settled = True
-        info, now = self.info, time.monotonic()
+        info, now = self.request.info, time.monotonic()
         first = reader.first_token_at if reader else None
         thinking = None
         if reader and reader.thinking_at is not None:
@@ -281,25 +254,14 @@ class Call:
             silent = None if first is None else first - self._started
             self.thoughts.learn(info.called_model, self.effort, usage.reasoning, silent)
         self.row = CallRow(
+            info=info,
             id=self.id,
             started_at=self.started_at,
-            model=info.model,
-            called_model=info.called_model,
             usage=usage,
             outcome=outcome,
-            user_id=info.user_id,
-            user_name=info.user_name,
-            user_groups=info.user_groups,
-            chat_id=info.chat_id,
-            message_id=info.message_id,
-            task=info.task,
-            path=info.path,
             first_token_after=None if first is None else first - self._started,
             thinking=thinking,
             duration=now - self._started,
-            unverified=info.unverified,
-            provider_url=info.provider_url,
-            is_free_connection=info.is_free_connection,
             raw_usage=raw,
         )
         return self.row
@@ -323,7 +285,7 @@ class Meter:
         self._gate = gate
         self._thoughts = UsualThoughts()
 
-    async def open(self, info: CallInfo, outer: str | None = None) -> Call:
+    async def open(self, request: CallRequest, outer: str | None = None) -> Call:
         """Admit a call that is about to be made, and begin to meter it.
 
         `outer` is the id of the pipe's call that makes this one, which uses what that had reserved. Raises `Refused`,
@@ -331,28 +293,17 @@ class Meter:
         """
         gate = self._gate
         if gate is None:
-            return self.open_unchecked(info)
-        call = Call(info, self._writer, gate.release, self._thoughts, effort_of(info.body))
-        if not info.is_admitted:
-            refusal = await gate.admit(
-                call.id,
-                info.model_ids,
-                info.subject,
-                info.body,
-                outer,
-                wire=info.wire,
-                generates=info.generates,
-                own_tasks=info.own_tasks,
-                provider_url=info.provider_url,
-                is_free_connection=info.is_free_connection,
-            )
+            return self.open_unchecked(request)
+        call = Call(request, self._writer, gate.release, self._thoughts, effort_of(request.body))
+        if not request.is_admitted:
+            refusal = await gate.admit(call.id, request, outer)
             if refusal is not None:
                 raise Refused(refusal)
         return call
 
-    def open_unchecked(self, info: CallInfo) -> Call:
+    def open_unchecked(self, request: CallRequest) -> Call:
         """Begin to meter a call that no budget is asked about: there is no gate, or it is broken."""
-        return Call(info, self._writer, thoughts=self._thoughts, effort=effort_of(info.body))
+        return Call(request, self._writer, thoughts=self._thoughts, effort=effort_of(request.body))
 
 
 def _tells(reader: StreamReader, chunk: Chunk) -> bool:

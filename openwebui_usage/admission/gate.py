@@ -6,18 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from openwebui_usage.admission.counters import LiveCounters, Reservation
+from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key, Recorded
-from openwebui_usage.ledger.rows import CallRow
+from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
-from openwebui_usage.rules.budgets import Budget, ExpectedUsage, Refusal, Subject, budget_of_group
+from openwebui_usage.rules.budgets import Budget, Counter, ExpectedUsage, Refusal, budget_of_group
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Cost, PriceBook
 from openwebui_usage.rules.tokens import TokenUsage
@@ -66,7 +66,7 @@ class Gate:
         return self._definitions
 
     async def refresh(self) -> None:
-        """Look at the ledger now. Leases are looked after even while it is away."""
+        """Look at the ledger now. Reservations are looked after even while it is away."""
         async with self._looking:  # Or an older look might end later, and its answer stand.
             results = await asyncio.gather(self._read(), self._live.refresh(), return_exceptions=True)
         errors = [error for error in results if isinstance(error, Exception)]
@@ -89,32 +89,15 @@ class Gate:
         await self.refresh()
         await self._live.forget()
 
-    async def admit(
-        self,
-        lease: str,
-        model_ids: tuple[str, ...],
-        caller: Subject,
-        body: Mapping[str, Any],
-        outer: str | None = None,
-        *,
-        wire: Wire = "chat",
-        generates: bool = True,
-        own_tasks: Sequence[CallRow] = (),
-        provider_url: str | None = None,
-        is_free_connection: bool = False,
-    ) -> Refusal | None:
-        """Reserve what a call will probably use. None: it may be made, and must be settled by its `lease`.
+    async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
+        """Reserve what a call will probably use. None: it may be made, and must be settled by its `call_id`.
 
-        `outer` is the lease of a call on whose behalf this one is made, and which it replaces: a pipe's own row counts
-        only where it called nobody. `generates` is false for embeddings, which use input only. `own_tasks` are rows of
-        the same chat's tasks: what its title used does not refuse its answer. `provider_url` and `is_free_connection`
-        are those of the connection that it goes to. Raises `LedgerAway` where it cannot be
-        told and that counts as no.
+        `outer` is the id of the call on whose behalf this one is made, and whose reservation it replaces: a pipe's own
+        row counts only where it called nobody. Raises `LedgerAway` where it cannot be told and that counts as no.
         """
         try:
-            prices = _Prices(self._definitions.book, model_ids, provider_url, is_free_connection)
-            demands = self._demands(model_ids, caller, body, wire, own_tasks, generates=generates, prices=prices)
-            return await self._live.reserve(lease, demands, outer) if demands else None
+            reservations = self._reservations(request)
+            return await self._live.reserve(call_id, reservations, outer) if reservations else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
             return None
@@ -122,19 +105,11 @@ class Gate:
             if outer is not None:
                 self._live.release([outer])
 
-    async def check(
-        self,
-        model_ids: tuple[str, ...],
-        caller: Subject,
-        *,
-        provider_url: str | None = None,
-        is_free_connection: bool = False,
-    ) -> Refusal | None:
-        """Whether a call would be admitted at this moment, without holding anything. Raises `LedgerAway`."""
+    async def check(self, info: CallInfo) -> Refusal | None:
+        """Whether a call would be admitted at this moment, without reserving anything. Raises `LedgerAway`."""
         try:
-            prices = _Prices(self._definitions.book, model_ids, provider_url, is_free_connection)
-            demands = self._demands(model_ids, caller, prices=prices)
-            return await self._live.ask(demands) if demands else None
+            asked = [Reservation(counter, counter.budget.limit or 0, 0) for counter in self._counters(info)]
+            return await self._live.ask(asked) if asked else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
             return None
@@ -144,21 +119,21 @@ class Gate:
             raise LedgerAway from error
         log.warning("A call was let through unchecked: %s: %s", type(error).__name__, str(error).partition("\n")[0])
 
-    def release(self, lease: str) -> None:
+    def release(self, call_id: str) -> None:
         """A call ended without a row."""
-        self._live.release([lease])
+        self._live.release([call_id])
 
     def settled(self, done: Recorded) -> None:
-        """Rows are in the ledger: their holds are replaced by what they really used. From the writer's thread."""
+        """Rows are in the ledger: their reservations give way to what they really used. From the writer's thread."""
         self._live.release([row.id for row in done.rows], done.changes)
         self._usual.learn(done.rows)
 
     def spooled(self, rows: Iterable[CallRow]) -> None:
-        """Rows wait outside of the ledger: their holds end with their lease, if not before. From any thread."""
+        """Rows wait outside of the ledger: their reservations expire, if they do not end before. From any thread."""
         self._live.let_expire([row.id for row in rows])
 
     def rejected(self, rows: Iterable[CallRow]) -> None:
-        """The ledger will never take these rows: nothing is held for them any more. From any thread."""
+        """The ledger will never take these rows: nothing is reserved for them any more. From any thread."""
         self._live.release([row.id for row in rows])
 
     @property
@@ -168,42 +143,33 @@ class Gate:
         budgets = (*map(budget_of_group, definitions.groups), *definitions.budgets)
         return any(budget.limit is not None and budget.action == "block" for budget in budgets)
 
-    def _demands(
-        self,
-        model_ids: tuple[str, ...],
-        caller: Subject,
-        body: Mapping[str, Any] | None = None,
-        wire: Wire = "chat",
-        own_tasks: Sequence[CallRow] = (),
-        *,
-        generates: bool = True,
-        prices: _Prices | None = None,
-    ) -> list[Reservation]:
-        """What a call asks of the counters that can refuse it; without a body only whether they do."""
+    def _counters(self, info: CallInfo) -> list[Counter]:
+        """The counters that can refuse a call."""
         if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
             raise LedgerAway
         definitions = self._definitions
-        prices = prices or _Prices(definitions.book, model_ids)
-        counters = [
+        return [
             counter
-            for counter in definitions.counters(model_ids, caller, datetime.now(UTC))
-            if counter.budget.limit is not None and counter.budget.action == "block"
+            for counter in definitions.counters(info.model_ids, info.caller, datetime.now(UTC))
+            if counter.budget.limit is not None
+            and counter.budget.action == "block"
+            and not _exempts(counter.budget, info, definitions.book)
         ]
-        counters = [counter for counter in counters if not prices.exempt(counter.budget)]
+
+    def _reservations(self, request: CallRequest) -> list[Reservation]:
+        """What a call asks of the counters that can refuse it."""
+        counters = self._counters(request.info)
         if not counters:
             return []
-        if body is None:
-            return [Reservation(counter, counter.budget.limit or 0, 0) for counter in counters]
-        most = _most_output(body, wire) if generates else 0
-        budgets = [counter.budget for counter in counters]
-        wanted, at_most = self._wanted(model_ids, caller, prices, body, most, budgets)
-        own = self._used_by(own_tasks)
+        most = _most_output(request.body, request.wire) if request.generates else 0
+        probable, possible = self._expected(request, most, [counter.budget for counter in counters])
+        own = self._used_by(request.own_tasks)
         return [
             Reservation(
                 counter,
                 (counter.budget.limit or 0) + own.get(counter.key, 0),
-                wanted.of(counter.budget),
-                0 if most is not None else at_most.of(counter.budget),
+                probable.of(counter.budget),
+                0 if most is not None else possible.of(counter.budget),
             )
             for counter in counters
         ]
@@ -212,15 +178,7 @@ class Gate:
         """What some rows added to each counter."""
         used: dict[Key, int] = {}
         for row in rows:
-            cost = self._definitions.book.cost(
-                row.model_ids,
-                row.usage,
-                row.raw_usage,
-                row.started_at,
-                row.provider_url,
-                is_free_connection=row.is_free_connection,
-            )
-            usage = row.usage
+            usage, cost = row.usage, self._definitions.cost_of(row)
             sums = Sums(
                 calls=1,
                 input=usage.input,
@@ -233,59 +191,46 @@ class Gate:
                 used[counter.key] = used.get(counter.key, 0) + counter.budget.used(sums)
         return used
 
-    def _wanted(
-        self,
-        model_ids: tuple[str, ...],
-        caller: Subject,
-        prices: _Prices,
-        body: Mapping[str, Any],
-        most: int | None,
-        budgets: Sequence[Budget],
+    def _expected(
+        self, request: CallRequest, most: int | None, budgets: Sequence[Budget]
     ) -> tuple[ExpectedUsage, ExpectedUsage]:
         """What a call will probably use, and what it may well use where nobody says how long its answer may be."""
         if all(budget.unit == "requests" for budget in budgets):
             return ExpectedUsage(0, 0), ExpectedUsage(0, 0)
-        model, choices = model_ids[-1], _choices(body)
-        prompt = estimate.prompt_tokens(body)
-        usual = self._usual.long_answer(model, caller.user_id) or TokenUsage(output=FIRST_GUESS)
+        info, choices = request.info, _choices(request.body)
+        prompt = estimate.prompt_tokens(request.body)
+        usual = self._usual.long_answer(info.called_model, info.user_id) or TokenUsage(output=FIRST_GUESS)
         output = (usual.output if most is None else most) * choices
         reasoning = min(output, usual.reasoning * choices)
         longest = output if most is not None else max(output, LONGEST_USUAL * choices)
         cost = cost_of_longest = None
         if any(budget.unit == "usd" for budget in budgets):
-            price = prices.cost(TokenUsage(input=prompt, output=output))
+            price = self._price(info, prompt, output)
             if price is None:  # A price that only the provider tells is known from its last answers.
-                cost = cost_of_longest = self._usual.dear_answer(model)
+                cost = cost_of_longest = self._usual.dear_answer(info.called_model)
                 if cost is not None:
                     cost_of_longest = cost * longest // max(1, output)
             else:
-                dear = prices.cost(TokenUsage(input=prompt, output=longest))
+                dear = self._price(info, prompt, longest)
                 cost, cost_of_longest = price.nano, price.nano if dear is None else dear.nano
         return ExpectedUsage(prompt, output, reasoning, cost), ExpectedUsage(
             prompt, longest, reasoning, cost_of_longest
         )
 
-
-@dataclass(frozen=True, slots=True)
-class _Prices:
-    """What one call costs: of a model, over a connection."""
-
-    book: PriceBook
-    model_ids: tuple[str, ...]
-    provider_url: str | None = None
-    is_free_connection: bool = False
-
-    def exempt(self, budget: Budget) -> bool:
-        """Whether the call is known to cost nothing, and so stays possible when the money is spent."""
-        if budget.unit != "usd" or not budget.free_models_exempt:
-            return False
-        return self.book.is_free(self.model_ids, self.provider_url, is_free_connection=self.is_free_connection)
-
-    def cost(self, usage: TokenUsage) -> Cost | None:
-        """The cost of so many tokens."""
-        return self.book.cost(
-            self.model_ids, usage, provider_url=self.provider_url, is_free_connection=self.is_free_connection
+    def _price(self, info: CallInfo, prompt: int, output: int) -> Cost | None:
+        return self._definitions.book.cost(
+            info.model_ids,
+            TokenUsage(input=prompt, output=output),
+            provider_url=info.provider_url,
+            is_free_connection=info.is_free_connection,
         )
+
+
+def _exempts(budget: Budget, info: CallInfo, book: PriceBook) -> bool:
+    """Whether the call is known to cost nothing, and so stays possible when the money is spent."""
+    if budget.unit != "usd" or not budget.free_models_exempt:
+        return False
+    return book.is_free(info.model_ids, info.provider_url, is_free_connection=info.is_free_connection)
 
 
 _MOST_KEYS: dict[Wire, tuple[str, ...]] = {

@@ -68,8 +68,8 @@ class UsualAnswers:
             claimed = reported_cost(row.raw_usage)
             cost = None if claimed is None else nano_dollars(Decimal(str(claimed)))
             with self._lock:
-                users = _latest(self._models, row.called_model, OrderedDict, _MODELS)
-                _latest(users, row.user_id, _Answers, _USERS).add(row.usage, cost)
+                users = _latest(self._models, row.info.called_model, OrderedDict, _MODELS)
+                _latest(users, row.info.user_id, _Answers, _USERS).add(row.usage, cost)
 
     def long_answer(self, model: str, user_id: str | None) -> TokenUsage | None:
         """Output and reasoning of a long answer among the latest; None where nothing is known of the model.

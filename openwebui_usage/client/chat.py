@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from openwebui_usage.admission.gate import LedgerAway
+from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.client.account import Account
 from openwebui_usage.client.accounts import AccountMissing, Accounts
 from openwebui_usage.client.completions import content_of_answer
 from openwebui_usage.client.errors import ApiError
 from openwebui_usage.client.stream import Stream
 from openwebui_usage.client.upstream import Provider, ProviderFailed
-from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.meter import Call, CallInfo, Refused
+from openwebui_usage.ledger.rows import CallInfo, CallRow
+from openwebui_usage.meter import Call, Refused
 from openwebui_usage.rules.budgets import Refusal, retry_after
 from openwebui_usage.rules.connections import public_url
 from openwebui_usage.rules.effort import Effort
@@ -96,15 +97,13 @@ class ChatService:
         info = CallInfo(
             model=model,
             called_model=model,
-            body=body,
-            wire=self._provider.wire,
-            provider_url=public_url(self._provider.upstream.url),
             user_id=account.user_id,
             user_name=account.name,
             path=turn.path,
+            provider_url=public_url(self._provider.upstream.url),
         )
         try:
-            call = await self._runtime.meter.open(info)
+            call = await self._runtime.meter.open(CallRequest(info, body, self._provider.wire))
         except Refused as refused:
             now = datetime.now(UTC)
             text = refusal_text(refused.refusal, account, now)
@@ -169,8 +168,7 @@ class ChatService:
             return None
         if row.cost_nano is not None or not (row.usage.input or row.usage.output):
             return row.cost_nano or 0
-        book = self._runtime.gate.definitions.book
-        cost = book.cost(row.model_ids, row.usage, row.raw_usage, row.started_at, row.provider_url)
+        cost = self._runtime.gate.definitions.cost_of(row)
         return None if cost is None else cost.nano
 
 

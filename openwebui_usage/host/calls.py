@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from openwebui_usage.admission.gate import Gate, LedgerAway
+from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.host import compat, connections
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.effort import EffortPolicy, pop_requested_effort, said_of_effort
@@ -38,7 +39,8 @@ from openwebui_usage.host.refusals import (
 )
 from openwebui_usage.host.status import StatusLine
 from openwebui_usage.host.valves import Valves
-from openwebui_usage.meter import Call, CallInfo, Meter, Refused
+from openwebui_usage.ledger.rows import CallInfo
+from openwebui_usage.meter import Call, Meter, Refused
 from openwebui_usage.rules.additions import (
     USAGE,
     Addition,
@@ -48,7 +50,7 @@ from openwebui_usage.rules.additions import (
     ask_for_usage,
     kept_for_repetition,
 )
-from openwebui_usage.rules.budgets import Refusal, Subject
+from openwebui_usage.rules.budgets import Refusal
 from openwebui_usage.rules.connections import Connection, MeteringRules
 from openwebui_usage.rules.effort import chat_to_responses
 from openwebui_usage.rules.hidden_thoughts import effort_of
@@ -117,7 +119,7 @@ _outer: ContextVar[Call | None] = ContextVar("openwebui_usage_outer_call", defau
 class _Outgoing:
     """A call that is about to be made."""
 
-    info: CallInfo
+    request: CallRequest
     given: Any = None
     """The body as the host passed it: a dict, a pydantic model, or None where it is none of our business."""
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -222,10 +224,10 @@ class Seam:
                 return await original(*args, **kwargs)
             if refusal is not None:
                 return refusal
-            info = out.info
+            info = out.request.info
             outer = _outer.get()
             try:
-                call = await meter.open(info, None if outer is None else outer.id)
+                call = await meter.open(out.request, None if outer is None else outer.id)
             except Refused as refused:
                 return await self._refusal_response(refused.refusal, info.model, given.get("user"))
             except LedgerAway:
@@ -235,13 +237,13 @@ class Seam:
                 if self.fail_closed:
                     return away_response()
                 try:
-                    call = meter.open_unchecked(info)
+                    call = meter.open_unchecked(out.request)
                 except Exception as broken:  # noqa: BLE001 - told by `_fault`
                     self._fault("A call could not be metered; it goes on without us", broken)
                     return await original(*args, **kwargs)
             if outer is not None:
                 outer.inner_calls += 1
-            if info.task is not None and info.is_admitted:
+            if info.task is not None and out.request.is_admitted:
                 _own_tasks(given.get("request")).append(call)
 
             if out.sent is not None:
@@ -294,7 +296,7 @@ class Seam:
             out.take_back(refused)
             gone += refused
             if any(addition.field == USAGE for addition in refused):
-                call.info = replace(call.info, hide_usage_chunk=False)
+                call.request = replace(call.request, hide_usage_chunk=False)
         if gone and await refusal_in(result) is None:
             self._remember(out, gone)
         return result
@@ -306,7 +308,7 @@ class Seam:
         try:
             status, answer = refusal
             names = frozenset[str]().union(*(addition.names for addition in out.added))
-            found = refused_names(status, answer, names, model=out.info.called_model)
+            found = refused_names(status, answer, names, model=out.request.info.called_model)
             return [addition for addition in out.added if addition.names & found]
         except Exception as error:  # noqa: BLE001 - told by `_fault`
             self._fault("A provider's refusal could not be read", error)
@@ -364,26 +366,28 @@ class Seam:
         path = _text((getattr(request, "scope", None) or {}).get("path"))
         task = _text(metadata.get("task"))
         out = _Outgoing(
-            CallInfo(
-                model=model,
-                called_model=called_model,
-                body=body,
-                wire=wire,
-                user_id=user_id,
-                user_name=_attribute(user, "name"),
-                user_groups=await self._user_groups(user_id),
-                chat_id=_text(metadata.get("chat_id")),
-                message_id=_text(metadata.get("message_id")),
-                task=task,
-                path=path,
+            CallRequest(
+                CallInfo(
+                    model=model,
+                    called_model=called_model,
+                    user_id=user_id,
+                    user_name=_attribute(user, "name"),
+                    user_groups=await self._user_groups(user_id),
+                    chat_id=_text(metadata.get("chat_id")),
+                    message_id=_text(metadata.get("message_id")),
+                    task=task,
+                    path=path,
+                    unverified=kind == "direct",
+                    provider_url=_shared_url(going_to),
+                    is_free_connection=rules.is_free(going_to),
+                ),
+                body,
+                wire,
+                generates=kind != "embeddings",
+                counts_reports_only=route is not None and route.use == "unknown",
                 # Whoever brings a provider along uses nothing that a budget counts.
                 is_admitted=kind == "direct" or (task is not None and _was_admitted(request)),
                 own_tasks=tuple(call.row for call in _own_tasks(request) if call.row is not None),
-                unverified=kind == "direct",
-                provider_url=_shared_url(going_to),
-                is_free_connection=rules.is_free(going_to),
-                generates=kind != "embeddings",
-                counts_reports_only=route is not None and route.use == "unknown",
             ),
             given=arguments.get("form_data"),
             body=body,
@@ -418,7 +422,7 @@ class Seam:
         base: str | None,
     ) -> None:
         """Add an effort and a question for usage to what is sent, where its provider takes them."""
-        info, body = out.info, out.body
+        info, body = out.request.info, out.body
         out.target = functools.partial(_target, point, info, going_to, bool(body.get("tools")))
         left_out = self.refused_additions.of(out.target()) if self.refused_additions else _NOTHING
         sent = dict(body)
@@ -432,14 +436,14 @@ class Seam:
                 else:
                     added.append(addition)
         sent = steered
-        asks = info.wire == "chat" and point.kind != "direct" and bool(sent.get("stream"))
+        asks = out.request.wire == "chat" and point.kind != "direct" and bool(sent.get("stream"))
         if asks and USAGE not in left_out and all(rules.asks_for_usage(found) for found in going_to):
             asked = ask_for_usage(sent)
             if asked is not None:
                 added.append(asked)
                 has_page = bool((body.get("metadata") or {}).get("session_id"))
                 if not has_page and _CHAT_COMPLETIONS.search(info.path or ""):
-                    out.info = replace(info, hide_usage_chunk=True)
+                    out.request = replace(out.request, hide_usage_chunk=True)
         out.sent, out.added = sent, added
         out.kept = kept_for_repetition(sent) if added else None
 
@@ -457,7 +461,7 @@ class Seam:
         if request is None or self.effort_policy is None or point.name == "generate_completion":
             return sent
         steered = dict(sent)
-        info = out.info
+        info = out.request.info
         ids = frozenset((info.model, base)) if base else frozenset((info.model,))
         try:
             await self.effort_policy.apply(
@@ -465,7 +469,7 @@ class Seam:
                 steered,
                 ids,
                 info.user_id,
-                ollama=info.wire == "ollama",
+                ollama=out.request.wire == "ollama",
                 is_task=info.task is not None,
                 connections=going_to,
             )
@@ -485,15 +489,15 @@ class Seam:
         is_ambiguous: bool,
     ) -> Callable[[], Any] | None:
         """The answer to a call that no limit can hold, for the case that there is one; None for all other calls."""
-        model, body = out.info.model, out.body
+        model, body = out.request.info.model, out.body
         is_unknown = route is not None and route.use == "unknown"
         if is_unknown and not rules.allow_unknown_paths:
-            return functools.partial(unmetered_response, request.method, out.info.path or "")
+            return functools.partial(unmetered_response, request.method, out.request.info.path or "")
         if is_ambiguous or any(key != "model" and is_model_key(key) for key in body):
             return ambiguous_response
         if model == UNKNOWN:
             return None if is_unknown else unreadable_response
-        if body.get("background") and point.kind != "pipe" and out.info.wire in ("chat", "responses"):
+        if body.get("background") and point.kind != "pipe" and out.request.wire in ("chat", "responses"):
             return background_response
         if point.module != _OPENAI or point.name not in _FALLBACK or rules.allow_unknown_models:
             return None
@@ -653,8 +657,8 @@ class Seam:
             model = bounded(model)
             base = await self.host_models.base_of(model)
             user_id = _attribute(user, "id")
-            caller = Subject(user_id, frozenset(await self.user_groups(user_id)))
-            return await self.gate.check((model, base) if base else (model,), caller)
+            groups = await self.user_groups(user_id)
+            return await self.gate.check(CallInfo(model, base or model, user_id=user_id, user_groups=groups))
         except LedgerAway:
             raise
         except Exception:

@@ -45,7 +45,7 @@ class StatusLine:
             return None
         rows = await asyncio.to_thread(self._store.message, message_id)
         # A message's id is whatever a caller of a pass-through endpoint says it is.
-        rows = [row for row in rows if row.task is None and row.user_id == user_id]
+        rows = [row for row in rows if row.info.task is None and row.info.user_id == user_id]
         if not rows:
             return None
         parts = [

@@ -1,7 +1,7 @@
 """What was used: append-only rows of calls, the totals of groups, and the groups themselves, in SQL."""
 
 from openwebui_usage.ledger.recording import Change, Recorded
-from openwebui_usage.ledger.rows import CallRow, Outcome
+from openwebui_usage.ledger.rows import CallInfo, CallRow, Outcome
 from openwebui_usage.ledger.store import (
     BudgetExists,
     BudgetMissing,
@@ -19,6 +19,7 @@ __all__ = [
     "BudgetExists",
     "BudgetMissing",
     "Busy",
+    "CallInfo",
     "CallRow",
     "Change",
     "GroupExists",

@@ -17,7 +17,7 @@ from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, budget_of_group, subject_of
 from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at
-from openwebui_usage.rules.pricing import Price, PriceBook, by_specificity
+from openwebui_usage.rules.pricing import Cost, Price, PriceBook, by_specificity
 
 _MOST_REMEMBERED = 10_000
 
@@ -79,15 +79,26 @@ class Definitions:
 
     def counters_of(self, row: CallRow) -> list[Counter]:
         """Every counter that a row of the ledger adds to: by when the call began, whenever it ended."""
-        if row.unverified:
+        if row.info.unverified:
             return []
-        caller = Subject(row.user_id, frozenset(row.user_groups))
-        counters = self.counters(row.model_ids, caller, datetime.fromtimestamp(row.started_at, UTC))
+        counters = self.counters(row.info.model_ids, row.info.caller, datetime.fromtimestamp(row.started_at, UTC))
         return [counter for counter in counters if _counts_from(counter.budget, row)]
 
     def groups_of(self, row: CallRow) -> tuple[Group, ...]:
         """Every group that holds the row's model."""
-        return () if row.unverified else self.matching(row.model_ids).groups
+        return () if row.info.unverified else self.matching(row.info.model_ids).groups
+
+    def cost_of(self, row: CallRow) -> Cost | None:
+        """What a call cost; None where nobody knows its price."""
+        info = row.info
+        return self.book.cost(
+            info.model_ids,
+            row.usage,
+            row.raw_usage,
+            row.started_at,
+            info.provider_url,
+            is_free_connection=info.is_free_connection,
+        )
 
     def moment(self, row: CallRow) -> float:
         """When a call began, as exactly as that decides what counts it: to the second, for no period ends within one,

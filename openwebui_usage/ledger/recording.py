@@ -27,7 +27,7 @@ from openwebui_usage.ledger.bounds import (
 )
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_definitions, read_revision
-from openwebui_usage.ledger.rows import CallRow
+from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_call
 from openwebui_usage.rules.budgets import Counter
 from openwebui_usage.rules.groups import Group, Sums
@@ -99,7 +99,8 @@ class Batch:
         if not is_moment(row.started_at):
             raise ValueError(f"started_at is no time that a call can begin at: {row.started_at!r}")
         moment = self._definitions.moment(row)
-        kind = (row.model, row.called_model, row.user_id, row.user_groups, moment, row.unverified)
+        info = row.info
+        kind = (info.model, info.called_model, info.user_id, info.user_groups, moment, info.unverified)
         tally = self._tallies.get(kind)
         if tally is None:
             tally = self._tallies[kind] = _Tally(
@@ -155,23 +156,16 @@ def insert_probe(transaction: Transaction, schema: str | None) -> None:
     add_to_totals(transaction, {("", ""): (0,) * len(SUMS)}, schema)
 
 
-_EMPTY_CALL = CallRow(started_at=0, model="", called_model="", usage=TokenUsage())
+_EMPTY_CALL = CallRow(CallInfo("", ""), started_at=0, usage=TokenUsage())
 
 
 def _cost(row: CallRow, definitions: Definitions) -> Cost | None:
     if row.outcome == "error" and row.usage.input == row.usage.output == 0:
         return None  # Nothing was used: there is nothing to price.
     try:
-        return definitions.book.cost(
-            row.model_ids,
-            row.usage,
-            row.raw_usage,
-            row.started_at,
-            row.provider_url,
-            is_free_connection=row.is_free_connection,
-        )
+        return definitions.cost_of(row)
     except Exception as error:  # noqa: BLE001 - a call without a price is better than no call
-        log.warning("A call of %s has no price: %s", bounded_text(str(row.model)), error)
+        log.warning("A call of %s has no price: %s", bounded_text(str(row.info.model)), error)
         return None
 
 
@@ -187,22 +181,22 @@ _COLUMNS = tuple(usage_call.columns.keys())
 def _call_values(
     row: CallRow, cost: Cost | None, groups: Iterable[Group], counts: tuple[int, ...] | None = None
 ) -> _Values:
-    usage = row.usage
+    info, usage = row.info, row.usage
     return (
         row.id,
         row.started_at,
-        bounded_text(row.user_id),
-        bounded_text(row.user_name),
-        bounded_text(row.model),
-        bounded_text(row.called_model),
-        bounded_text(row.chat_id),
-        bounded_text(row.message_id),
-        bounded_text(row.task),
-        bounded_text(row.path),
+        bounded_text(info.user_id),
+        bounded_text(info.user_name),
+        bounded_text(info.model),
+        bounded_text(info.called_model),
+        bounded_text(info.chat_id),
+        bounded_text(info.message_id),
+        bounded_text(info.task),
+        bounded_text(info.path),
         "".join([f" {group.id} " for group in groups]),
         *(bounded_counts(_counts(usage)) if counts is None else counts),
         bool(usage.estimated),
-        bool(row.unverified),
+        bool(info.unverified),
         row.outcome,
         bounded_seconds(row.first_token_after),
         bounded_seconds(row.thinking),

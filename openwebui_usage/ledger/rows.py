@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.tokens import TokenUsage
 
 Outcome = Literal["done", "stopped", "error"]
@@ -20,35 +21,54 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRow:
-    """Who called what, where, how much and for how long. Times are seconds since the epoch, UTC; spans are seconds."""
+class CallInfo:
+    """Who calls what, and from where: all that is known of a call before it is made and that its row tells."""
 
-    started_at: float
     model: str
     """The id that was asked for."""
     called_model: str
-    """The id that answered: the base model of a workspace model, else the same."""
-    usage: TokenUsage
-    outcome: Outcome = "done"
+    """The id that answers: the base model of a workspace model, else the same."""
     user_id: str | None = None
     user_name: str | None = None
     user_groups: tuple[str, ...] = ()
-    """Ids of the host's user groups that the user was a member of, for the budgets that bind those. Not stored."""
+    """Ids of the host's user groups that the user is a member of, for the budgets that bind those. Not stored."""
     chat_id: str | None = None
     message_id: str | None = None
     task: str | None = None
-    """`title_generation`, `tags_generation`, … where Open WebUI called by itself."""
+    """`title_generation`, `tags_generation`, … where Open WebUI calls by itself."""
     path: str | None = None
     """The route that the call came in by."""
+    unverified: bool = False
+    """True where only the browser sees the provider (direct connections): kept, but in no total."""
+    provider_url: str | None = None
+    """Base URL of the connection that it goes to, without anything secret; None where that is not known. For the price;
+    not stored.
+    """
+    is_free_connection: bool = False
+    """The admin says that this connection costs nothing. For the price; not stored."""
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """The ids by which groups, budgets and prices know the model, the most specific first."""
+        return (self.model,) if self.model == self.called_model else (self.model, self.called_model)
+
+    @property
+    def caller(self) -> Subject:
+        """Who calls, as budgets know them."""
+        return Subject(self.user_id, frozenset(self.user_groups))
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """What a call used, and for how long it ran. Times are seconds since the epoch, UTC; spans are seconds."""
+
+    info: CallInfo
+    started_at: float
+    usage: TokenUsage
+    outcome: Outcome = "done"
     first_token_after: float | None = None
     thinking: float | None = None
     duration: float = 0.0
-    unverified: bool = False
-    """True where only the browser saw the provider (direct connections): kept, but in no total."""
-    provider_url: str | None = None
-    """Base URL of the connection that was called, without anything secret. For the price; not stored."""
-    is_free_connection: bool = False
-    """The admin says that this connection costs nothing. For the price; not stored."""
     raw_usage: dict[str, Any] | None = None
     """The provider's own usage payload."""
     cost_nano: int | None = None
@@ -56,31 +76,33 @@ class CallRow:
     id: str = field(default_factory=new_id)
     """Makes a retry harmless."""
 
-    @property
-    def model_ids(self) -> tuple[str, ...]:
-        """The ids by which groups and prices know this call, the most specific first."""
-        return (self.model,) if self.model == self.called_model else (self.model, self.called_model)
-
     @classmethod
     def from_row(cls, row: Any) -> CallRow:
         """A row of the table `usage_call`."""
-        known = {item.name for item in fields(cls)} - {"usage", "raw_usage", *_NOT_STORED}
-        usage = TokenUsage(*(getattr(row, item.name) for item in fields(TokenUsage)))
-        return cls(**{name: getattr(row, name) for name in known}, usage=usage, raw_usage=_object(row.raw_usage))
+        usage = TokenUsage(*(getattr(row, name) for name in _NAMES[TokenUsage]))
+        info = CallInfo(**{name: getattr(row, name) for name in _STORED_INFO})
+        others = {name: getattr(row, name) for name in _NAMES[cls] if name not in ("info", "usage", "raw_usage")}
+        return cls(info=info, usage=usage, raw_usage=_object(row.raw_usage), **others)
 
     def to_json(self) -> dict[str, Any]:
-        """For the spool file."""
-        return asdict(self)
+        """For the spool file: one flat object, but for `usage` and `raw_usage`."""
+        values = asdict(self)
+        return {**values.pop("info"), **values}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CallRow:
         """The reverse of `to_json`; fields that this version does not know are left out."""
-        values = _known(cls, data)
-        groups = tuple(values.get("user_groups", ()))
-        return cls(**{**values, "usage": TokenUsage(**_known(TokenUsage, values["usage"])), "user_groups": groups})
+        info = {**_known(CallInfo, data), "user_groups": tuple(data.get("user_groups", ()))}
+        usage = TokenUsage(**_known(TokenUsage, data["usage"]))
+        return cls(**{**_known(cls, data), "info": CallInfo(**info), "usage": usage})
 
 
-_NOT_STORED = ("user_groups", "provider_url", "is_free_connection")
+_NAMES: dict[type, tuple[str, ...]] = {
+    kind: tuple(item.name for item in fields(kind)) for kind in (CallInfo, CallRow, TokenUsage)
+}
+_STORED_INFO = tuple(
+    name for name in _NAMES[CallInfo] if name not in ("user_groups", "provider_url", "is_free_connection")
+)
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
@@ -92,6 +114,5 @@ def _object(text: str | None) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _known(kind: type[CallRow] | type[TokenUsage], data: dict[str, Any]) -> dict[str, Any]:
-    names = {item.name for item in fields(kind)}
-    return {key: value for key, value in data.items() if key in names}
+def _known(kind: type, data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in _NAMES[kind] if name in data}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, insert
 
-from openwebui_usage.ledger import CallRow, Store, Writer
+from openwebui_usage.ledger import CallInfo, CallRow, Store, Writer
 from openwebui_usage.ledger.recording import _COLUMNS, _call_values
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
@@ -34,7 +34,7 @@ COUNTED = 400_000
 
 def a_row(number: int = 0) -> CallRow:
     usage = TokenUsage(input=100, completion=50, reasoning=20, output=50)
-    return CallRow(started_at=time.time(), model=f"model-{number % GROUPS}", called_model="gpt-4o", usage=usage)
+    return CallRow(CallInfo(f"model-{number % GROUPS}", "gpt-4o"), started_at=time.time(), usage=usage)
 
 
 def a_store(folder: Path) -> Store:

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, insert
 from openwebui_usage.api import usage_router
 from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.visibility import Visibility
-from openwebui_usage.ledger import CallRow, Store
+from openwebui_usage.ledger import CallInfo, CallRow, Store
 from openwebui_usage.ledger.definitions import budget_values, raise_revision
 from openwebui_usage.ledger.schema import usage_budget, usage_group
 from openwebui_usage.rules.budgets import Budget
@@ -41,7 +41,7 @@ def fill(store: Store, engine: Any, groups: int, budgets: int) -> None:
         connection.execute(insert(usage_budget), [{**budget_values(item), "created_at": 0.0} for item in counted])
         raise_revision(connection)
     usage = TokenUsage(input=3, output=2, completion=2)
-    store.record([CallRow(started_at=time.time(), model=f"model-{n}", called_model="", usage=usage) for n in range(50)])
+    store.record([CallRow(CallInfo(f"model-{n}", ""), started_at=time.time(), usage=usage) for n in range(50)])
 
 
 async def longest_pause(work: Callable[[], Awaitable[Any]]) -> tuple[float, float]:

@@ -14,16 +14,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from openwebui_usage.ledger import CallRow, Store, Writer
+from openwebui_usage.ledger import CallInfo, CallRow, Store, Writer
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.rules.tokens import TokenUsage
 
+INFO_FIELDS = frozenset(item.name for item in fields(CallInfo))
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3-mini")
 
 
@@ -39,8 +42,14 @@ def engine_like_open_webui(url: str) -> Engine:
 def a_call(model: str = "gpt-4o", **others: object) -> CallRow:
     """A call of 100 tokens in and 10 out, 4 of those for reasoning."""
     usage = TokenUsage(input=100, cached_input=20, completion=10, reasoning=4, output=10)
-    values = {"called_model": model, "usage": usage, "user_id": "user-1", "duration": 1.5, **others}
-    return CallRow(started_at=time.time(), model=model, **values)  # type: ignore[arg-type]
+    return call_row(model, **{"usage": usage, "user_id": "user-1", "duration": 1.5, **others})
+
+
+def call_row(model: str = "gpt-4o", **values: Any) -> CallRow:
+    """A row of any values, whether they are known before or after the call."""
+    values = {"called_model": model, "started_at": time.time(), "usage": TokenUsage(), **values}
+    known_before = {name: values.pop(name) for name in INFO_FIELDS & values.keys()}
+    return CallRow(CallInfo(model, **known_before), **values)
 
 
 def start_recorder(url: str, spool: Path, *arguments: object) -> subprocess.Popen[str]:

@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from openwebui_usage.client.stream import Stream
 from sqlalchemy import create_engine
 
 from openwebui_usage.client import app as app_module
@@ -24,6 +23,7 @@ from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.app import Json, create_app
 from openwebui_usage.client.slow_connections import ImpatientProtocol
 from openwebui_usage.client.sound_json import sound_json
+from openwebui_usage.client.stream import Stream
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.ledger import Store

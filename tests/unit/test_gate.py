@@ -21,8 +21,9 @@ from openwebui_usage.admission.gate import (
     Gate,
     LedgerAway,
 )
+from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.usual_answers import UsualAnswers
-from openwebui_usage.ledger import CallRow, Store
+from openwebui_usage.ledger import CallInfo, Store
 from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.rules.budgets import Budget, Subject
 from openwebui_usage.rules.groups import Sums
@@ -31,7 +32,7 @@ from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.wires import Wire
-from tests.support.recorder import engine_like_open_webui
+from tests.support.recorder import call_row, engine_like_open_webui
 
 BODY = {"messages": [{"role": "user", "content": "Hello there"}]}
 WHO = Subject("ann")
@@ -52,7 +53,14 @@ def gate_on(store: Store, *, fail_closed: bool = False) -> Gate:
 
 
 async def admitted(gate: Gate, lease: str, model: str = "gpt-4o") -> bool:
-    return await gate.admit(lease, (model,), WHO, BODY) is None
+    return await gate.admit(lease, asking(model)) is None
+
+
+def asking(
+    *model_ids: str, body: dict[str, Any] = BODY, goes: dict[str, Any] | None = None, **others: Any
+) -> CallRequest:
+    info = CallInfo(model_ids[0], model_ids[-1], **{"user_id": WHO.user_id, **(goes or {})})
+    return CallRequest(info, body, **others)
 
 
 def test_a_call_that_no_limit_counts_is_admitted(store: Store) -> None:
@@ -84,7 +92,7 @@ def test_a_check_holds_nothing(store: Store) -> None:
         gate = gate_on(store)
         await gate.refresh()
         for _ in range(3):
-            assert await gate.check(("gpt-4o",), WHO) is None
+            assert await gate.check(asking("gpt-4o").info) is None
         assert await admitted(gate, "a")
         assert not await admitted(gate, "b")
 
@@ -100,9 +108,7 @@ def test_a_call_that_ended_counts_by_what_it_used(store: Store) -> None:
         assert await admitted(gate, "a"), "nothing is used yet"
         assert not await admitted(gate, "b"), "the first call holds what a model is expected to write"
         usage = TokenUsage(input=5, completion=5, output=5)
-        gate.settled(
-            store.record([CallRow(id="a", started_at=1.0, model="gpt-4o", called_model="gpt-4o", usage=usage)])
-        )
+        gate.settled(store.record([call_row(id="a", started_at=1.0, usage=usage)]))
         assert await admitted(gate, "b")
 
     asyncio.run(play())
@@ -171,7 +177,7 @@ class TestWhatACallWillUse:
         async def play() -> None:
             gate = gate_on(store)
             await gate.refresh()
-            (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, **says}, wire)
+            (demand,) = gate._reservations(asking("gpt-4o", body={**BODY, **says}, wire=wire))
             assert demand.wanted - output == pytest.approx(self.PROMPT, abs=3)
 
         asyncio.run(play())
@@ -186,8 +192,8 @@ class TestWhatACallWillUse:
             await gate.refresh()
             body = {"model": "embed", "input": "x" * 200, **says}
             for lease in ("a", "b"):
-                assert await gate.admit(lease, ("embed",), WHO, body, generates=False) is None
-            (demand,) = gate._demands(("embed",), WHO, body, generates=False)
+                assert await gate.admit(lease, asking("embed", body=body, generates=False)) is None
+            (demand,) = gate._reservations(asking("embed", body=body, generates=False))
             assert 0 < demand.wanted <= 100
 
         asyncio.run(play())
@@ -200,11 +206,11 @@ class TestWhatACallWillUse:
             await gate.refresh()
             for number in range(30):
                 usage = TokenUsage(input=5, completion=2000, reasoning=1500, output=2000)
-                row = CallRow(id=str(number), started_at=1.0, model="mine", called_model="o1", usage=usage)
+                row = call_row("mine", id=str(number), started_at=1.0, called_model="o1", usage=usage)
                 gate.settled(store.record([row]))
-            (demand,) = gate._demands(("another", "o1"), WHO, BODY, "chat")
+            (demand,) = gate._reservations(asking("another", "o1"))
             assert demand.wanted == pytest.approx(2000 + 1500, abs=20)
-            (demand,) = gate._demands(("never-seen",), WHO, BODY, "chat")
+            (demand,) = gate._reservations(asking("never-seen"))
             assert demand.wanted == pytest.approx(FIRST_GUESS, abs=20)
 
         asyncio.run(play())
@@ -216,8 +222,8 @@ def test_a_pipes_inner_call_uses_what_the_pipe_had_reserved(store: Store) -> Non
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        assert await gate.admit("pipe", ("pipe",), WHO, BODY) is None
-        assert await gate.admit("inner", ("gpt-4o",), WHO, BODY, "pipe") is None
+        assert await gate.admit("pipe", asking("pipe")) is None
+        assert await gate.admit("inner", asking("gpt-4o"), "pipe") is None
         assert not await admitted(gate, "stranger")
 
     asyncio.run(play())
@@ -230,7 +236,7 @@ def test_a_call_is_counted_in_the_period_in_which_it_began(store: Store) -> None
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        row = CallRow(id="late", started_at=yesterday, model="gpt-4o", called_model="gpt-4o", usage=TokenUsage(input=5))
+        row = call_row(id="late", started_at=yesterday, usage=TokenUsage(input=5))
         done = store.record([row])
         assert [change.counter.period.key for change in done.changes] == [
             period_at("day", "UTC", datetime.fromtimestamp(yesterday, UTC)).key
@@ -261,9 +267,9 @@ def test_an_unpriced_model_can_be_limited_in_requests_and_tokens_only(store: Sto
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        (demand,) = gate._demands(("nobody-knows-this",), WHO, BODY, "chat")
+        (demand,) = gate._reservations(asking("nobody-knows-this"))
         assert demand.wanted == 0
-        (demand,) = gate._demands(("gpt-4o",), WHO, {**BODY, "max_tokens": 1000}, "chat")
+        (demand,) = gate._reservations(asking("gpt-4o", body={**BODY, "max_tokens": 1000}))
         assert demand.wanted == pytest.approx(1000 * 10_000, rel=0.01), "a million tokens of gpt-4o cost $10"
 
     asyncio.run(play())
@@ -276,7 +282,7 @@ def test_a_price_that_only_the_provider_tells_is_learned(store: Store) -> None:
         gate = gate_on(store)
         await gate.refresh()
         usage = TokenUsage(input=5, completion=20, output=20)
-        row = CallRow(started_at=1.0, model="auto", called_model="auto", usage=usage, raw_usage={"cost": 0.25})
+        row = call_row("auto", started_at=1.0, usage=usage, raw_usage={"cost": 0.25})
         gate.settled(store.record([row]))
         answers = [await admitted(gate, str(number), "auto") for number in range(10)]
         assert answers.count(True) == 3, "a quarter of a dollar is used, and each will use as much"
@@ -306,8 +312,8 @@ def test_what_costs_nothing_stays_possible_when_the_money_is_spent(
         gate = gate_on(store)
         await gate.refresh()
         goes: dict[str, Any] = {"provider_url": url, "is_free_connection": is_free_connection}
-        assert (await gate.admit("a", model_ids, WHO, BODY, **goes) is None) is is_admitted
-        assert (await gate.check(model_ids, WHO, **goes) is None) is is_admitted
+        assert (await gate.admit("a", asking(*model_ids, goes=goes)) is None) is is_admitted
+        assert (await gate.check(asking(*model_ids, goes=goes).info) is None) is is_admitted
 
     asyncio.run(play())
 
@@ -315,15 +321,15 @@ def test_what_costs_nothing_stays_possible_when_the_money_is_spent(
 def test_what_a_chats_own_tasks_used_does_not_refuse_its_answer(store: Store) -> None:
     store.create_group("all", ["gpt-4o"], 100, "documented")
     store.create_budget(Budget("", "other", 2, unit="requests", models=("o1",)))
-    title = CallRow(started_at=time.time(), model="gpt-4o", called_model="gpt-4o", usage=TokenUsage(input=150))
+    title = call_row(usage=TokenUsage(input=150))
 
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
         gate.settled(store.record([title]))
         assert not await admitted(gate, "somebody else's")
-        assert await gate.admit("answer", ("gpt-4o",), WHO, BODY, own_tasks=[title]) is None
-        (demand,) = gate._demands(("o1",), WHO, BODY, "chat", [title])
+        assert await gate.admit("answer", asking("gpt-4o", own_tasks=(title,))) is None
+        (demand,) = gate._reservations(asking("o1", own_tasks=(title,)))
         assert demand.limit == 2, "only of what counted them"
 
     asyncio.run(play())
@@ -344,8 +350,8 @@ def test_a_fault_of_ours_costs_no_call(store: Store, monkeypatch: pytest.MonkeyP
 def test_a_new_worker_expects_what_the_ledger_knows_of_a_model(store: Store) -> None:
     store.create_group("few", ["o1"], 12_000, "documented")
     usage = TokenUsage(input=5, completion=4_000, output=4_000)
-    store.record([CallRow(time.time(), "o1", "o1", usage) for _ in range(2)])
-    store.record([CallRow(time.time(), "o1", "o1", TokenUsage(input=5), outcome="error")])
+    store.record([call_row("o1", usage=usage) for _ in range(2)])
+    store.record([call_row("o1", usage=TokenUsage(input=5), outcome="error")])
 
     async def play() -> None:
         gate = gate_on(store)
@@ -358,7 +364,7 @@ def test_a_new_worker_expects_what_the_ledger_knows_of_a_model(store: Store) -> 
 
 def done_rows(model: str, user_id: str | None, outputs: list[int]) -> Recorded:
     return Recorded(
-        [CallRow(1.0, model, model, TokenUsage(input=5, output=tokens), user_id=user_id) for tokens in outputs], []
+        [call_row(model, usage=TokenUsage(input=5, output=tokens), user_id=user_id) for tokens in outputs], []
     )
 
 
@@ -396,7 +402,7 @@ def test_nobody_lowers_what_others_reserve_and_long_answers_are_remembered(store
         await gate.refresh()
 
         def expected(user_id: str) -> int:
-            (demand,) = gate._demands(("o1",), Subject(user_id), BODY, "chat")
+            (demand,) = gate._reservations(asking("o1", goes={"user_id": user_id}))
             return demand.wanted
 
         gate.settled(done_rows("o1", "bob", [20_000] * 3))

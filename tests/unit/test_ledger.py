@@ -38,7 +38,7 @@ from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import ALL_TIME
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
-from tests.support.recorder import MODELS, a_call, engine_like_open_webui, start_recorder
+from tests.support.recorder import MODELS, a_call, call_row, engine_like_open_webui, start_recorder
 
 NewEngine = Callable[[], Engine]
 
@@ -260,7 +260,7 @@ class TestCounting:
 
         def rows() -> list[CallRow]:
             usage = TokenUsage(input=3, completion=2, output=2)
-            return [CallRow(**{**usual, **other}, usage=usage) for other in ({}, *others, {}, *others)]  # type: ignore[arg-type]
+            return [call_row(**{**usual, **other}, usage=usage) for other in ({}, *others, {}, *others)]
 
         def totals() -> dict[tuple[str, str], list[int]]:
             with engine.connect() as connection:
@@ -290,7 +290,7 @@ class TestCounting:
         )
         store.record([row])
         [read] = store.message("message")
-        assert read == CallRow(**{**_fields(row), "cost_nano": read.cost_nano, "cost_source": read.cost_source})
+        assert read == replace(row, cost_nano=read.cost_nano, cost_source=read.cost_source)
 
     @pytest.mark.parametrize(
         ("given", "kept"),
@@ -493,10 +493,6 @@ class TestMigrations:
         Store(engine).record([a_call()])
 
 
-def _fields(row: CallRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in CallRow.__dataclass_fields__}
-
-
 def _record_patiently(store: Store, rows: list[CallRow]) -> None:
     """Without a writer's spool: many threads on one SQLite file may well wait longer than a call would."""
     for attempt in range(100):
@@ -683,7 +679,7 @@ class TestArbitraryRows:
         good, odd = [], []
         for values in rows:
             good.append(a_call())
-            odd.append(CallRow(**{**_fields(a_call()), **values, "id": new_id()}))
+            odd.append(a_call(**{**values, "id": new_id()}))
         for waiter in [writer.submit(row) for pair in zip(good, odd, strict=True) for row in pair]:
             waiter.result(10)
         stored = {row.id for row in rows_in(engine)}

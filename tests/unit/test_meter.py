@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import logging
@@ -14,12 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.meter import Call, CallInfo, Chunk, Meter
+from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.ledger.rows import CallInfo, CallRow
+from openwebui_usage.meter import Call, Chunk, Meter
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.hidden_thoughts import UsualThoughts
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.wires import Wire
+from tests.support.recorder import INFO_FIELDS
 from tests.unit.corpus import BODIES, STREAMS, Case, encode
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something long, please."}], "stream": True}
@@ -61,7 +64,9 @@ class BrokenLedger(Ledger):
 
 
 def new_call(ledger: Ledger, wire: Wire = "chat", **info: Any) -> Call:
-    return Call(CallInfo(**{"model": "gpt-4o", "called_model": "gpt-4o", "body": BODY, "wire": wire, **info}), ledger)
+    known = {name: info.pop(name) for name in INFO_FIELDS & info.keys()}
+    call_info = CallInfo(**{"model": "gpt-4o", "called_model": "gpt-4o", **known})
+    return Call(CallRequest(call_info, info.pop("body", BODY), wire, **info), ledger)
 
 
 async def source(chunks: Iterable[Any], error: BaseException | None = None) -> AsyncIterator[Any]:
@@ -483,12 +488,46 @@ def test_a_call_whose_inner_calls_have_rows_gets_none() -> None:
 
 def test_a_call_that_reached_no_provider_gets_no_row_and_gives_back_what_it_reserved() -> None:
     ledger, released = Ledger(), []
-    info = CallInfo("gpt-4o", "gpt-4o", BODY)
-    call = Call(info, ledger, released.append)
+    call = Call(CallRequest(CallInfo("gpt-4o", "gpt-4o"), BODY), ledger, released.append)
     call.forget()
     call.forget()
     call.stopped()
     assert (ledger.posted, released) == ([], [call.id])
+
+
+async def _ignoring(settling: Awaitable[object]) -> None:
+    with contextlib.suppress(RuntimeError):
+        await settling
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda call: _ignoring(call.answered(ANSWER)),
+        lambda call: _ignoring(call.answered("no JSON")),
+        lambda call: _ignoring(call.failed()),
+        lambda call: _ignoring(asyncio.to_thread(call.stopped)),
+        lambda call: collect(call, lines(text("Yes"), {"choices": [], "usage": REPORT}, "[DONE]")),
+        lambda call: collect(call, lines(text("Yes"))),
+        lambda call: stop_by_closing(call, lines(text("Yes"))),
+    ],
+    ids=["answered", "estimated", "failed", "stopped", "stream", "silent stream", "stopped stream"],
+)
+@pytest.mark.parametrize("broken", ["writer", "row"])
+def test_a_row_that_a_fault_keeps_from_the_ledger_holds_no_reservation(
+    ending: Callable[[Call], Awaitable[object]], broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[str] = []
+    call = new_call(BrokenLedger() if broken == "writer" else Ledger())
+    call.release = released.append
+    if broken == "row":
+        monkeypatch.setattr("openwebui_usage.meter.CallRow", _raising)
+    asyncio.run(ending(call))  # type: ignore[arg-type]
+    assert set(released) == {call.id}
+
+
+def _raising(**_: object) -> CallRow:
+    raise RuntimeError("no")
 
 
 # --- the row
@@ -500,14 +539,14 @@ def test_the_row_says_who_what_where_and_how_long() -> None:
 
     async def run() -> None:
         meter = Meter(ledger)
-        call = await meter.open(CallInfo("my-model", "gpt-4o", BODY, unverified=True, **where))
+        call = await meter.open(CallRequest(CallInfo("my-model", "gpt-4o", unverified=True, **where), BODY))
         thought = {"choices": [{"delta": {"reasoning_content": "Hm"}}]}
         await collect(call, lines(thought, text("Yes"), {"choices": [], "usage": REPORT}, "[DONE]"))
 
     asyncio.run(run())
     row = ledger.only
-    assert {name: getattr(row, name) for name in where} == where
-    assert (row.model, row.called_model, row.unverified) == ("my-model", "gpt-4o", True)
+    assert {name: getattr(row.info, name) for name in where} == where
+    assert (row.info.model, row.info.called_model, row.info.unverified) == ("my-model", "gpt-4o", True)
     assert row.raw_usage == REPORT
     assert row.first_token_after is not None
     assert row.thinking is not None
@@ -544,9 +583,9 @@ def test_who_leaves_at_the_first_word_is_billed_what_the_model_usually_thinks() 
         for effort, reasoning in (("low", 100), ("high", 2000)):
             body = {**BODY, "model": "o3", "reasoning_effort": effort}
             usage = {**THOUGHT, "completion_tokens_details": {"reasoning_tokens": reasoning}}
-            call = await meter.open(CallInfo("o3", "o3", body))
+            call = await meter.open(CallRequest(CallInfo("o3", "o3"), body))
             await collect(call, lines(text("Yes"), {"choices": [], "usage": usage}, "[DONE]"))
-            left = await meter.open(CallInfo("o3", "o3", body))
+            left = await meter.open(CallRequest(CallInfo("o3", "o3"), body))
             await stop_by_closing(left, lines(text("Yes")))
 
     asyncio.run(run())
@@ -587,7 +626,7 @@ def test_who_leaves_before_a_whole_answer_is_billed_the_thoughts_of_that_time() 
     ledger = Ledger()
 
     async def run() -> None:
-        call = await Meter(ledger).open(CallInfo("o3", "o3", BODY))
+        call = await Meter(ledger).open(CallRequest(CallInfo("o3", "o3"), BODY))
         call.thoughts.learn("o3", None, 2000, 10.0)
         call._started -= 5.0
         call.stopped()
@@ -603,8 +642,11 @@ def test_thoughts_that_are_shown_are_counted_by_what_is_shown() -> None:
 
     async def run() -> None:
         meter = Meter(ledger)
-        await collect(await meter.open(CallInfo("o3", "o3", BODY)), lines({"choices": [], "usage": THOUGHT}, "[DONE]"))
-        await stop_by_closing(await meter.open(CallInfo("o3", "o3", BODY)), lines(thought, text("Yes")))
+        await collect(
+            await meter.open(CallRequest(CallInfo("o3", "o3"), BODY)),
+            lines({"choices": [], "usage": THOUGHT}, "[DONE]"),
+        )
+        await stop_by_closing(await meter.open(CallRequest(CallInfo("o3", "o3"), BODY)), lines(thought, text("Yes")))
 
     asyncio.run(run())
     assert ledger.posted[0].usage.output == estimate.text_tokens(WORDS + "Yes")

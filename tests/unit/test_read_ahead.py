@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from openwebui_usage import meter
-from openwebui_usage.meter import CallInfo, Meter
+from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.ledger import CallInfo
+from openwebui_usage.meter import Meter
 from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.unit.test_meter import Ledger
@@ -86,7 +88,7 @@ class TestAUsageAfterTheEnd:
     def test_is_counted_before_the_end_is_seen(self, after: tuple[Any, ...], hides: bool) -> None:
         async def scenario() -> None:
             ledger = Ledger()
-            call = await Meter(ledger).open(CallInfo("m", "m", {}, hide_usage_chunk=hides))
+            call = await Meter(ledger).open(CallRequest(CallInfo("m", "m"), {}, hide_usage_chunk=hides))
             seen = b""
             async for chunk in call.forward(stream(SAID, DONE, *after)):
                 seen += chunk if isinstance(chunk, bytes) else chunk.encode()
@@ -103,7 +105,7 @@ class TestAUsageAfterTheEnd:
 
         async def scenario() -> None:
             ledger = Ledger()
-            call = await Meter(ledger).open(CallInfo("m", "m", {}))
+            call = await Meter(ledger).open(CallRequest(CallInfo("m", "m"), {}))
             chunks = call.forward(stream(SAID, DONE, 0.1, b": late\n\n"))
             assert [chunk async for chunk in chunks] == [SAID, DONE, b": late\n\n"]
             assert ledger.only.usage.estimated
@@ -115,7 +117,7 @@ class TestAUsageAfterTheEnd:
 
         async def scenario() -> None:
             ledger, closed = Ledger(), list[str]()
-            call = await Meter(ledger).open(CallInfo("m", "m", {}))
+            call = await Meter(ledger).open(CallRequest(CallInfo("m", "m"), {}))
             chunks = call.forward(stream(SAID, DONE, 60.0, closed=closed))
             assert await anext(chunks) == SAID
             assert await anext(chunks) == DONE

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from openwebui_usage.ledger import Recorded, Store
-from openwebui_usage.meter import CallInfo
+from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.ledger import CallInfo, Recorded, Store
 from openwebui_usage.runtime import NotRunning, Runtime
 from openwebui_usage.settings import Settings
 
@@ -31,7 +31,7 @@ def runtime(store: Store, tmp_path: Path) -> Runtime:
 
 
 async def call(runtime: Runtime) -> None:
-    opened = await runtime.meter.open(CallInfo("gpt-4o", "gpt-4o", {}))
+    opened = await runtime.meter.open(CallRequest(CallInfo("gpt-4o", "gpt-4o"), {}))
     await opened.answered(ANSWER)
 
 

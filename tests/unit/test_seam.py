@@ -130,7 +130,7 @@ async def test_a_call_knows_its_connection() -> None:
     host = Host(answered, valves=Rules(MeteringRules(free_connections="api.example.com")))
     await host.chat()
     [row] = host.rows.rows
-    assert (row.provider_url, row.is_free_connection) == ("https://api.example.com/v1", True)
+    assert (row.info.provider_url, row.info.is_free_connection) == ("https://api.example.com/v1", True)
 
 
 @pytest.mark.parametrize(("fail_closed", "status"), [(False, None), (True, 503)])
@@ -307,7 +307,7 @@ async def test_megabytes_of_a_model_id_are_kept_nowhere() -> None:
     host.seam.host_models.base_of = lambda model: _none(model)  # type: ignore[method-assign, union-attr]
     await host.chat(model="m" * 2_000_000, stream=True)
     [row] = host.rows.rows
-    assert len(row.model) <= MOST_CHARACTERS
+    assert len(row.info.model) <= MOST_CHARACTERS
     assert len(str(host.seam.taken_back)) < 1000
 
 

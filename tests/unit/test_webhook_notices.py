@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from openwebui_usage import webhook as notices_module
-from openwebui_usage.ledger import CallRow, Store
+from openwebui_usage.ledger import Store
 from openwebui_usage.ledger import outbox as outbox_module
 from openwebui_usage.ledger.recording import Change
 from openwebui_usage.rules.budgets import Budget, Counter, Scope
@@ -30,6 +30,7 @@ from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.webhook import SIGNATURE, Notifier, notices, signature
 from tests.support.process import wait_until
+from tests.support.recorder import call_row
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = "known to both"
@@ -102,7 +103,7 @@ def posting(store: Store, url: str | None, secret: str | None = SECRET) -> Itera
 
 def use(store: Store, tokens: int) -> None:
     """As much by one call."""
-    store.record([CallRow(time.time(), "m", "m", TokenUsage(input=tokens))])
+    store.record([call_row("m", usage=TokenUsage(input=tokens))])
 
 
 def is_empty(store: Store) -> bool:
@@ -158,7 +159,7 @@ def test_each_mark_is_told_once_however_many_commits_there_are(store: Store, rec
 def test_a_commit_that_is_undone_tells_nothing(store: Store, receiver: Receiver) -> None:
     store.create_group("all", ["*"], 100, "documented")
     with posting(store, receiver.url):
-        row = CallRow(time.time(), "m", "m", TokenUsage(input=100))
+        row = call_row("m", usage=TokenUsage(input=100))
         with pytest.raises(IntegrityError):
             store.record([row, row])
         use(store, 79)
