@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 
 from openwebui_usage.api.visibility import Visibility
+from openwebui_usage.rules.effort import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,11 @@ class PageModel:
     id: str
     name: str
     base: str | None
-    effort: str | None
+    effort: Choice | None
     """What the menu shows where nobody has chosen: a level, which is sent then, or "default", for which nothing is.
     None where the model takes no effort, or has a control of its own.
     """
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[Choice, ...] = ()
     """What the menu offers, in order."""
 
 

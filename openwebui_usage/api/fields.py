@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 MAX_NAME = 100
@@ -108,12 +108,76 @@ def _amount(field: str, most: int) -> Callable[[object], Decimal | None]:
     return check
 
 
-Name = Annotated[str, BeforeValidator(_name)]
-Models = Annotated[list[str], BeforeValidator(_models)]
-Id = Annotated[str, BeforeValidator(_id)]
-Pattern = Annotated[str, BeforeValidator(_pattern)]
-Limit = Annotated[int | None, BeforeValidator(_limit)]
-Timezone = Annotated[str, BeforeValidator(_timezone)]
-SoftLimits = Annotated[list[int], BeforeValidator(_soft_limits)]
-Amount = Annotated[Decimal | None, BeforeValidator(_amount("limit", MAX_LIMIT))]
-Rate = Annotated[Any, BeforeValidator(_amount("price", MAX_PRICE))]
+_price = _amount("price", MAX_PRICE)
+
+
+def _rate(value: object, info: ValidationInfo) -> Decimal | None:
+    if value is None:
+        raise PydanticCustomError("price", "{name} must be a number, not null", {"name": info.field_name})
+    return _price(value)
+
+
+_Tokens = Annotated[int, Field(ge=0, le=MAX_LIMIT)]
+_Percent = Annotated[int, Field(ge=1, le=99)]
+_Dollars = Annotated[Decimal, Field(ge=0, le=MAX_PRICE)]
+
+# The constraints of `Field` are what the documentation shows. A validator before them has looked at the same already,
+# and says what is wrong in words of ours.
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    Field(min_length=1, max_length=MAX_NAME, description="Without slashes and control characters.", examples=["GPT"]),
+]
+Pattern = Annotated[
+    str,
+    BeforeValidator(_pattern),
+    Field(
+        min_length=1,
+        max_length=MAX_MODEL_ID,
+        description="A model's id, or a glob: `*` is any run of characters, `?` any one.",
+        examples=["gpt-4o*"],
+    ),
+]
+Models = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=MAX_MODEL_ID)]],
+    BeforeValidator(_models),
+    Field(
+        max_length=MAX_MODELS,
+        description="Ids of models, or globs: `*` is any run of characters, `?` any one.",
+        examples=[["gpt-4o*", "o3"]],
+    ),
+]
+Id = Annotated[
+    str,
+    BeforeValidator(_id),
+    Field(min_length=1, max_length=MAX_NAME, examples=["8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"]),
+]
+Limit = Annotated[
+    _Tokens | None,
+    BeforeValidator(_limit),
+    Field(description="Whole tokens in a period; null for no limit.", examples=[1_000_000]),
+]
+Timezone = Annotated[
+    str,
+    BeforeValidator(_timezone),
+    Field(description="Where days begin: a name of the IANA time zone database.", examples=["Europe/Berlin"]),
+]
+SoftLimits = Annotated[
+    list[_Percent],
+    BeforeValidator(_soft_limits),
+    Field(
+        max_length=MAX_SOFT_LIMITS,
+        description="Percent of the limit at which the webhook is told.",
+        examples=[[80, 95]],
+    ),
+]
+Amount = Annotated[
+    Annotated[Decimal, Field(ge=0, le=MAX_LIMIT)] | None,
+    BeforeValidator(_amount("limit", MAX_LIMIT)),
+    Field(
+        description=f"In `unit`: whole tokens or requests, or US dollars up to {MAX_DOLLARS}; null only counts.",
+        examples=[25],
+    ),
+]
+Rate = Annotated[_Dollars, BeforeValidator(_rate)]
+OptionalRate = Annotated[_Dollars | None, BeforeValidator(_price)]

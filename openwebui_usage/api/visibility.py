@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from openwebui_usage.admission.budget_status import BudgetStatus
-from openwebui_usage.api.models import budget_status_json, group_json
+from openwebui_usage.api.answers.budgets import UsageBudgetStatus
+from openwebui_usage.api.answers.groups import UsageGroup
+from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.groups import Group, GroupUsage, is_glob, matches
 from openwebui_usage.rules.periods import Period, PeriodKind, period_at
 
@@ -43,31 +44,28 @@ class Visibility:
             own |= dict.fromkeys((pattern,) if pattern == EVERYTHING else self._fits(pattern))
         return list(own)
 
-    def groups(self, entries: Iterable[GroupUsage]) -> dict[str, dict[str, Any]]:
-        """The visible ones of all groups, by name, as JSON."""
+    def groups(self, entries: Iterable[GroupUsage]) -> Iterator[tuple[str, UsageGroup]]:
+        """The visible ones of all groups, each with its name."""
         now = datetime.now(UTC)
         periods: dict[tuple[PeriodKind, str], Period] = {}
-        shown = {}
         for entry in entries:
             group = entry.group
             if self.sees(group):
                 kind = (group.period, group.timezone)
                 if kind not in periods:
                     periods[kind] = period_at(*kind, now)
-                shown[group.name] = self.group(entry, periods[kind])
-        return shown
+                yield group.name, self.group(entry, periods[kind])
 
-    def group(self, entry: GroupUsage, period: Period | None = None) -> dict[str, Any]:
-        """One group as JSON; `period` is its current one, where it is known already."""
-        return {**group_json(entry, period), "models": self.own_models(entry.group.models)}
+    def group(self, entry: GroupUsage, period: Period | None = None) -> UsageGroup:
+        """One group; `period` is its current one, where it is known already."""
+        return UsageGroup.of(entry, period, self.own_models(entry.group.models))
 
-    def budgets(self, found: Iterable[BudgetStatus], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
-        """The visible ones of some budgets, as JSON; `groups` are all usage groups, by id."""
-        return [
-            budget_status_json(counter, sums, self.own_models(counter.budget.models))
-            for counter, sums in found
-            if (group := _counted(counter.budget, groups)) is not None and self.sees(group)
-        ]
+    def budgets(self, found: Iterable[BudgetStatus], groups: Mapping[str, Group]) -> Iterator[UsageBudgetStatus]:
+        """The visible ones of some budgets; `groups` are all usage groups, by id."""
+        for counter, sums in found:
+            group = _counted(counter.budget, groups)
+            if group is not None and self.sees(group):
+                yield UsageBudgetStatus.of(counter, sums, self.own_models(counter.budget.models))
 
     def _fits(self, pattern: str) -> tuple[str, ...]:
         """The person's own models that `pattern` holds."""
@@ -82,7 +80,7 @@ class Visibility:
         return known
 
 
-def _counted(budget: Any, groups: Mapping[str, Group]) -> Group | None:
+def _counted(budget: Budget, groups: Mapping[str, Group]) -> Group | None:
     if budget.group is None:
         return Group(budget.id, budget.name, budget.models)
-    return groups.get(budget.group_id)
+    return groups.get(budget.group_id or "")

@@ -10,7 +10,7 @@ from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.models import HostModels, Model
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.rules.connections import host_of
-from openwebui_usage.rules.effort import PROVIDER_DEFAULT, EffortRules, levels_of_ollama, menu_preset
+from openwebui_usage.rules.effort import PROVIDER_DEFAULT, Choice, EffortRules, levels_of_ollama, menu_preset
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
 
 
@@ -60,7 +60,7 @@ async def _page_model(
     if not levels.levels:
         return without
     preset = menu_preset(levels, rules.default_effort)
-    offered = levels.levels if preset in levels.levels else (PROVIDER_DEFAULT, *levels.levels)
+    offered: tuple[Choice, ...] = levels.levels if preset in levels.levels else (PROVIDER_DEFAULT, *levels.levels)
     return PageModel(model.id, model.name, model.base, preset, offered)
 
 

@@ -18,6 +18,7 @@ from openwebui_usage import __version__
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
+from openwebui_usage.api.answers.health import PluginHealth, TakenBack
 from openwebui_usage.host.assets import docs_routes, loader_route, put_first
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam
@@ -195,16 +196,16 @@ class Plugin:
             await self._runtime.gate.changed()
         self._publisher.changed(names)
 
-    def _health(self) -> dict[str, Any]:
+    def _health(self) -> PluginHealth:
         """What `GET /api/usage/health` tells."""
-        return {
-            "version": __version__,
+        return PluginHealth(
+            version=__version__,
             **self._runtime.health(),
-            "wrapped": sorted(self._seam.wrapped),
-            "missing": sorted(self._seam.missing),
-            "taken_back": self._seam.taken_back,
-            "faults": self._seam.faults,
-        }
+            wrapped=sorted(self._seam.wrapped),
+            missing=sorted(self._seam.missing),
+            taken_back=[TakenBack(**addition) for addition in self._seam.taken_back],
+            faults=dict(self._seam.faults),
+        )
 
     def _recorded(self, done: Recorded) -> None:
         """Rows are durable: the pages are told. On the writer's thread."""

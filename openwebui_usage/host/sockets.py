@@ -195,14 +195,14 @@ def _groups_event(
     for name in changed:
         now = told.get(name)
         if now is not None and view.sees(now[0].group):
-            event[name] = view.group(now[0])
+            event[name] = view.group(now[0]).model_dump(by_alias=True)
         elif name in before and view.sees(before[name][0].group):
             event[name] = None
     return event
 
 
 def _budgets(view: Visibility, found: list[BudgetStatus], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
-    return view.budgets(found, groups) if found else []
+    return [budget.model_dump() for budget in view.budgets(found, groups)] if found else []
 
 
 class _Sessions:

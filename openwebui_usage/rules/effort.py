@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from openwebui_usage.rules.effort_levels import LEVELS, EffortLevels, Level, names_of
 from openwebui_usage.rules.groups import matches
@@ -14,7 +14,7 @@ Effort = Literal["low", "medium", "high"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 """The documented ones."""
 DEFAULT_EFFORT: Effort = "medium"
-PROVIDER_DEFAULT = "default"
+PROVIDER_DEFAULT: Final = "default"
 """Chosen in the menu, where it stands for sending nothing."""
 Choice = Level | Literal["default"]
 

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, insert
 
 from openwebui_usage.api import usage_router
 from openwebui_usage.api.access import Access, Caller
+from openwebui_usage.api.answers.health import PluginHealth
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger import CallInfo, CallRow, Store
 from openwebui_usage.ledger.definitions import budget_values, raise_revision
@@ -80,11 +81,14 @@ async def main(groups: int, budgets: int) -> None:
         async def nothing(*_: Any) -> Any:
             return ()
 
+        def health() -> PluginHealth:
+            raise NotImplementedError
+
         access = Access(
             user=lambda: caller, admin=lambda: caller, visibility=visibility, page_models=nothing, user_groups=nothing
         )
         app = FastAPI()
-        app.include_router(usage_router(store, access, "documented", nothing))
+        app.include_router(usage_router(store, access, "documented", nothing, health))
         transport = httpx.ASGITransport(app=app)
         print(f"{groups} groups, {budgets} budgets".ljust(40), "   ms", " blocked")
         async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:

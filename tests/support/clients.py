@@ -21,12 +21,19 @@ _numbers = itertools.count(1)
 class Client:
     """One user of one Open WebUI. `get`, `post`, `put`, `patch` and `delete` are httpx's, with the login added."""
 
-    def __init__(self, url: str, token: str | None = None, user: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        user: dict[str, Any] | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
+        """`http` is for a server that is no process."""
         self.url = url
         self.token = token
         self.user = user or {}
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
+        self.http = http or httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
         self.get, self.post, self.put = self.http.get, self.http.post, self.http.put
         self.patch, self.delete = self.http.patch, self.http.delete
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from openwebui_usage.api.answers.groups import UsageGroup
 from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID, MAX_MODELS, MAX_NAME, MAX_SOFT_LIMITS
-from openwebui_usage.api.models import GroupChanges, NewBudget, NewGroup, NewPrice, group_json
+from openwebui_usage.api.requests import GroupChanges, NewBudget, NewGroup, NewPrice
 from openwebui_usage.rules.groups import Group, GroupUsage, Sums
 
 GROUP = {"name": "GPT", "models": ["gpt-4o*"]}
@@ -142,9 +143,10 @@ def test_nonsense_is_refused_and_never_a_fault(schema: type[BaseModel], data: st
 @pytest.mark.parametrize(("counting", "out", "total"), [("documented", 550, 650), ("billed", 300, 400)])
 def test_a_group_is_shown_as_documented(counting: Any, out: int, total: int) -> None:
     sums = Sums(calls=2, estimated_calls=1, input=100, cached_input=40, completion=300, reasoning=250, output=300)
-    shown = group_json(GroupUsage(Group("1", "GPT", ("gpt-4o*",), 1000, counting), sums))
+    answer = UsageGroup.of(GroupUsage(Group("1", "GPT", ("gpt-4o*",), 1000, counting), sums))
+    shown = answer.model_dump(by_alias=True)
     assert shown["models"] == ["gpt-4o*"]
     assert shown["limit"] == 1000
     assert {name: shown["usage"][name] for name in ("in", "out", "total")} == {"in": 100, "out": out, "total": total}
     assert shown["usage"]["billed"] == 400
-    assert json.loads(json.dumps(shown)) == shown
+    assert json.loads(answer.model_dump_json(by_alias=True)) == shown

@@ -40,10 +40,8 @@ def test_models_are_told_by_the_ids_that_one_can_use(patterns: list[str], mine: 
 def test_groups_and_budgets_are_told_so() -> None:
     groups = [Group("1", "mine", ("o3*", "gpt-4o-mini")), Group("2", "theirs", ("o1",))]
     entries = [GroupUsage(group, Sums(calls=1)) for group in groups]
-    assert {name: shown["models"] for name, shown in MINE.groups(entries).items()} == {
-        "mine": ["helper", "gpt-4o-mini"]
-    }
-    assert list(ALL.groups(entries)) == ["mine", "theirs"]
+    assert {name: shown.models for name, shown in MINE.groups(entries)} == {"mine": ["helper", "gpt-4o-mini"]}
+    assert [name for name, _ in ALL.groups(entries)] == ["mine", "theirs"]
 
     total = period_at("total", "UTC", datetime.now(UTC))
     budgets = [
@@ -55,8 +53,8 @@ def test_groups_and_budgets_are_told_so() -> None:
     ]
     found = [(Counter(budget, budget.id, total), Sums()) for budget in budgets]
     by_id = {group.id: group for group in groups}
-    assert [(shown["name"], shown["models"], shown["group"]) for shown in MINE.budgets(found, by_id)] == [
+    assert [(shown.name, shown.models, shown.group) for shown in MINE.budgets(found, by_id)] == [
         ("by models", ["helper"], None),
         ("of a group", None, "mine"),
     ]
-    assert [shown["name"] for shown in ALL.budgets(found, by_id)] == [budget.name for budget in budgets[:4]]
+    assert [shown.name for shown in ALL.budgets(found, by_id)] == [budget.name for budget in budgets[:4]]

@@ -19,9 +19,7 @@ from openwebui_usage.rules.groups import Counting
 __all__ = ["usage_router"]
 
 
-def usage_router(
-    store: Store, access: Access, counting: Counting, changed: Changed, health: Health = dict
-) -> APIRouter:
+def usage_router(store: Store, access: Access, counting: Counting, changed: Changed, health: Health) -> APIRouter:
     """All routes, with paths of their own.
 
     `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that

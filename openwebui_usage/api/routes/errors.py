@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
+from openwebui_usage.api.answers.problems import InvalidInput, Problem
 from openwebui_usage.ledger import (
     BudgetExists,
     BudgetMissing,
@@ -33,6 +34,24 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     BudgetExists: (409, 'name: a budget "{}" exists already.'),
     Busy: (409, 'Somebody else changes "{}" at the same time. Try again.'),
 }
+
+
+_DOCUMENTED: dict[int, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No login, or a bad one"},
+    403: {
+        "model": Problem,
+        "description": "For admins alone; or another site's page sent this by somebody's cookie",
+    },
+    404: {"model": Problem, "description": "There is none of that name"},
+    409: {"model": Problem, "description": "The name is taken, is counted by a budget, or is changed at this moment"},
+    422: {"model": InvalidInput, "description": "Bad input: each field that is wrong, and what would be right"},
+    503: {"model": Problem, "description": "The ledger's database is away"},
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer instead, for its documentation."""
+    return {status: _DOCUMENTED[status] for status in statuses}
 
 
 class LedgerRoute(APIRoute):

@@ -2,19 +2,25 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter, Depends
 
 from openwebui_usage.api.access import Access
+from openwebui_usage.api.answers.health import PluginHealth
+from openwebui_usage.api.routes.errors import problems
 
-Health = Callable[[], dict[str, Any]]
-"""How the plugin fares, as JSON. Blocks: it looks into the spool's folder."""
+Health = Callable[[], PluginHealth]
+"""How the plugin fares. Blocks: it looks into the spool's folder."""
 
 
 def add_health(router: APIRouter, access: Access, health: Health) -> None:
     """For admins alone."""
 
-    @router.get("/health", summary="What works, and what does not", dependencies=[Depends(access.admin)])
-    async def get_health() -> dict[str, Any]:
+    @router.get(
+        "/health",
+        summary="What works, and what does not",
+        dependencies=[Depends(access.admin)],
+        responses=problems(401, 403),
+    )
+    async def get_health() -> PluginHealth:
         return await asyncio.to_thread(health)

@@ -1,14 +1,18 @@
 """What somebody sees of their own usage: /api/usage/me and /api/usage/page."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from openwebui_usage.admission.budget_status import budget_statuses
-from openwebui_usage.api.access import Access, Caller, PageModel
-from openwebui_usage.api.routes.encoding import json_response
+from openwebui_usage.api.access import Access, Caller
+from openwebui_usage.api.answers.own import OwnUsage, PageData, SelectableModel
+from openwebui_usage.api.routes.encoding import json_array, json_object, json_response
+from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.translations import words_in
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger import Store
@@ -19,32 +23,47 @@ def add_own(router: APIRouter, store: Store, access: Access) -> None:
     """For everybody who is signed in."""
     user = Depends(access.user)
 
-    @router.get("/me", summary="What you used, what is left, and when it begins anew", response_model=dict[str, Any])
+    @router.get(
+        "/me",
+        summary="What you used, what is left, and when it begins anew",
+        response_model=OwnUsage,
+        responses=problems(401, 503),
+    )
     async def get_me(request: Request, caller: Annotated[Caller, user]) -> Response:
-        return await answer(request, caller, {})
+        return await json_response(await view(request, caller))
 
-    @router.get("/page", summary="What the page's script needs, in one request", response_model=dict[str, Any])
-    async def get_page(request: Request, caller: Annotated[Caller, user], lang: str = "en") -> Response:
+    @router.get(
+        "/page",
+        summary="What the page's script needs, in one request",
+        response_model=PageData,
+        responses=problems(401, 422, 503),
+    )
+    async def get_page(
+        request: Request,
+        caller: Annotated[Caller, user],
+        lang: Annotated[str, Query(description="A language tag (BCP 47)", examples=["de"])] = "en",
+    ) -> Response:
         models = await access.page_models(request, caller)
-        others = {"models": {model.id: _page_model_json(model) for model in models}, "words": words_in(lang)}
-        return await answer(request, caller, others)
+        own = await view(request, caller)
 
-    async def answer(request: Request, caller: Caller, others: dict[str, Any]) -> Response:
+        def page() -> dict[str, str]:
+            selectable = json_object((model.id, SelectableModel.of(model)) for model in models)
+            return {**own(), "models": selectable, "words": json_object(words_in(lang).items())}
+
+        return await json_response(page)
+
+    async def view(request: Request, caller: Caller) -> Callable[[], dict[str, str]]:
         visible = await access.visibility(request, caller)
         subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
-        return await json_response(lambda: {**own_view(store, visible, subject), **others})
+        return partial(own_view, store, visible, subject)
 
 
-def own_view(store: Store, visible: Visibility, subject: Subject) -> dict[str, Any]:
-    """Budgets and groups as `subject` may see them. Blocks: thousands of groups take a while."""
+def own_view(store: Store, visible: Visibility, subject: Subject) -> dict[str, str]:
+    """The fields of `OwnUsage`, each as JSON. Blocks: thousands of groups take a while."""
     entries = store.groups()
     found = budget_statuses(store, [subject], datetime.now(UTC))
+    by_id = {entry.group.id: entry.group for entry in entries}
     return {
-        "budgets": visible.budgets(found[subject], {entry.group.id: entry.group for entry in entries}),
-        "groups": visible.groups(entries),
+        "budgets": json_array(visible.budgets(found[subject], by_id)),
+        "groups": json_object(visible.groups(entries)),
     }
-
-
-def _page_model_json(model: PageModel) -> dict[str, Any]:
-    shown: dict[str, Any] = {"name": model.name, "base": model.base, "effort": model.effort}
-    return {**shown, "efforts": list(model.efforts)} if model.efforts else shown

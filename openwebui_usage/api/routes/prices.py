@@ -1,13 +1,16 @@
 """/api/usage/prices."""
 
 import asyncio
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Body, Depends, Path
 
 from openwebui_usage.api.access import Access
-from openwebui_usage.api.models import NewPrice, price_json
+from openwebui_usage.api.answers.fields import Done
+from openwebui_usage.api.answers.prices import PriceChanged, UsagePrice, UsagePrices
+from openwebui_usage.api.requests import NEW_PRICES, NewPrice
 from openwebui_usage.api.routes.changes import Changed
+from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.ledger import Store
 
 
@@ -15,18 +18,28 @@ def add_prices(router: APIRouter, store: Store, access: Access, changed: Changed
     """For admins alone."""
     admin = Depends(access.admin)
 
-    @router.get("/prices", summary="The prices that you set", dependencies=[admin])
-    async def get_prices() -> dict[str, Any]:
-        return {"prices": [price_json(price) for price in await asyncio.to_thread(store.prices)]}
+    @router.get("/prices", summary="The prices that you set", dependencies=[admin], responses=problems(401, 403, 503))
+    async def get_prices() -> UsagePrices:
+        return UsagePrices(prices=[UsagePrice.of(price) for price in await asyncio.to_thread(store.prices)])
 
-    @router.put("/prices", summary="Set the price of a model or a glob", dependencies=[admin])
-    async def put_price(form: NewPrice) -> dict[str, Any]:
+    @router.put(
+        "/prices",
+        summary="Set the price of a model or a glob",
+        dependencies=[admin],
+        responses=problems(401, 403, 422, 503),
+    )
+    async def put_price(form: Annotated[NewPrice, Body(openapi_examples=NEW_PRICES)]) -> PriceChanged:
         await asyncio.to_thread(store.put_price, form.price())
         await changed([])
-        return {"status": True, "price": price_json(form.price())}
+        return PriceChanged(status=True, price=UsagePrice.of(form.price()))
 
-    @router.delete("/prices/{model:path}", summary="Remove a price", dependencies=[admin])
-    async def delete_price(model: str) -> dict[str, Any]:
+    @router.delete(
+        "/prices/{model:path}",
+        summary="Remove a price",
+        dependencies=[admin],
+        responses=problems(401, 403, 404, 422, 503),
+    )
+    async def delete_price(model: Annotated[str, Path(description="As it was set", examples=["gpt-4o*"])]) -> Done:
         await asyncio.to_thread(store.delete_price, model)
         await changed([])
-        return {"status": True}
+        return Done(status=True)

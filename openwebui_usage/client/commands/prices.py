@@ -19,9 +19,9 @@ def list_prices(database: Database = None, open_webui: OfOpenWebUI = False, as_j
     with opened(database, open_webui) as session:
         found = session.store.prices()
     if as_json:
-        from openwebui_usage.api.models import price_json
+        from openwebui_usage.api.answers.prices import UsagePrice
 
-        print_json([price_json(price) for price in found])
+        print_json([UsagePrice.of(price).model_dump() for price in found])
         return
     if not found:
         typer.echo("You set no prices: the public ones count.")
@@ -58,7 +58,7 @@ def set_price(
     """Set the price of a model. What was counted before keeps its cost."""
     from pydantic import ValidationError
 
-    from openwebui_usage.api.models import NewPrice
+    from openwebui_usage.api.requests import NewPrice
 
     given = {"model": model, "input": input_, "output": output, "request": request}
     given |= {} if cached_input is None else {"cached_input": cached_input}

@@ -1,0 +1,1 @@
+"""What the endpoints answer. Fields may be added; those that are here never change."""

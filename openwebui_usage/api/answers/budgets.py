@@ -1,0 +1,105 @@
+"""Budgets, as admins define them and as they stand for those whom they bind."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from openwebui_usage.api.answers.fields import Amount, Done, ResetsAt, SoftLimits, to_amount
+from openwebui_usage.rules.budgets import Budget, Counter, ScopeKind, Unit
+from openwebui_usage.rules.groups import Action, Counting, Sums
+from openwebui_usage.rules.json_values import iso_utc, to_json_amount
+from openwebui_usage.rules.periods import PeriodKind
+
+
+class BudgetScope(BaseModel):
+    """Whom a budget binds."""
+
+    kind: ScopeKind = Field(examples=["each_user"])
+    id: str | None = Field(description="Of a user or of a user group, where the kind has one.", examples=[None])
+
+
+class UsageBudget(BaseModel):
+    """A budget, as admins see it."""
+
+    name: str = Field(examples=["Fair share"])
+    scope: BudgetScope
+    models: list[str] = Field(description="Ids or globs.", examples=[["*"]])
+    group: str | None = Field(description="The usage group that it counts in place of `models`.", examples=[None])
+    unit: Unit = Field(examples=["requests"])
+    limit: Amount | None = Field(description="In `unit`; null where it only counts.", examples=[200])
+    period: PeriodKind = Field(examples=["day"])
+    timezone: str = Field(description="Where days begin.", examples=["UTC"])
+    action: Action = Field(examples=["block"])
+    soft_limits: SoftLimits
+    counting: Counting = Field(examples=["documented"])
+    free_models_exempt: bool = Field(
+        description="Whether models that cost nothing stay usable when a budget of money is spent.", examples=[True]
+    )
+
+    @classmethod
+    def of(cls, budget: Budget) -> UsageBudget:
+        """As it is defined."""
+        return cls(
+            name=budget.name,
+            scope=BudgetScope(kind=budget.scope.kind, id=budget.scope.id),
+            models=list(budget.models),
+            group=budget.group,
+            unit=budget.unit,
+            limit=to_amount(budget.limit, budget.unit),
+            period=budget.period,
+            timezone=budget.timezone,
+            action=budget.action,
+            soft_limits=list(budget.soft_limits),
+            counting=budget.counting,
+            free_models_exempt=budget.free_models_exempt,
+        )
+
+
+class UsageBudgets(BaseModel):
+    """All budgets."""
+
+    budgets: list[UsageBudget]
+
+
+class BudgetChanged(Done):
+    """A budget as it is now."""
+
+    budget: UsageBudget
+
+
+class UsageBudgetStatus(BaseModel):
+    """A budget that binds whoever asks: what is used and left, and when it begins anew."""
+
+    name: str = Field(examples=["Fair share"])
+    scope: ScopeKind = Field(examples=["each_user"])
+    unit: Unit = Field(examples=["requests"])
+    limit: Amount | None = Field(description="In `unit`; null where it only counts.", examples=[200])
+    used: Amount = Field(description="In `unit`.", examples=[3])
+    remaining: Amount | None = Field(description="In `unit`; null where there is no limit.", examples=[197])
+    period: PeriodKind = Field(examples=["day"])
+    resets_at: ResetsAt
+    models: list[str] | None = Field(
+        description="Ids or globs of what it counts; null where it counts a `group`.", examples=[["*"]]
+    )
+    group: str | None = Field(description="The usage group that it counts.", examples=[None])
+    action: Action = Field(examples=["block"])
+
+    @classmethod
+    def of(cls, counter: Counter, sums: Sums, models: list[str]) -> UsageBudgetStatus:
+        """`sums` are what the counter has counted, `models` those of the budget that may be told."""
+        budget = counter.budget
+        used = budget.used(sums)
+        remaining = None if budget.limit is None else max(0, budget.limit - used)
+        return cls(
+            name=budget.name,
+            scope=budget.scope.kind,
+            unit=budget.unit,
+            limit=to_amount(budget.limit, budget.unit),
+            used=to_json_amount(used, budget.unit),
+            remaining=to_amount(remaining, budget.unit),
+            period=budget.period,
+            resets_at=iso_utc(counter.period.ends_at),
+            models=models if budget.group is None else None,
+            group=budget.group,
+            action=budget.action,
+        )

@@ -1,0 +1,50 @@
+"""What somebody sees of their own usage."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from openwebui_usage.api.access import PageModel
+from openwebui_usage.api.answers.budgets import UsageBudgetStatus
+from openwebui_usage.api.answers.groups import UsageGroup
+from openwebui_usage.rules.effort import Choice
+
+
+class OwnUsage(BaseModel):
+    """What was used, and what is left."""
+
+    budgets: list[UsageBudgetStatus] = Field(description="Those that bind whoever asks.")
+    groups: dict[str, UsageGroup] = Field(description="Those that whoever asks may see, by name.")
+
+
+class SelectableModel(BaseModel):
+    """A model that whoever asks can use."""
+
+    name: str = Field(description="As Open WebUI's model selector shows it; not unique.", examples=["o3-mini"])
+    base: str | None = Field(description="The model that a workspace model is built on.", examples=[None])
+    effort: Choice | None = Field(
+        description="What the menu shows where nobody has chosen; null where there is nothing to choose.",
+        examples=["medium"],
+    )
+    efforts: list[Choice] = Field(
+        default_factory=list,
+        description="What the menu offers, in order; left out where there is nothing to choose.",
+        examples=[["low", "medium", "high"]],
+    )
+
+    @classmethod
+    def of(cls, model: PageModel) -> SelectableModel:
+        """Without `efforts` where there are none."""
+        if not model.efforts:
+            return cls(name=model.name, base=model.base, effort=model.effort)
+        return cls(name=model.name, base=model.base, effort=model.effort, efforts=list(model.efforts))
+
+
+class PageData(OwnUsage):
+    """All that the page's script needs."""
+
+    models: dict[str, SelectableModel] = Field(description="By id.")
+    words: dict[str, str] = Field(
+        description="What counter and menu say, in the language that was asked for.",
+        examples=[{"effort": "Reasoning effort", "remaining": "Remaining"}],
+    )

@@ -1,0 +1,228 @@
+"""Bodies of the endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from openwebui_usage.api.fields import (
+    MAX_DOLLARS,
+    Amount,
+    Id,
+    Limit,
+    Models,
+    Name,
+    OptionalRate,
+    Pattern,
+    Rate,
+    SoftLimits,
+    Timezone,
+)
+from openwebui_usage.rules.budgets import Budget, Scope, ScopeKind, Unit
+from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting
+from openwebui_usage.rules.money import nano_dollars
+from openwebui_usage.rules.periods import PeriodKind
+from openwebui_usage.rules.pricing import Price
+
+_Period = Annotated[
+    PeriodKind, Field(description="How long the limit lasts before it begins anew.", examples=["month"])
+]
+_Action = Annotated[
+    Action, Field(description="At the limit `block` refuses the next call, `warn` only shows it.", examples=["block"])
+]
+_Counting = Annotated[
+    Counting,
+    Field(
+        description="Whether OUT is completion + reasoning tokens as the provider reported them, or the billed ones.",
+        examples=["documented"],
+    ),
+]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What is left out of a change stays as it is: it has no default."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewGroup(_Body):
+    """A usage group to create."""
+
+    name: Name
+    models: Models
+    limit: Limit = None
+    period: _Period = "total"
+    timezone: Timezone = "UTC"
+    action: _Action = "block"
+    soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
+    counting: _Counting | None = None
+
+
+class GroupChanges(_Body):
+    """What to change of a usage group: a field left out stays, `"limit": null` removes the limit."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    models: Models = []
+    limit: Limit = None
+    period: _Period = "total"
+    timezone: Timezone = "UTC"
+    action: _Action = "block"
+    soft_limits: SoftLimits = []
+    counting: _Counting = "documented"
+
+
+class ScopeBody(_Body):
+    """Whom a budget binds."""
+
+    kind: ScopeKind = Field(
+        description="Everyone together, each user alone, one user, a user group together, or each member of one.",
+        examples=["each_user"],
+    )
+    id: Id | None = Field(
+        default=None, description="Of the user or of Open WebUI's user group, for the last three kinds alone."
+    )
+
+    @model_validator(mode="after")
+    def _has_id(self) -> ScopeBody:
+        if (self.id is None) != (self.kind in ("everyone", "each_user")):
+            need = "needs the id of a user or of a user group" if self.id is None else "takes no id"
+            raise PydanticCustomError("scope", 'kind "{kind}" {need}', {"kind": self.kind, "need": need})
+        return self
+
+
+class BudgetChanges(_Body):
+    """What to change of a budget: a field left out stays. Another `unit` needs a `limit` with it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    limit: Amount = None
+    unit: Unit = Field(default="tokens", description="What is counted.", examples=["usd"])
+    scope: ScopeBody = ScopeBody(kind="everyone")
+    models: Models = ["*"]
+    group: Name | None = Field(
+        default=None, description="A usage group whose models are counted, in place of `models`.", examples=[None]
+    )
+    period: _Period = "total"
+    timezone: Timezone = "UTC"
+    action: _Action = "block"
+    soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
+    counting: _Counting = "documented"
+    free_models_exempt: bool = Field(
+        default=True, description="Models that cost nothing stay usable when a budget of money is spent."
+    )
+
+    def changes(self, before: Budget) -> dict[str, Any]:
+        """The fields that were given, as `Budget` has them. Raises ValueError for those that do not go together."""
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set if name != "name"}
+        if "scope" in given:
+            given["scope"] = Scope(self.scope.kind, self.scope.id)
+        if given.get("group") is not None and "models" in given:
+            raise ValueError("group: give either a usage group or models, not both")
+        if "models" in given:
+            given["group"] = None
+        for name in ("models", "soft_limits"):
+            if name in given:
+                given[name] = tuple(given[name])
+        unit: Unit = given.get("unit", before.unit)
+        if "limit" in given:
+            given["limit"] = _in_unit(self.limit, unit)
+        elif unit != before.unit:
+            raise ValueError("limit: must be given together with another unit")
+        return given
+
+
+class NewBudget(BudgetChanges):
+    """A budget to create."""
+
+    model_config = ConfigDict(json_schema_extra=None)
+
+    name: Name
+    limit: Amount
+
+
+class NewPrice(_Body):
+    """A price to set: US dollars per million tokens, and per request."""
+
+    model: Pattern
+    input: Rate = Field(description="Of prompt tokens.", examples=[2.5])
+    output: Rate = Field(description="Of tokens of answer and reasoning.", examples=[10])
+    cached_input: OptionalRate = Field(
+        default=None, description="Of prompt tokens that came from a cache; null: as `input`.", examples=[1.25]
+    )
+    cache_write: OptionalRate = Field(
+        default=None, description="Of prompt tokens that were written to a cache; null: as `input`.", examples=[None]
+    )
+    request: Rate = Field(
+        default=Decimal(0),
+        description="Of each request, whatever its tokens.",
+        examples=[0],
+        json_schema_extra={"default": 0},
+    )
+
+    def price(self) -> Price:
+        """As the price book has it."""
+        return Price(self.model, self.input, self.output, self.cached_input, self.cache_write, self.request)
+
+
+Examples = Mapping[str, Mapping[str, Any]]
+"""Bodies to try in /docs, by what they do."""
+
+NEW_GROUPS: Examples = {
+    "A monthly limit": {
+        "value": {
+            "name": "GPT",
+            "models": ["gpt-4o*"],
+            "limit": 1_000_000,
+            "period": "month",
+            "timezone": "Europe/Berlin",
+        }
+    },
+    "Only counted": {"value": {"name": "Reasoning", "models": ["o1*", "o3*"]}},
+}
+GROUP_CHANGES: Examples = {
+    "Another limit": {"value": {"limit": 2_000_000}},
+    "No limit": {"value": {"limit": None}},
+    "Other models": {"value": {"models": ["gpt-4o*", "gpt-5*"]}},
+}
+NEW_BUDGETS: Examples = {
+    "Dollars for everyone": {"value": {"name": "All of us", "unit": "usd", "limit": 200, "period": "month"}},
+    "Requests for each user": {
+        "value": {
+            "name": "Fair share",
+            "scope": {"kind": "each_user"},
+            "unit": "requests",
+            "limit": 200,
+            "period": "day",
+        }
+    },
+}
+BUDGET_CHANGES: Examples = {
+    "Another limit": {"value": {"limit": 250}},
+    "Only shown": {"value": {"action": "warn"}},
+    "In another unit": {"value": {"unit": "tokens", "limit": 5_000_000}},
+}
+NEW_PRICES: Examples = {
+    "Per million tokens": {"value": {"model": "gpt-4o*", "input": 2.5, "output": 10, "cached_input": 1.25}},
+    "Costs nothing": {"value": {"model": "llama3*", "input": 0, "output": 0}},
+}
+
+
+def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
+    if limit is None:
+        return None
+    if unit == "usd":
+        if limit > MAX_DOLLARS:
+            raise ValueError(f"limit: must be at most {MAX_DOLLARS} US dollars (got {limit})")
+        return nano_dollars(limit)
+    if limit != limit.to_integral_value():
+        raise ValueError(f"limit: must be a whole number of {unit} (got {limit})")
+    return int(limit)
