@@ -16,7 +16,6 @@ from itertools import chain
 from typing import Any
 
 from openwebui_usage.ledger.bounds import (
-    MOST_SUM,
     bounded_count,
     bounded_counts,
     bounded_seconds,
@@ -25,10 +24,13 @@ from openwebui_usage.ledger.bounds import (
     is_moment,
     usage_text,
 )
+from openwebui_usage.ledger.combinations import Combinations, Name, Resolved, names_of, values_of
+from openwebui_usage.ledger.cubes import CubeAdditions
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_definitions, read_revision
 from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_call
+from openwebui_usage.ledger.statements import ROWS_PER_STATEMENT, addition, insertion, prefix
 from openwebui_usage.rules.budgets import Counter
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.pricing import Cost, is_absurd
@@ -37,7 +39,6 @@ from openwebui_usage.rules.tokens import TokenUsage
 SUMS = tuple(item.name for item in fields(Sums))
 Key = tuple[str, str]
 """A total's subject and period."""
-_ROWS_PER_STATEMENT = 100
 
 log = logging.getLogger(__name__)
 
@@ -69,18 +70,23 @@ class Batch:
         """Count them."""
         self._rows = tuple(rows)
         self._definitions = definitions
-        self._calls: list[_Values] = []
+        self._calls: list[_Counted] = []
         self._tallies: dict[_Kind, _Tally] = {}
         for row in self._rows:
             tally = self._tally_of(row)
             cost = _cost(row, definitions)
             counts = bounded_counts(_counts(row.usage))
             tally.add(row, counts, cost)
-            self._calls.append(_call_values(row, cost, tally.groups, counts))
+            self._calls.append(_Counted(row, cost, counts, tally.groups))
 
-    def write(self, transaction: Transaction, schema: str | None) -> Recorded | None:
-        """Write rows and totals. None where the definitions are others by now: the transaction is to be undone."""
-        _insert(transaction, self._calls, schema)
+    def write(
+        self, transaction: Transaction, schema: str | None, combinations: Combinations
+    ) -> tuple[Recorded, Resolved] | None:
+        """Write rows, cubes and totals. None where the definitions are others by now: the transaction is to be undone.
+
+        The combinations are to be remembered once it is committed.
+        """
+        resolved = write_calls(transaction, self._calls, schema, combinations)
         added: dict[Key, tuple[int, ...]] = {}
         counters: dict[Key, Counter] = {}
         for tally in self._tallies.values():
@@ -93,7 +99,7 @@ class Batch:
             return None
         changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
         names = frozenset(group.name for tally in self._tallies.values() for group in tally.counted)
-        return Recorded(self._rows, names, tuple(changes))
+        return Recorded(self._rows, names, tuple(changes)), resolved
 
     def _tally_of(self, row: CallRow) -> _Tally:
         if not is_moment(row.started_at):
@@ -107,6 +113,16 @@ class Batch:
                 self._definitions.groups_of(row), self._definitions.counters_of(row), row.started_at
             )
         return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A row as it is written: what it cost, its tokens in 64 bits, and the usage groups that hold its model."""
+
+    row: CallRow
+    cost: Cost | None
+    counts: tuple[int, ...]
+    groups: tuple[Group, ...]
 
 
 _Values = tuple[Any, ...]
@@ -152,7 +168,7 @@ class _Tally:
 def insert_probe(transaction: Transaction, schema: str | None) -> None:
     """Write a row that is no call, to see whether the database takes any. To be undone."""
     read_definitions(transaction.connection)
-    _insert(transaction, [_call_values(_EMPTY_CALL, None, ())], schema)
+    write_calls(transaction, [_Counted(_EMPTY_CALL, None, (0,) * 6, ())], schema, Combinations())
     add_to_totals(transaction, {("", ""): (0,) * len(SUMS)}, schema)
 
 
@@ -178,9 +194,8 @@ def _source(row: CallRow, cost: Cost | None) -> str | None:
 _COLUMNS = tuple(usage_call.columns.keys())
 
 
-def _call_values(
-    row: CallRow, cost: Cost | None, groups: Iterable[Group], counts: tuple[int, ...] | None = None
-) -> _Values:
+def _call_values(counted: _Counted, combination: int | None) -> _Values:
+    row, cost = counted.row, counted.cost
     info, usage = row.info, row.usage
     return (
         row.id,
@@ -193,8 +208,8 @@ def _call_values(
         bounded_text(info.message_id),
         bounded_text(info.task),
         bounded_text(info.path),
-        "".join([f" {group.id} " for group in groups]),
-        *(bounded_counts(_counts(usage)) if counts is None else counts),
+        "".join([f" {group.id} " for group in counted.groups]),
+        *counted.counts,
         bool(usage.estimated),
         bool(info.unverified),
         row.outcome,
@@ -204,13 +219,54 @@ def _call_values(
         None if cost is None else bounded_count(cost.nano),
         _source(row, cost),
         usage_text(row.raw_usage),
+        combination,
+        _short(row.effort, 16),
+        _short(row.error, 100),
+        *((None,) * 4 if cost is None or cost.parts is None else map(bounded_count, cost.parts)),
+        None if cost is None else _short(cost.version, 64),
+    )
+
+
+def _short(text: str | None, length: int) -> str | None:
+    return text and (bounded_text(text) or "")[:length]
+
+
+def write_calls(
+    transaction: Transaction, calls: Sequence[_Counted], schema: str | None, combinations: Combinations
+) -> Resolved:
+    """Insert rows, and add them to the cubes."""
+    wanted = [values_of(call.row.info, call.row.outcome, call.groups) for call in calls]
+    names: dict[Name, str] = {}
+    for call in calls:
+        names |= names_of(call.row.info, call.groups)
+    resolved = combinations.resolve(transaction, set(wanted), names, schema)
+    rows, added = [], CubeAdditions()
+    for call, values in zip(calls, wanted, strict=True):
+        combination = resolved.combinations[values]
+        rows.append(_call_values(call, combination.id))
+        if not call.row.info.unverified:
+            added.add(call.row.started_at, combination, _cube_sums(call))
+    _insert(transaction, rows, schema)
+    added.write(transaction, schema)
+    return resolved
+
+
+def _cube_sums(call: _Counted) -> tuple[int, ...]:
+    """In the order of `CUBE_SUMS`."""
+    cost, usage = call.cost, call.row.usage
+    return (
+        1,
+        bool(usage.estimated),
+        cost is None and bool(usage.input or usage.output),
+        *call.counts,
+        *((0,) * 5 if cost is None else (bounded_count(cost.nano), *map(bounded_count, cost.parts or (0, 0, 0, 0)))),
     )
 
 
 def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | None) -> None:
-    for start in range(0, len(calls), _ROWS_PER_STATEMENT):
-        part = calls[start : start + _ROWS_PER_STATEMENT]
-        statement = _insertion("usage_call", _COLUMNS, transaction.placeholder, schema, len(part))
+    for start in range(0, len(calls), ROWS_PER_STATEMENT):
+        part = calls[start : start + ROWS_PER_STATEMENT]
+        statement = insertion("usage_call", _COLUMNS, transaction.placeholder, schema, len(part))
         transaction.execute(statement, list(chain.from_iterable(part)))
 
 
@@ -226,8 +282,8 @@ def add_to_totals(
     # In one order everywhere, so that two workers never wait for each other's rows in a circle.
     rows = [(*key, *map(bounded_sum, sums)) for key, sums in sorted(added.items())]
     revision, after = 0, {}
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        part = rows[start : start + _ROWS_PER_STATEMENT]
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        part = rows[start : start + ROWS_PER_STATEMENT]
         statement = _addition(transaction.placeholder, schema, len(part), transaction.least)
         found = transaction.execute(statement, list(chain.from_iterable(part)))
         revision = found[0][0]
@@ -237,24 +293,10 @@ def add_to_totals(
 
 @lru_cache(maxsize=256)
 def _addition(placeholder: str, schema: str | None, count: int, least: str) -> str:
-    insertion = _insertion("usage_total", ("subject", "period", *SUMS), placeholder, schema, count)
-    # A sum that is full stays full: beyond 64 bits SQLite would go on with floats, and PostgreSQL refuse the row.
-    sums = ", ".join(f"{name} = {least}(usage_total.{name} + excluded.{name}, {MOST_SUM})" for name in SUMS)
-    revision = f"SELECT value FROM {_prefix(schema)}usage_revision WHERE name = 'groups'"  # noqa: S608
-    columns = f"({revision}), subject, period, {', '.join(SUMS)}"
-    return f"{insertion} ON CONFLICT (subject, period) DO UPDATE SET {sums} RETURNING {columns}"
-
-
-@lru_cache(maxsize=256)
-def _insertion(table: str, columns: tuple[str, ...], placeholder: str, schema: str | None, count: int) -> str:
-    """All rows in one statement, as text that both databases read alike."""
-    names = ", ".join(f'"{name}"' for name in columns)
-    row = f"({', '.join([placeholder] * len(columns))})"
-    return f"INSERT INTO {_prefix(schema)}{table} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
-
-
-def _prefix(schema: str | None) -> str:
-    return '"{}".'.format(schema.replace('"', '""')) if schema else ""
+    inserted = insertion("usage_total", ("subject", "period", *SUMS), placeholder, schema, count)
+    added = addition("usage_total", ("subject", "period"), SUMS, least)
+    revision = f"SELECT value FROM {prefix(schema)}usage_revision WHERE name = 'groups'"  # noqa: S608
+    return f"{inserted}{added} RETURNING ({revision}), subject, period, {', '.join(SUMS)}"
 
 
 def _plus(sums: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:

@@ -11,6 +11,10 @@ from typing import Any, Literal
 from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.tokens import TokenUsage
 
+CallKind = Literal["chat", "task", "api", "client", "automation", "embedding"]
+"""A chat in the page, a task of the host's own, a request by an API key or token, the token client, an automation of
+the host's, a text that is embedded.
+"""
 Outcome = Literal["done", "stopped", "error"]
 """How a call ended: as the provider meant it, stopped by who asked, or broken."""
 
@@ -31,13 +35,24 @@ class CallInfo:
     user_id: str | None = None
     user_name: str | None = None
     user_groups: tuple[str, ...] = ()
-    """Ids of the host's user groups that the user is a member of, for the budgets that bind those. Not stored."""
+    """Ids of the host's user groups that the user is a member of, for the budgets that bind those."""
     chat_id: str | None = None
     message_id: str | None = None
     task: str | None = None
     """`title_generation`, `tags_generation`, … where Open WebUI calls by itself."""
     path: str | None = None
     """The route that the call came in by."""
+    kind: CallKind | None = None
+    """What it is made for. None in rows of older versions."""
+    key: str | None = None
+    """Which of the host's API keys it came in with: an id that tells nothing of the key; None where by none."""
+    key_name: str | None = None
+    """What may be shown of that key."""
+    connection: str | None = None
+    """A stable id of the connection that it goes to: its kind and base URL."""
+    connection_name: str | None = None
+    user_group_names: tuple[str, ...] = ()
+    """In the order of `user_groups`; empty where they are not known."""
     unverified: bool = False
     """True where only the browser sees the provider (direct connections): kept, but in no total."""
     provider_url: str | None = None
@@ -71,8 +86,17 @@ class CallRow:
     duration: float = 0.0
     raw_usage: dict[str, Any] | None = None
     """The provider's own usage payload."""
+    effort: str | None = None
+    """How hard the model was asked to think, by whomever."""
+    error: str | None = None
+    """What kind of error it ended with: `http_429`, `timeout`, `connection`, …"""
     cost_nano: int | None = None
     cost_source: str | None = None
+    cost_input: int | None = None
+    cost_cached: int | None = None
+    cost_cache_write: int | None = None
+    cost_output: int | None = None
+    price_version: str | None = None
     id: str = field(default_factory=new_id)
     """Makes a retry harmless."""
 
@@ -92,7 +116,9 @@ class CallRow:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CallRow:
         """The reverse of `to_json`; fields that this version does not know are left out."""
-        info = {**_known(CallInfo, data), "user_groups": tuple(data.get("user_groups", ()))}
+        info = _known(CallInfo, data)
+        for name in ("user_groups", "user_group_names"):
+            info[name] = tuple(info.get(name, ()))
         usage = TokenUsage(**_known(TokenUsage, data["usage"]))
         return cls(**{**_known(cls, data), "info": CallInfo(**info), "usage": usage})
 
@@ -100,9 +126,18 @@ class CallRow:
 _NAMES: dict[type, tuple[str, ...]] = {
     kind: tuple(item.name for item in fields(kind)) for kind in (CallInfo, CallRow, TokenUsage)
 }
-_STORED_INFO = tuple(
-    name for name in _NAMES[CallInfo] if name not in ("user_groups", "provider_url", "is_free_connection")
+_STORED_INFO = (
+    "model",
+    "called_model",
+    "user_id",
+    "user_name",
+    "chat_id",
+    "message_id",
+    "task",
+    "path",
+    "unverified",
 )
+"""The others are in its combination, or for the price alone."""
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

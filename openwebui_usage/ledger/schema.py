@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
+
+CUBE_SUMS = (
+    "calls",
+    "estimated_calls",
+    "unpriced_calls",
+    "input",
+    "cached_input",
+    "cache_write",
+    "completion",
+    "reasoning",
+    "output",
+    "cost_nano",
+    "cost_input",
+    "cost_cached",
+    "cost_cache_write",
+    "cost_output",
+)
+"""What is summed of calls in `usage_cube`: the columns of `usage_call` with the same names, and three numbers of
+calls.
+"""
 
 usage_group = Table(
     "usage_group",
@@ -52,8 +87,20 @@ usage_call = Table(
     Column("cost_nano", BigInteger),
     Column("cost_source", String(32)),
     Column("raw_usage", Text),
+    Column("combination", Integer),
+    Column("effort", String(16)),
+    Column("error", String(100)),
+    Column("cost_input", BigInteger),
+    Column("cost_cached", BigInteger),
+    Column("cost_cache_write", BigInteger),
+    Column("cost_output", BigInteger),
+    Column("price_version", String(64)),
 )
-"""`groups` are the ids of the groups that held the model then, each between spaces, so that a search is exact."""
+"""`groups` are the ids of the groups that held the model then, each between spaces, so that a search is exact.
+
+`combination` is null until the row is in the cubes: rows of older versions are brought there in the background. The
+parts of the cost are null where only the sum is known; what a price asks per request is in the sum alone.
+"""
 
 usage_total = Table(
     "usage_total",
@@ -142,6 +189,84 @@ usage_recount = Table(
     Column("started_at", Float, nullable=False),
 )
 """Counters that are counted anew, as JSON: writers add to them already, but nobody is limited by them yet."""
+
+usage_dimension = Table(
+    "usage_dimension",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("name", Text),
+    UniqueConstraint("kind", "key", name="usage_dimension_key"),
+)
+"""A small number for each value that calls are grouped by, and the name that it last had, which outlives users and
+groups.
+
+`kind` is a column of `usage_combination`, or `usage_group`, `user_group`: the members of `groups` and `user_groups`,
+whose keys are ids in order, with a space between two.
+"""
+
+DIMENSIONS = ("user", "model", "called_model", "connection", "kind", "key", "outcome", "groups", "user_groups")
+"""What a call is grouped by. In `usage_combination` each is the id of a `usage_dimension`, 0 for none or not
+recorded.
+"""
+
+usage_combination = Table(
+    "usage_combination",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *(Column(name, Integer, nullable=False) for name in DIMENSIONS),
+    Column("by_model", Integer, nullable=False),
+    Column("by_user", Integer, nullable=False),
+    UniqueConstraint(*DIMENSIONS, name="usage_combination_key"),
+    Index("usage_combination_user", "user"),
+)
+"""Values that calls had together. `by_model` and `by_user` are the combinations of fewer dimensions that it is part
+of, see `ledger.cubes.FAMILIES`; of such a one they are 0.
+"""
+
+usage_cube = Table(
+    "usage_cube",
+    metadata,
+    Column("cube", SmallInteger, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("combination", Integer, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in CUBE_SUMS),
+    PrimaryKeyConstraint("cube", "start", "combination"),
+    Index("usage_cube_combination", "cube", "combination", "start"),
+    sqlite_with_rowid=False,
+)
+"""What calls come to, per quarter of an hour and combination (cube 0), and sums of that, see `ledger.cubes`. `start`
+is in quarters of an hour since the epoch.
+"""
+
+usage_refusal = Table(
+    "usage_refusal",
+    metadata,
+    Column("start", Integer, nullable=False),
+    Column("combination", Integer, nullable=False),
+    Column("limit_kind", String(8), nullable=False),
+    Column("limit_id", String(32), nullable=False),
+    Column("limit_name", String(100), nullable=False),
+    Column("unit", String(16), nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    PrimaryKeyConstraint("start", "combination", "limit_kind", "limit_id"),
+    sqlite_with_rowid=False,
+)
+"""Calls that a limit refused, per quarter of an hour. `limit_kind` is `group` or `budget`; `amount` is what was asked
+for, in `unit`: tokens, requests or nano-USD.
+"""
+
+usage_progress = Table(
+    "usage_progress",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""How far work in the background has come: `folded`, `converted`, … and since when something is recorded."""
 
 usage_revision = Table(
     "usage_revision",

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.ledger.combinations import Combinations
 from openwebui_usage.ledger.database import Recorder, migrate, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
@@ -106,6 +107,7 @@ class Store:
         self._fallback_price = fallback_price
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
+        self._combinations = Combinations()
         self._prepare = prepare
         self._recount = Recount(self._engine, schema)
         self.outbox = Outbox(self._engine)
@@ -362,12 +364,15 @@ class Store:
                     rows = list({row.id: row for row in given if row.id not in known}.values())
                 if not rows:
                     return Recorded(given)
-                recorded = Batch(rows, definitions).write(transaction, self._schema)
-                if recorded is not None:
-                    notices = self._put_notices(transaction.connection, recorded.changes)
-                    return replace(recorded, rows=given, notices=notices)
-                is_stale = True
-                transaction.undo()
+                written = Batch(rows, definitions).write(transaction, self._schema, self._combinations)
+                if written is None:
+                    is_stale = True
+                    transaction.undo()
+                    continue
+                recorded, resolved = written
+                notices = self._put_notices(transaction.connection, recorded.changes)
+            self._combinations.remember(resolved)
+            return replace(recorded, rows=given, notices=notices)
 
     def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:
         if self.notices is None:

@@ -86,6 +86,10 @@ class Cost:
 
     nano: int
     source: Source
+    parts: tuple[int, int, int, int] | None = None
+    """Of it what input, cached input, cache writes and output cost; None where only the sum is known."""
+    version: str | None = None
+    """Of the list of prices, where it is a list's."""
 
 
 class PriceBook:

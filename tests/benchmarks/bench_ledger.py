@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import Engine, insert
 
 from openwebui_usage.ledger import CallInfo, CallRow, Store, Writer
-from openwebui_usage.ledger.recording import _COLUMNS, _call_values
+from openwebui_usage.ledger.recording import _COLUMNS, _call_values, _Counted
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.sqlite_file import file_engine
@@ -119,7 +119,10 @@ def reading_groups(folder: Path) -> tuple[float, float]:
 def _fill(engine: Engine, start: int, end: int) -> None:
     with engine.begin() as connection:
         for first in range(start, end, 10_000):
-            values = [_call_values(a_row(number), None, ()) for number in range(first, first + 10_000)]
+            values = [
+                _call_values(_Counted(a_row(number), None, (0,) * 6, ()), None)
+                for number in range(first, first + 10_000)
+            ]
             rows = [dict(zip(_COLUMNS, row, strict=True)) for row in values]
             connection.execute(insert(usage_call), rows)
 

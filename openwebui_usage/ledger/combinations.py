@@ -1,0 +1,173 @@
+"""The small numbers by which cubes know who called what, where and how. Known ones are remembered, new ones are
+made.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
+
+from openwebui_usage.ledger.bounds import bounded_text
+from openwebui_usage.ledger.cubes import FAMILIES, Combination
+from openwebui_usage.ledger.database import Transaction
+from openwebui_usage.ledger.rows import CallInfo, Outcome
+from openwebui_usage.ledger.schema import DIMENSIONS
+from openwebui_usage.ledger.statements import prefix
+from openwebui_usage.rules.groups import Group
+
+_MOST_REMEMBERED = 20_000
+_PER_STATEMENT = 50
+
+Values = tuple[str | None, ...]
+"""What a combination is of, in the order of `DIMENSIONS`; None for none or not recorded."""
+Name = tuple[str, str]
+"""A dimension's kind and key."""
+_Value = TypeVar("_Value")
+_Key = TypeVar("_Key")
+
+
+@dataclass(slots=True)
+class Resolved:
+    """The combinations of some rows, and what is to be remembered once the transaction is committed."""
+
+    combinations: dict[Values, Combination]
+    new_dimensions: dict[Name, tuple[int, str | None]] = field(default_factory=dict)
+    is_new: bool = False
+
+
+def values_of(info: CallInfo, outcome: Outcome, groups: Iterable[Group]) -> Values:
+    """What a call is grouped by. `groups` are the usage groups that held its model."""
+    return (
+        bounded_text(info.user_id),
+        bounded_text(info.model),
+        bounded_text(info.called_model),
+        bounded_text(info.connection),
+        info.kind,
+        bounded_text(info.key),
+        outcome,
+        " ".join(sorted(group.id for group in groups)) or None,
+        bounded_text(" ".join(sorted(info.user_groups))) or None,
+    )
+
+
+def names_of(info: CallInfo, groups: Iterable[Group]) -> dict[Name, str]:
+    """The names that what a call is grouped by has at this time, beside its keys."""
+    names: dict[tuple[str, str | None], str | None] = {
+        ("user", info.user_id): info.user_name,
+        ("connection", info.connection): info.connection_name,
+        ("key", info.key): info.key_name,
+        **{("usage_group", group.id): group.name for group in groups},
+        **dict(zip((("user_group", id_) for id_ in info.user_groups), info.user_group_names, strict=False)),
+    }
+    return {
+        (kind, bounded_text(key) or ""): bounded_text(name) or "" for (kind, key), name in names.items() if key and name
+    }
+
+
+class Combinations:
+    """Those that one process has met lately. Not to be used by two threads at once."""
+
+    def __init__(self) -> None:
+        """Each is looked up when it is first met."""
+        self._known: OrderedDict[Values, Combination] = OrderedDict()
+        self._dimensions: OrderedDict[Name, tuple[int, str | None]] = OrderedDict()
+
+    def resolve(
+        self, transaction: Transaction, wanted: Collection[Values], names: Mapping[Name, str], schema: str | None
+    ) -> Resolved:
+        """The numbers of combinations, made where there were none. `names` are of what they are made of.
+
+        What is new is only remembered by `remember`: the transaction may be undone.
+        """
+        known, dimensions = self._known, self._dimensions
+        found = {values: known[values] for values in wanted if values in known}
+        renamed = {name: text for name, text in names.items() if dimensions.get(name, (0, None))[1] != text}
+        if len(found) == len(wanted) and not renamed:
+            return Resolved(found)
+        numbers = self._resolve_dimensions(transaction, wanted, renamed, schema)
+        resolved = Resolved(found, numbers, is_new=True)
+        missing = sorted({values for values in wanted if values not in found}, key=str)
+        keys = {values: tuple(self._number(numbers, *pair) for pair in _named(values)) for values in missing}
+        # In one order everywhere, the reduced ones first: two workers never wait for each other in a circle.
+        reduced = {reduced_key(key, family) for key in keys.values() for family in ("by_model", "by_user")}
+        ids = _make(transaction, dict.fromkeys(reduced, (0, 0)), schema)
+        parts = {key: (ids[reduced_key(key, "by_model")], ids[reduced_key(key, "by_user")]) for key in keys.values()}
+        ids |= _make(transaction, parts, schema)
+        resolved.combinations |= {values: Combination(ids[key], *parts[key]) for values, key in keys.items()}
+        return resolved
+
+    def remember(self, resolved: Resolved) -> None:
+        """Its transaction is committed."""
+        if resolved.is_new:
+            _remember(self._dimensions, resolved.new_dimensions)
+            _remember(self._known, resolved.combinations)
+
+    def _number(self, numbers: Mapping[Name, tuple[int, str | None]], kind: str, key: str | None) -> int:
+        if key is None:
+            return 0
+        return (numbers.get((kind, key)) or self._dimensions[kind, key])[0]
+
+    def _resolve_dimensions(
+        self, transaction: Transaction, wanted: Iterable[Values], renamed: Mapping[Name, str], schema: str | None
+    ) -> dict[Name, tuple[int, str | None]]:
+        pairs = {(kind, key) for values in wanted for kind, key in _named(values) if key is not None}
+        missing = sorted({pair for pair in pairs if pair not in self._dimensions} | renamed.keys())
+        table, mark = f"{prefix(schema)}usage_dimension", transaction.placeholder
+        found: dict[Name, tuple[int, str | None]] = {}
+        for start in range(0, len(missing), _PER_STATEMENT):
+            part = missing[start : start + _PER_STATEMENT]
+            rows = ", ".join([f"({mark}, {mark}, {mark})"] * len(part))
+            given = list(chain.from_iterable((*pair, renamed.get(pair)) for pair in part))
+            # The update makes every row answer, whether it was there or not, and takes the newer name.
+            statement = (
+                f"INSERT INTO {table} (kind, key, name) VALUES {rows} ON CONFLICT (kind, key) DO UPDATE "  # noqa: S608
+                f"SET name = coalesce(excluded.name, {table.rpartition('.')[2]}.name) RETURNING id, kind, key, name"
+            )
+            for id_, kind, key, name in transaction.execute(statement, given):
+                found[kind, key] = (int(id_), name)
+        return found
+
+
+def reduced_key(key: Sequence[int], family: str) -> tuple[int, ...]:
+    """A combination's numbers with 0 for each dimension that the family does not have."""
+    kept = FAMILIES[family]  # type: ignore[index]
+    return tuple(number if name in kept else 0 for name, number in zip(DIMENSIONS, key, strict=True))
+
+
+def _named(values: Values) -> Iterable[tuple[str, str | None]]:
+    return zip(DIMENSIONS, values, strict=True)
+
+
+def _make(
+    transaction: Transaction, wanted: Mapping[tuple[int, ...], tuple[int, int]], schema: str | None
+) -> dict[tuple[int, ...], int]:
+    """The ids of combinations by their numbers; `wanted` has the reduced ones of each."""
+    columns = ", ".join(f'"{name}"' for name in DIMENSIONS)
+    mark = transaction.placeholder
+    row = f"({', '.join([mark] * (len(DIMENSIONS) + 2))})"
+    ids: dict[tuple[int, ...], int] = {}
+    ordered = sorted(wanted)
+    for start in range(0, len(ordered), _PER_STATEMENT):
+        part = ordered[start : start + _PER_STATEMENT]
+        statement = (
+            f"INSERT INTO {prefix(schema)}usage_combination ({columns}, by_model, by_user) "  # noqa: S608
+            f"VALUES {', '.join([row] * len(part))} ON CONFLICT ({columns}) "
+            # A call without a user is its own combination of fewer dimensions: what is known of it stays.
+            f"DO UPDATE SET by_model = CASE WHEN excluded.by_model > 0 THEN excluded.by_model "
+            f"ELSE usage_combination.by_model END, by_user = CASE WHEN excluded.by_user > 0 THEN excluded.by_user "
+            f"ELSE usage_combination.by_user END RETURNING id, {columns}"
+        )
+        for id_, *key in transaction.execute(
+            statement, list(chain.from_iterable((*key, *wanted[key]) for key in part))
+        ):
+            ids[tuple(map(int, key))] = int(id_)
+    return ids
+
+
+def _remember(known: OrderedDict[_Key, _Value], new: Mapping[_Key, _Value]) -> None:
+    known.update(new)
+    while len(known) > _MOST_REMEMBERED:
+        known.popitem(last=False)
