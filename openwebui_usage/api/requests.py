@@ -34,13 +34,8 @@ _Period = Annotated[
 _Action = Annotated[
     Action, Field(description="At the limit `block` refuses the next call, `warn` only shows it.", examples=["block"])
 ]
-_Counting = Annotated[
-    Counting,
-    Field(
-        description="Whether OUT is completion + reasoning tokens as the provider reported them, or the billed ones.",
-        examples=["documented"],
-    ),
-]
+_COUNTING = "Whether OUT is completion + reasoning tokens as the provider reported them, or the billed ones."
+_Counting = Annotated[Counting, Field(description=_COUNTING, examples=["documented"])]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -63,7 +58,9 @@ class NewGroup(_Body):
     timezone: Timezone = "UTC"
     action: _Action = "block"
     soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
-    counting: _Counting | None = None
+    counting: Counting | None = Field(
+        default=None, description=f"{_COUNTING} Null: as OPENWEBUI_USAGE_COUNTING says.", examples=["documented"]
+    )
 
 
 class GroupChanges(_Body):
@@ -88,7 +85,9 @@ class ScopeBody(_Body):
         examples=["each_user"],
     )
     id: Id | None = Field(
-        default=None, description="Of the user or of Open WebUI's user group, for the last three kinds alone."
+        default=None,
+        description="Of the user or of Open WebUI's user group, for the last three kinds alone.",
+        examples=[None],
     )
 
     @model_validator(mode="after")
@@ -117,7 +116,9 @@ class BudgetChanges(_Body):
     soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
     counting: _Counting = "documented"
     free_models_exempt: bool = Field(
-        default=True, description="Models that cost nothing stay usable when a budget of money is spent."
+        default=True,
+        description="Models that cost nothing stay usable when a budget of money is spent.",
+        examples=[True],
     )
 
     def changes(self, before: Budget) -> dict[str, Any]:

@@ -39,11 +39,14 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
 PEOPLE = {
     "nobody": "nothing",
     "a bad token": "nothing",
+    "a bad key": "nothing",
     "a pending user": "nothing",
     "a user": "user",
     "a user's key": "user",
+    "a user's cookie": "user",
     "the admin": "admin",
     "the admin's key": "admin",
+    "the admin's cookie": "admin",
 }
 
 
@@ -81,12 +84,17 @@ def people(server: OpenWebUI) -> Iterator[dict[str, Client]]:
     people = {
         "nobody": server.anonymous(),
         "a bad token": Client(server.url, "not.a.token"),
+        "a bad key": Client(server.url, "sk-0123456789"),
         "a pending user": server.admin.add_user(role="pending"),
         "a user": user,
         "a user's key": user.with_api_key(),
+        "a user's cookie": Client(server.url),
         "the admin": Client(server.url, server.admin.token),
         "the admin's key": server.admin.with_api_key(),
+        "the admin's cookie": Client(server.url),
     }
+    people["a user's cookie"].http.cookies.set("token", str(user.token))
+    people["the admin's cookie"].http.cookies.set("token", str(server.admin.token))
     yield people
     for client in people.values():
         client.close()
@@ -114,6 +122,7 @@ def test_who_may_do_what(people: dict[str, Client], admin: Client, endpoint: tup
         answer = people[who].http.request(method, path.format(name="existing", model="existing"), json=body)
         expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
         assert answer.status_code == expected, f"{who}: {answer.text}"
+        assert answer.headers["content-type"] == "application/json"
         if expected != 200:
             assert set(answer.json()) == {"detail"}
             assert everything(admin) == before, who

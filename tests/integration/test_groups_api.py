@@ -101,112 +101,13 @@ class TestTheDocumentedRequests:
         assert admin.usage_groups() == {}
 
 
-# Each with a body that would do.
-ENDPOINTS = {
-    "list": ("GET", GROUPS, None),
-    "page": ("GET", "/api/usage/page", None),
-    "create": ("POST", GROUPS, {"name": "made by somebody", "models": ["gpt-4o"]}),
-    "update": ("PUT", f"{GROUPS}/existing", {"limit": 5}),
-    "reset": ("POST", f"{GROUPS}/existing/reset", None),
-    "delete": ("DELETE", f"{GROUPS}/existing", None),
-}
-READING = {"list", "page"}
-
-
-# How somebody comes, and what they may do: nothing, see, or all.
-PEOPLE = {
-    "nobody": "nothing",
-    "a bad token": "nothing",
-    "a bad key": "nothing",
-    "a pending user": "nothing",
-    "a user": "see",
-    "a user's key": "see",
-    "a user's cookie": "see",
-    "the admin": "all",
-    "the admin's key": "all",
-    "the admin's cookie": "all",
-}
-
-
-@pytest.fixture(scope="module")
-def people(openwebui_process: OpenWebUI) -> Iterator[dict[str, Client]]:
-    admin = openwebui_process.admin
-    user = admin.add_user()
-    people = {
-        "nobody": openwebui_process.anonymous(),
-        "a bad token": Client(openwebui_process.url, "not.a.token"),
-        "a bad key": Client(openwebui_process.url, "sk-0123456789"),
-        "a pending user": admin.add_user(role="pending"),
-        "a user": user,
-        "a user's key": user.with_api_key(),
-        "a user's cookie": Client(user.url),
-        "the admin": Client(admin.url, admin.token),
-        "the admin's key": admin.with_api_key(),
-        "the admin's cookie": Client(admin.url),
-    }
-    people["a user's cookie"].http.cookies.set("token", str(user.token))
-    people["the admin's cookie"].http.cookies.set("token", str(admin.token))
-    yield people
-    for client in people.values():
-        client.close()
-
-
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize(("who", "may"), PEOPLE.items(), ids=PEOPLE)
-def test_who_may_do_what(people: dict[str, Client], admin: Client, endpoint: str, who: str, may: str) -> None:
-    admin.add_group("existing", ["gpt-4o"])
-    method, path, body = ENDPOINTS[endpoint]
-    answer = people[who].http.request(method, path, json=body)
-    expected = {"nothing": 401, "see": 200 if endpoint in READING else 403, "all": 200}[may]
-    assert answer.status_code == expected, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    if expected != 200:
-        assert answer.json()["detail"]
-        assert {name: group["limit"] for name, group in admin.usage_groups().items()} == {"existing": None}
-
-
-# What is put into an otherwise good body, the field that the answer names, and words of what it says.
+# More of both in tests/unit/api; these have something that a server or its middleware could stumble over.
 BAD_FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no name": ({"name": ""}, "name", "1 to 100 characters"),
-    "a blank name": ({"name": "  "}, "name", "1 to 100 characters"),
-    "a long name": ({"name": "x" * 101}, "name", "1 to 100 characters"),
-    "a name with a slash": ({"name": "a/b"}, "name", "slashes"),
-    "a name of dots": ({"name": ".."}, "name", "dot"),
-    "a name with a line break": ({"name": "a\nb"}, "name", "control characters"),
     "a name with a NUL": ({"name": "a\x00b"}, "name", "control characters"),
     "a name with half a character": ({"name": "\ud800"}, "name", "control characters"),
-    "a name that turns around": ({"name": "\u202eevil"}, "name", "control characters"),
-    "a number for a name": ({"name": 7}, "name", "must be a text"),
-    "null for a name": ({"name": None}, "name", "must be a text"),
-    "a text for models": ({"models": "gpt-4o"}, "models", "must be a list"),
-    "an object for models": ({"models": {"gpt-4o": 1}}, "models", "must be a list"),
-    "null for models": ({"models": None}, "models", "must be a list"),
-    "a number among the models": ({"models": ["gpt-4o", 4]}, "models", "entry 1"),
-    "an empty model": ({"models": [""]}, "models", "entry 0"),
-    "a long model": ({"models": ["m" * 257]}, "models", "entry 0"),
-    "a list among the models": ({"models": [["gpt-4o"]]}, "models", "entry 0"),
-    "10,000 models": ({"models": [f"model-{i}" for i in range(10_000)]}, "models", "at most 1000"),
-    "a negative limit": ({"limit": -1}, "limit", "whole number of tokens"),
-    "an absurd limit": ({"limit": 10**15 + 1}, "limit", "whole number of tokens"),
-    "a limit of many digits": ({"limit": 10**400}, "limit", "whole number of tokens"),
-    "a fraction for a limit": ({"limit": 1.5}, "limit", "whole number of tokens"),
-    "a float for a limit": ({"limit": 1e6}, "limit", "whole number of tokens"),
-    "true for a limit": ({"limit": True}, "limit", "whole number of tokens"),
-    "a text for a limit": ({"limit": "1000"}, "limit", "whole number of tokens"),
-    "a list for a limit": ({"limit": [1]}, "limit", "whole number of tokens"),
     "no number for a limit": ({"limit": float("nan")}, "limit", "whole number of tokens"),
-    "an infinite limit": ({"limit": float("inf")}, "limit", "whole number of tokens"),
-    "an unknown counting": ({"counting": "twice"}, "counting", "documented"),
-    "an unknown field": ({"limits": 5}, "limits", "not permitted"),
-    "usage from outside": ({"usage": {"in": 5}}, "usage", "not permitted"),
 }
 BAD_BODIES = {
-    "nothing": b"",
-    "no JSON": b"name=x&models=y",
-    "half of JSON": b'{"name": "x", ',
-    "a list": b"[]",
-    "a text": b'"group"',
-    "null": b"null",
     "no UTF-8": b'{"name": "\xff\xfe", "models": []}',
     "deep nesting": b'{"name": "x", "models": ' + b"[" * 5000 + b"]" * 5000 + b"}",
     "five megabytes": json.dumps({"name": "x" * 5_000_000, "models": []}).encode(),
@@ -221,98 +122,29 @@ class TestBadInput:
     ) -> None:
         body = json.dumps({"name": "new", "models": ["gpt-4o"], "limit": 5} | change)
         answer = admin.post(GROUPS, content=body, headers=JSON_TYPE)
-        self.assert_refused(answer, field, words)
-        assert admin.usage_groups() == {}
-
-    @pytest.mark.parametrize(
-        ("change", "field", "words"),
-        [case for case in BAD_FIELDS.values() if "name" not in case[0]],
-        ids=[name for name, case in BAD_FIELDS.items() if "name" not in case[0]],
-    )
-    def test_changes_nothing(self, admin: Client, change: dict[str, Any], field: str, words: str) -> None:
-        admin.add_group("existing", ["gpt-4o"], 5)
-        before = admin.usage_groups()
-        answer = admin.put(f"{GROUPS}/existing", content=json.dumps({"limit": 6} | change), headers=JSON_TYPE)
-        self.assert_refused(answer, field, words)
-        assert admin.usage_groups() == before
-
-    @pytest.mark.parametrize("missing", ["name", "models"])
-    def test_says_what_is_missing(self, admin: Client, missing: str) -> None:
-        body = {"name": "new", "models": ["gpt-4o"]}
-        del body[missing]
-        self.assert_refused(admin.post(GROUPS, json=body), missing, "required")
-
-    @pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
-    @pytest.mark.parametrize(("method", "path"), [("POST", GROUPS), ("PUT", f"{GROUPS}/existing")])
-    def test_of_any_kind_is_refused(self, admin: Client, method: str, path: str, content: bytes) -> None:
-        admin.add_group("existing", ["gpt-4o"], 5)
-        before = admin.usage_groups()
-        answer = admin.http.request(method, path, content=content, headers=JSON_TYPE)
-        assert answer.status_code in (400, 413, 422), answer.text
-        assert answer.json()["detail"]
-        assert len(answer.content) < 10_000
-        assert admin.usage_groups() == before
-
-    @staticmethod
-    def assert_refused(answer: httpx.Response, field: str, words: str) -> None:
         assert answer.status_code == 422, answer.text
         [error] = answer.json()["detail"]
         assert error["loc"] == ["body", field]
         assert words in error["msg"]
-        assert len(answer.content) < 1_000
+        assert admin.usage_groups() == {}
+
+    @pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
+    def test_of_any_kind_is_refused(self, admin: Client, content: bytes) -> None:
+        answer = admin.post(GROUPS, content=content, headers=JSON_TYPE)
+        assert answer.status_code in (400, 413, 422), answer.text
+        assert answer.json()["detail"]
+        assert len(answer.content) < 10_000
+        assert admin.usage_groups() == {}
 
 
 class TestGroups:
-    def test_have_names_of_their_own(self, admin: Client, name: str) -> None:
-        admin.add_group(name, ["gpt-4o"], 5)
-        answer = admin.post(GROUPS, json={"name": name, "models": []})
-        assert answer.status_code == 409
-        assert name in answer.json()["detail"]
-        assert admin.usage_groups()[name]["limit"] == 5
-
-    @pytest.mark.parametrize(
-        ("method", "path"), [("PUT", ""), ("DELETE", ""), ("POST", "/reset")], ids=["update", "delete", "reset"]
-    )
-    def test_that_do_not_exist_are_not_found(self, admin: Client, method: str, path: str) -> None:
-        body = {"limit": 1} if method == "PUT" else None
-        answer = admin.http.request(method, f"{GROUPS}/no such group{path}", json=body)
-        assert answer.status_code == 404
-        assert "no such group" in answer.json()["detail"]
-
-    @pytest.mark.parametrize(
-        ("change", "models", "limit"),
-        [
-            ({}, ["gpt-4o"], 5),
-            ({"limit": 7}, ["gpt-4o"], 7),
-            ({"limit": 0}, ["gpt-4o"], 0),
-            ({"limit": None}, ["gpt-4o"], None),
-            ({"models": ["o3*", "o3*", " gpt-4 "]}, ["o3*", "gpt-4"], 5),
-            ({"models": []}, [], 5),
-            ({"models": ["a"], "limit": None}, ["a"], None),
-        ],
-        ids=str,
-    )
-    def test_keep_what_an_update_leaves_out(
-        self, admin: Client, name: str, change: dict[str, Any], models: list[str], limit: int | None
-    ) -> None:
-        admin.add_group(name, ["gpt-4o"], 5)
-        group = admin.request("PUT", f"{GROUPS}/{name}", change)["group"]
-        assert (group["models"], group["limit"]) == (models, limit)
-        assert {"name": name, **admin.usage_groups()[name]} == group
-
     @pytest.mark.parametrize(
         "name",
         [
-            "with spaces",
             "größe 漢字 🙂",
             "100% of gpt-4",
             "%2e%2e",
             "a+b&c=d?e#f;g",
-            'it\'s "quoted" `so`',
-            "<script>alert(1)</script".replace("/", "|"),
-            "drop table usage_group; --",
-            "reset",
-            "x" * 100,
         ],
     )
     def test_may_be_called_almost_anything(self, admin: Client, name: str) -> None:
@@ -391,14 +223,8 @@ class TestGroups:
 class TestPage:
     """What the page's script is told, beside groups, budgets and models."""
 
-    @pytest.mark.parametrize(
-        ("language", "word"), [("de-DE", "Denkaufwand"), ("en-GB", "Reasoning effort"), ("tlh", "Reasoning effort")]
-    )
-    def test_its_words_in_its_language(self, user: Client, language: str, word: str) -> None:
-        assert user.request("GET", "/api/usage/page", lang=language)["words"]["effort"] == word
-
-    def test_english_where_it_does_not_say(self, user: Client) -> None:
-        assert user.request("GET", "/api/usage/page")["words"]["high"] == "High"
+    def test_its_words_in_its_language(self, user: Client) -> None:
+        assert user.request("GET", "/api/usage/page", lang="de-DE")["words"]["effort"] == "Denkaufwand"
 
 
 class TestDocs:

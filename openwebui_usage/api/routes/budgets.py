@@ -32,7 +32,7 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
         return UsageBudgets(budgets=[UsageBudget.of(budget) for budget in await asyncio.to_thread(store.budgets)])
 
     @router.post(
-        "/budgets", summary="Create a budget", dependencies=[admin], responses=problems(401, 403, 409, 422, 503)
+        "/budgets", summary="Create a budget", dependencies=[admin], responses=problems(400, 401, 403, 409, 422, 503)
     )
     async def create_budget(form: Annotated[NewBudget, Body(openapi_examples=NEW_BUDGETS)]) -> BudgetChanged:
         blank = Budget(id="", name=form.name, limit=None, unit=form.unit)
@@ -44,7 +44,7 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
         "/budgets/{name}",
         summary="Change a budget",
         dependencies=[admin],
-        responses=problems(401, 403, 404, 409, 422, 503),
+        responses=problems(400, 401, 403, 404, 409, 422, 503),
     )
     async def update_budget(
         name: Name, form: Annotated[BudgetChanges, Body(openapi_examples=BUDGET_CHANGES)]

@@ -37,6 +37,7 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
 
 
 _DOCUMENTED: dict[int, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is no JSON in UTF-8, or nested too deeply"},
     401: {"model": Problem, "description": "No login, or a bad one"},
     403: {
         "model": Problem,

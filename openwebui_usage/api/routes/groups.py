@@ -38,7 +38,10 @@ def add_groups(router: APIRouter, store: Store, access: Access, counting: Counti
         return await json_response(lambda: {"groups": json_object(visible.groups(store.groups()))})
 
     @router.post(
-        "/groups", summary="Create a usage group", dependencies=[admin], responses=problems(401, 403, 409, 422, 503)
+        "/groups",
+        summary="Create a usage group",
+        dependencies=[admin],
+        responses=problems(400, 401, 403, 409, 422, 503),
     )
     async def create_group(form: Annotated[NewGroup, Body(openapi_examples=NEW_GROUPS)]) -> GroupChanged:
         fields = form.model_dump()
@@ -50,7 +53,7 @@ def add_groups(router: APIRouter, store: Store, access: Access, counting: Counti
         "/groups/{name}",
         summary="Change a usage group",
         dependencies=[admin],
-        responses=problems(401, 403, 404, 409, 422, 503),
+        responses=problems(400, 401, 403, 404, 409, 422, 503),
     )
     async def update_group(
         name: Name, form: Annotated[GroupChanges, Body(openapi_examples=GROUP_CHANGES)]

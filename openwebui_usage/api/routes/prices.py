@@ -26,7 +26,7 @@ def add_prices(router: APIRouter, store: Store, access: Access, changed: Changed
         "/prices",
         summary="Set the price of a model or a glob",
         dependencies=[admin],
-        responses=problems(401, 403, 422, 503),
+        responses=problems(400, 401, 403, 422, 503),
     )
     async def put_price(form: Annotated[NewPrice, Body(openapi_examples=NEW_PRICES)]) -> PriceChanged:
         await asyncio.to_thread(store.put_price, form.price())

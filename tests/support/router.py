@@ -1,0 +1,143 @@
+"""The routes of /api/usage in this process: a real ledger in SQLite, and a host that is made up.
+
+Every answer is held against the documentation, whatever else a test looks at.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Engine
+from starlette.routing import Match
+
+from openwebui_usage.api import Access, Caller, usage_router
+from openwebui_usage.api.access import PageModel
+from openwebui_usage.api.answers.health import PluginHealth, TakenBack
+from openwebui_usage.api.visibility import Visibility
+from openwebui_usage.ledger import CallInfo, CallRow, Store
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.runtime import Runtime
+from openwebui_usage.settings import Settings
+from tests.support.clients import Client
+
+PEOPLE = {
+    "admin": Caller("admin", "Ada", is_admin=True),
+    "user": Caller("user", "Uma", is_admin=False),
+}
+"""By token. Uma is in the user group "staff"."""
+MODELS = (
+    PageModel("gpt-4o", "GPT-4o", None, None),
+    PageModel("helper", "Helper", "o3", "medium", ("low", "medium", "high")),
+)
+"""What everybody can use."""
+
+
+class Router:
+    """Routes, ledger and documentation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine: Engine = create_engine(f"sqlite:///{folder}/usage.db")
+        self.store = Store(self.engine)
+        self.changes: list[list[str]] = []
+        """What was told of each change."""
+        runtime = Runtime(self.store, folder / "spool", Settings())
+
+        async def changed(names: Any) -> None:
+            self.changes.append(list(names))
+
+        def health() -> PluginHealth:
+            refused = [TakenBack(connection="https://a.example", model="m", with_tools=True, fields=["think"])]
+            faults = {"effort": 1}
+            return PluginHealth(
+                version="1.0", **runtime.health(), wrapped=["x"], missing=[], taken_back=refused, faults=faults
+            )
+
+        self.routes = usage_router(self.store, _access(), "documented", changed, health)
+        self.documentation = get_openapi(title="Usage", version="1.0", routes=self.routes.routes)
+        self._strict = _closed(self.documentation)
+        self.app = FastAPI()
+        self.app.include_router(self.routes)
+
+    @contextmanager
+    def client(self, token: str | None = None) -> Iterator[Client]:
+        """Somebody who asks, by one of the tokens of `PEOPLE`."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with TestClient(self.app, base_url="http://usage.test", headers=headers) as http:
+            http.event_hooks = {"response": [self.check]}
+            caller = PEOPLE.get(token or "")
+            yield Client("http://usage.test", token, {"id": caller.id} if caller else None, http)
+
+    def check(self, answer: httpx.Response) -> None:
+        """Raises AssertionError where an answer is not as documented, or has a field that is not."""
+        answer.read()
+        route = self.route_of(answer.request)
+        if route is None:
+            return
+        method, path = route
+        documented = self._strict["paths"][path][method.lower()]["responses"]
+        status = str(answer.status_code)
+        assert status in documented, f"{method} {path} does not say that it answers {status}: {answer.text}"
+        schema = documented[status]["content"]["application/json"]["schema"]
+        validator = jsonschema_rs.validator_for({**schema, "components": self._strict["components"]})
+        wrong = [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(answer.json())]
+        assert not wrong, f"{method} {path} {status} is not as documented: {wrong}"
+
+    def route_of(self, request: httpx.Request) -> tuple[str, str] | None:
+        """Method and documented path of a request; None where there is no such route."""
+        scope = {"type": "http", "method": request.method, "path": request.url.path, "headers": []}
+        for route in self.routes.routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return request.method, str(getattr(route, "path_format"))  # noqa: B009
+        return None
+
+    def record(self, *models: str, user_id: str = "user", **usage: int) -> None:
+        """Calls of these models are in the ledger."""
+        tokens = TokenUsage(**{"input": 10, "output": 5, "completion": 5, **usage})
+        self.store.record(
+            [CallRow(CallInfo(model, model, user_id), started_at=time.time(), usage=tokens) for model in models]
+        )
+
+
+def _access() -> Access:
+    async def user(request: Request) -> Caller:
+        caller = PEOPLE.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+        if caller is None:
+            raise HTTPException(401, "Not signed in.")
+        return caller
+
+    async def admin(request: Request) -> Caller:
+        caller = await user(request)
+        if not caller.is_admin:
+            raise HTTPException(403, "For admins.")
+        return caller
+
+    async def visibility(request: Request, caller: Caller) -> Visibility:
+        return Visibility(None if caller.is_admin else [(model.id, model.base) for model in MODELS])
+
+    async def page_models(request: Request, caller: Caller) -> list[PageModel]:
+        return list(MODELS)
+
+    async def user_groups(caller: Caller) -> tuple[str, ...]:
+        return () if caller.is_admin else ("staff",)
+
+    return Access(user, admin, visibility, page_models, user_groups)
+
+
+def _closed(documentation: dict[str, Any]) -> dict[str, Any]:
+    """The same, where no answer may have a field that is not documented."""
+    closed = copy.deepcopy(documentation)
+    for schema in closed["components"]["schemas"].values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+    return closed

@@ -1,0 +1,51 @@
+"""One router for the tests of a file, which leave nothing defined behind."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.clients import Client
+from tests.support.router import Router
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+    router = Router(tmp_path_factory.mktemp("usage"))
+    router.store.migrate()
+    yield router
+    router.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared_admin(router: Router) -> Iterator[Client]:
+    with router.client("admin") as client:
+        yield client
+
+
+@pytest.fixture
+def admin(shared_admin: Client) -> Iterator[Client]:
+    yield shared_admin
+    shared_admin.forget_definitions()
+
+
+@pytest.fixture(scope="module")
+def user(router: Router) -> Iterator[Client]:
+    with router.client("user") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def nobody(router: Router) -> Iterator[Client]:
+    with router.client() as client:
+        yield client
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"name {next(_numbers)}"

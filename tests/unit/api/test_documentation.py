@@ -1,0 +1,217 @@
+"""What OpenAPI says of the endpoints is so: each answer that it lists is given, and none that it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from openwebui_usage.api import requests
+from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID, MAX_MODELS, MAX_NAME, MAX_PRICE, MAX_SOFT_LIMITS
+from tests.support.clients import Client
+from tests.support.router import Router
+
+BASE = "/api/usage"
+GROUP, BUDGET, PRICE = (
+    {"name": "made", "models": ["gpt-4o"]},
+    {"name": "made", "limit": 5},
+    {"model": "made", "input": 1, "output": 2},
+)
+NO_JSON = b'{"name": '
+TOO_LONG = {"name": "x" * 101}
+
+# For each endpoint and each status that it may answer: what is asked for, with which body (bytes as they are).
+ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
+    "GET /groups": {200: ("/groups", None)},
+    "POST /groups": {
+        200: ("/groups", GROUP),
+        400: ("/groups", b"\xff"),
+        409: ("/groups", GROUP | {"name": "existing"}),
+        422: ("/groups", NO_JSON),
+    },
+    "PUT /groups/{name}": {
+        200: ("/groups/existing", {"limit": 5}),
+        400: ("/groups/existing", b"\xff"),
+        404: ("/groups/none", {"limit": 5}),
+        409: ("/groups/existing", {"period": "day"}),
+        422: ("/groups/existing", TOO_LONG),
+    },
+    "DELETE /groups/{name}": {
+        200: ("/groups/unused", None),
+        404: ("/groups/none", None),
+        409: ("/groups/existing", None),
+        422: ("/groups/existing?cascade=perhaps", None),
+    },
+    "POST /groups/{name}/reset": {200: ("/groups/existing/reset", None), 404: ("/groups/none/reset", None)},
+    "GET /budgets": {200: ("/budgets", None)},
+    "POST /budgets": {
+        200: ("/budgets", BUDGET),
+        400: ("/budgets", b"\xff"),
+        409: ("/budgets", BUDGET | {"name": "existing"}),
+        422: ("/budgets", BUDGET | {"group": "none"}),
+    },
+    "PUT /budgets/{name}": {
+        200: ("/budgets/existing", {"limit": 5}),
+        400: ("/budgets/existing", b"\xff"),
+        404: ("/budgets/none", {"limit": 5}),
+        409: ("/budgets/existing", {"period": "day"}),
+        422: ("/budgets/existing", {"unit": "usd"}),
+    },
+    "DELETE /budgets/{name}": {200: ("/budgets/existing", None), 404: ("/budgets/none", None)},
+    "GET /prices": {200: ("/prices", None)},
+    "PUT /prices": {200: ("/prices", PRICE), 400: ("/prices", b"\xff"), 422: ("/prices", PRICE | {"input": -1})},
+    "DELETE /prices/{model}": {200: ("/prices/existing", None), 404: ("/prices/none", None)},
+    "GET /me": {200: ("/me", None)},
+    "GET /page": {200: ("/page?lang=de", None)},
+    "GET /health": {200: ("/health", None)},
+}
+FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in ("GET /groups", "GET /me", "GET /page")}
+WITHOUT_LEDGER = {"GET /health"}
+UNREACHED = {422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"}}
+"""FastAPI documents a 422 for whatever has a parameter, though any text does."""
+
+
+@pytest.fixture
+def definitions(admin: Client, router: Router) -> None:
+    """Whatever an answer may show: limits and none, money and tokens, periods and none, prices known and not."""
+    admin.add_group("existing", ["gpt-4o"], 100)
+    admin.add_group("unused", ["o3"], period="month", timezone="Europe/Berlin")
+    budgets: list[dict[str, Any]] = [
+        {"name": "existing", "limit": 7},
+        {"name": "of a group", "limit": 2.5, "unit": "usd", "group": "existing", "scope": {"kind": "each_user"}},
+        {"name": "only counted", "limit": None, "period": "week", "scope": {"kind": "group", "id": "staff"}},
+    ]
+    for budget in budgets:
+        admin.request("POST", f"{BASE}/budgets", budget)
+    admin.request("PUT", f"{BASE}/prices", {"model": "existing", "input": 1, "output": 0.5, "cached_input": 0.1})
+    router.record("gpt-4o", "o3", reasoning=3)
+
+
+def asked(client: Client, endpoint: str, path: str, body: Any) -> int:
+    """The status of the answer, which the client has held against the documentation."""
+    content = {"content": body} if isinstance(body, bytes) else {"json": body}
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    return client.http.request(endpoint.split()[0], BASE + path, headers=headers, **content).status_code
+
+
+def documented(router: Router) -> dict[str, set[int]]:
+    return {
+        f"{method.upper()} {path.removeprefix(BASE)}": {int(status) for status in operation["responses"]}
+        for path, operations in router.documentation["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+def test_the_table_has_every_answer(router: Router) -> None:
+    expected = {}
+    for endpoint, statuses in ANSWERS.items():
+        expected[endpoint] = {*statuses, 401}
+        expected[endpoint] |= {403} if endpoint in FOR_ADMINS else set()
+        expected[endpoint] |= set() if endpoint in WITHOUT_LEDGER else {503}
+        expected[endpoint] |= {status for status, endpoints in UNREACHED.items() if endpoint in endpoints}
+    assert documented(router) == expected
+
+
+@pytest.mark.usefixtures("definitions")
+@pytest.mark.parametrize(
+    ("endpoint", "status"), [(endpoint, status) for endpoint, statuses in ANSWERS.items() for status in statuses]
+)
+def test_each_answer_is_given_as_it_is_documented(
+    admin: Client, monkeypatch: pytest.MonkeyPatch, endpoint: str, status: int
+) -> None:
+    if status == 409:
+        monkeypatch.setattr("openwebui_usage.ledger.store._MOST_RECOUNTS", 0)  # As if somebody were always faster.
+    path, body = ANSWERS[endpoint][status]
+    assert asked(admin, endpoint, path, body) == status
+
+
+@pytest.mark.usefixtures("definitions")
+@pytest.mark.parametrize("endpoint", ANSWERS)
+def test_strangers_and_users_are_told_so(nobody: Client, user: Client, endpoint: str) -> None:
+    path, body = ANSWERS[endpoint][200]
+    assert asked(nobody, endpoint, path, body) == 401
+    assert asked(user, endpoint, path, body) == (403 if endpoint in FOR_ADMINS else 200)
+
+
+def test_a_ledger_that_is_away_is_told_of(tmp_path: Path) -> None:
+    router = Router(tmp_path)  # There are no tables.
+    with router.client("admin") as admin:
+        answers = {endpoint: asked(admin, endpoint, *asks[200]) for endpoint, asks in ANSWERS.items()}
+    router.engine.dispose()
+    assert answers == {endpoint: 200 if endpoint in WITHOUT_LEDGER else 503 for endpoint in ANSWERS}
+
+
+def bodies(router: Router) -> dict[str, dict[str, Any]]:
+    """What is documented of the body of each endpoint that has one."""
+    return {
+        f"{method.upper()} {path.removeprefix(BASE)}": operation["requestBody"]["content"]["application/json"]
+        for path, operations in router.documentation["paths"].items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    }
+
+
+@pytest.mark.usefixtures("definitions")
+def test_each_body_has_examples_that_work(router: Router, admin: Client) -> None:
+    found = bodies(router)
+    assert set(found) == {endpoint for endpoint, answers in ANSWERS.items() if 400 in answers}
+    for endpoint, body in found.items():
+        assert len(body["examples"]) > 1
+        for example in body["examples"].values():
+            path, _ = ANSWERS[endpoint][200]
+            assert asked(admin, endpoint, path, example["value"]) == 200
+
+
+def fields(router: Router, schema: str) -> dict[str, Any]:
+    return dict(router.documentation["components"]["schemas"][schema]["properties"])
+
+
+def number(field: dict[str, Any]) -> dict[str, Any]:
+    """The part of a field's schema that is a number."""
+    return next(part for part in field.get("anyOf", [field]) if part.get("type") in ("integer", "number"))
+
+
+def test_the_bounds_of_each_body_are_told(router: Router) -> None:
+    group, budget, price = (fields(router, schema) for schema in ("NewGroup", "NewBudget", "NewPrice"))
+    for name in (group["name"], budget["name"]):
+        assert (name["minLength"], name["maxLength"]) == (1, MAX_NAME)
+    for models in (group["models"], budget["models"], fields(router, "GroupChanges")["models"]):
+        assert (models["maxItems"], models["items"]["maxLength"]) == (MAX_MODELS, MAX_MODEL_ID)
+    for limits in (group["soft_limits"], budget["soft_limits"]):
+        assert (limits["maxItems"], limits["items"]["minimum"], limits["items"]["maximum"]) == (MAX_SOFT_LIMITS, 1, 99)
+    for limit in (group["limit"], budget["limit"]):
+        assert (number(limit)["minimum"], number(limit)["maximum"]) == (0, MAX_LIMIT)
+    for rate in ("input", "output", "cached_input", "cache_write", "request"):
+        assert (number(price[rate])["minimum"], number(price[rate])["maximum"]) == (0, MAX_PRICE)
+    assert price["model"]["maxLength"] == MAX_MODEL_ID
+    assert fields(router, "ScopeBody")["id"]["anyOf"][0]["maxLength"] == MAX_NAME
+
+
+def test_what_a_change_leaves_out_has_no_default(router: Router) -> None:
+    for schema in ("GroupChanges", "BudgetChanges"):
+        assert [name for name, field in fields(router, schema).items() if "default" in field] == []
+    assert fields(router, "NewBudget")["unit"]["default"] == "tokens"
+
+
+def test_each_number_of_an_answer_has_its_least(router: Router) -> None:
+    schemas = router.documentation["components"]["schemas"]
+    answers = set(schemas) - {name for name in schemas if hasattr(requests, name)} - {"InvalidField"}
+    unbounded = []
+    for schema in answers:
+        for name, field in schemas[schema].get("properties", {}).items():
+            for part in (*field.get("anyOf", []), field, field.get("items", {}), field.get("additionalProperties", {})):
+                if isinstance(part, dict) and part.get("type") in ("integer", "number") and "minimum" not in part:
+                    unbounded.append(f"{schema}.{name}")
+    assert unbounded == []
+
+
+def test_each_field_has_an_example_that_it_takes(router: Router) -> None:
+    components = router.documentation["components"]
+    for schema in components["schemas"].values():
+        for name, field in schema.get("properties", {}).items():
+            has_own = "$ref" in str(field) or name in ("detail", "status")
+            assert has_own or field.get("examples"), f"{schema['title']}.{name}"
+            takes = jsonschema_rs.validator_for({**field, "components": components})
+            assert all(takes.is_valid(example) for example in field.get("examples", ())), f"{schema['title']}.{name}"
