@@ -54,6 +54,8 @@ class ClientSettings(BaseSettings):
     """Addresses and networks, separated by commas, whose `X-Forwarded-For` is believed; `*` for all."""
     rate: int = Field(default=120, ge=0)
     """Requests of one user in a minute; 0 for any number."""
+    redis_url: SecretStr | None = None
+    """Shared by several stand-alone processes on one database. Inside Open WebUI its own Redis is used."""
     timeout: float = Field(default=900.0, gt=0)
     """Seconds that the provider may be silent before a request is given up."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -22,11 +23,12 @@ from openwebui_usage.client.addresses import Network
 from openwebui_usage.client.auth import UNKNOWN_TOKEN, Authenticator
 from openwebui_usage.client.chat import ChatService, ChatTurn
 from openwebui_usage.client.errors import ApiError
+from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.page import SECURITY, SecurityHeaders, add_page
 from openwebui_usage.client.requests import MAX_BODY, ChatRequest, complaint
 from openwebui_usage.client.sound_json import sound_json
 from openwebui_usage.client.stream import Stream
-from openwebui_usage.client.throttling import Buckets, Rate, TooMany
+from openwebui_usage.client.throttling import Bucket, Buckets, Rate, TooMany
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.client.upstream import Provider
 from openwebui_usage.rules.pricing import PriceBook
@@ -49,10 +51,12 @@ def create_app(
     rate: int,
     trusted: Sequence[Network] = (),
     rewritten: bool = False,
+    make_buckets: Callable[[], Buckets] = MemoryBuckets,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """The client as an ASGI app. `rate`: requests of one account in a minute (0: any number);
-    `trusted`: proxies whose `X-Forwarded-For` is believed; `rewritten`: see `client_address`.
+    `trusted`: proxies whose `X-Forwarded-For` is believed; `rewritten`: see `client_address`;
+    `make_buckets`: where guesses and requests are counted, called once, on the event loop.
     """
     app = FastAPI(title="O1 Pro Client", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(SecurityHeaders)
@@ -61,8 +65,10 @@ def create_app(
     app.add_exception_handler(ApiError, _as_problem)
     app.add_exception_handler(AccountMissing, _gone)
     app.add_exception_handler(SQLAlchemyError, _ledger_away)
-    authenticator = Authenticator(accounts, hasher, trusted, rewritten)
-    _add_api(app, runtime, accounts, provider, authenticator, Buckets(Rate(rate, 60 / rate)) if rate else None)
+    buckets = functools.cache(make_buckets)
+    authenticator = Authenticator(accounts, hasher, buckets, trusted, rewritten)
+    requests = Rate("requests", rate, 60 / rate) if rate else None
+    _add_api(app, runtime, accounts, provider, authenticator, buckets, requests)
     add_page(app)
     return app
 
@@ -73,14 +79,15 @@ def _add_api(
     accounts: Accounts,
     provider: Provider,
     authenticator: Authenticator,
-    rates: Buckets | None,
+    buckets: Callable[[], Buckets],
+    rate: Rate | None,
 ) -> None:
     service = ChatService(runtime, accounts, provider)
 
-    def count(key: str) -> None:
+    async def count(key: str) -> None:
         try:
-            if rates is not None:
-                rates.take(key)
+            if rate is not None:
+                await buckets().take(Bucket(rate, key))
         except TooMany as wait:
             raise ApiError(429, f"Too many requests. Try again in {wait.seconds} seconds.", wait.seconds) from None
 
@@ -90,7 +97,7 @@ def _add_api(
         account = await authenticator.account(request, body.get("token"))
         if not account.is_active:
             raise ApiError(403, "This account is not active. Ask whoever gave you the token.")
-        count(account.id)
+        await count(account.id)
         try:
             asked = ChatRequest.model_validate(body)
         except ValidationError as error:
@@ -122,7 +129,7 @@ def _add_api(
     @app.get("/user/stats/{token}")
     async def user_stats(request: Request, token: str | None = None) -> Response:
         account = await authenticator.account(request, token)
-        count(f"stats {account.id}")
+        await count(f"stats {account.id}")
         return Json(stats(await asyncio.to_thread(accounts.status, account.id)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import Request
 
@@ -12,7 +12,7 @@ from openwebui_usage.client.account import Account
 from openwebui_usage.client.accounts import AccountMissing, Accounts
 from openwebui_usage.client.addresses import Network, client_address
 from openwebui_usage.client.errors import ApiError
-from openwebui_usage.client.throttling import Guesses, TooMany
+from openwebui_usage.client.throttling import Buckets, Guesses, TooMany
 from openwebui_usage.client.tokens import TokenHasher
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,18 @@ UNKNOWN_TOKEN = "This token is not valid."  # noqa: S105 - a sentence
 class Authenticator:
     """Lets accounts in by their token."""
 
-    def __init__(self, accounts: Accounts, hasher: TokenHasher, trusted: Sequence[Network], rewritten: bool) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        hasher: TokenHasher,
+        buckets: Callable[[], Buckets],
+        trusted: Sequence[Network],
+        rewritten: bool,
+    ) -> None:
         """See `create_app`."""
         self._accounts = accounts
         self._hasher = hasher
+        self._buckets = buckets
         self._trusted = trusted
         self._rewritten = rewritten
         self._hinted = False
@@ -57,7 +65,7 @@ class Authenticator:
         token = token.strip()
         if self._guesses is None:
             known = await asyncio.to_thread(self._accounts.last_seen)
-            self._guesses = self._guesses or Guesses(known)
+            self._guesses = self._guesses or Guesses(self._buckets(), known)
         try:
             async with self._guesses.guess(self.address(request), self._hasher.hash(token), AccountMissing):
                 return await asyncio.to_thread(self._accounts.find, token)

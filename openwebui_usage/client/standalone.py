@@ -12,8 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
+from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.client.addresses import parse_networks
 from openwebui_usage.client.app import create_app
+from openwebui_usage.client.memory_buckets import MemoryBuckets
+from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.slow_connections import ImpatientProtocol
 from openwebui_usage.client.storage import (
     FALLBACK_PRICE,
@@ -23,12 +27,14 @@ from openwebui_usage.client.storage import (
     open_database,
     settings_complaint,
 )
+from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings, Settings
 
 log = logging.getLogger("openwebui_usage")
 
+_REDIS_PREFIX = "openwebui-usage-client"
 _GRACE = 10
 """Seconds that answers under way get to end when the server is stopped."""
 
@@ -48,9 +54,10 @@ class Standalone:
             raise ConfigError(settings_complaint(error, "OPENWEBUI_USAGE_")) from None
         except ValueError as error:
             raise ConfigError(f"OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: {error}.") from None
+        self._redis = _redis(settings)
         self.opened = opened = open_database(place, settings)
         spool = self._settings.spool_dir or place.folder / "usage-spool"
-        self._runtime = Runtime(opened.store, spool, self._settings)
+        self._runtime = Runtime(opened.store, spool, self._settings, self._counters)
         self._provider = Provider(self.upstream, settings.timeout)
         self.app: FastAPI = create_app(
             self._runtime,
@@ -59,6 +66,7 @@ class Standalone:
             self._provider,
             rate=settings.rate,
             trusted=trusted,
+            make_buckets=self._buckets,
             lifespan=self._lifespan,
         )
 
@@ -72,7 +80,29 @@ class Standalone:
                 finally:
                     await self._provider.stop()
         finally:
+            if self._redis is not None:
+                await self._redis.aclose()
             self.opened.engine.dispose()
+
+    def _counters(self, load: Load) -> LiveCounters:
+        return MemoryCounters(load) if self._redis is None else RedisCounters(self._redis, _REDIS_PREFIX, load)
+
+    def _buckets(self) -> Buckets:
+        return MemoryBuckets() if self._redis is None else RedisBuckets(self._redis, _REDIS_PREFIX)
+
+
+def _redis(settings: ClientSettings) -> Any:
+    """An asynchronous client, which connects when it is first used; None where no Redis is configured."""
+    if settings.redis_url is None:
+        return None
+    try:
+        from redis.asyncio import Redis
+
+        return Redis.from_url(settings.redis_url.get_secret_value())
+    except ImportError:
+        raise ConfigError("OPENWEBUI_USAGE_CLIENT_REDIS_URL: the Python package redis is not installed.") from None
+    except ValueError as error:
+        raise ConfigError(f"OPENWEBUI_USAGE_CLIENT_REDIS_URL: {error}") from None
 
 
 def greeting(client: Standalone, host: str, port: int) -> list[str]:

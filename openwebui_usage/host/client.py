@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -15,6 +16,7 @@ from openwebui_usage.client.addresses import parse_networks
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.log_redaction import TokensHidden
 from openwebui_usage.client.storage import hasher_of_open_webui
+from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import ClientSettings
@@ -28,8 +30,10 @@ _ACCESS_LOG = "uvicorn.access"
 class MountedClient:
     """`routes` are what to splice in; `start` and `stop` it with the ledger."""
 
-    def __init__(self, engine: Engine, schema: str | None, runtime: Runtime) -> None:
-        """Raises where a setting is wrong, or Open WebUI has no secret key."""
+    def __init__(
+        self, engine: Engine, schema: str | None, runtime: Runtime, make_buckets: Callable[[], Buckets]
+    ) -> None:
+        """Raises where a setting is wrong, or Open WebUI has no secret key. `make_buckets`: see `create_app`."""
         settings = _settings_of_host()
         hasher = hasher_of_open_webui(settings)
         self._accounts = Accounts(engine, hasher, schema)
@@ -43,6 +47,7 @@ class MountedClient:
             rate=settings.rate,
             trusted=parse_networks(settings.trusted_proxies),
             rewritten=True,
+            make_buckets=make_buckets,
         )
         self.routes: list[BaseRoute] = [
             Route(PATH, _with_slash, methods=["GET", "HEAD"], include_in_schema=False),

@@ -19,6 +19,9 @@ from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounter
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
 from openwebui_usage.api.answers.health import PluginHealth, TakenBack
+from openwebui_usage.client.memory_buckets import MemoryBuckets
+from openwebui_usage.client.redis_buckets import RedisBuckets
+from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.host.assets import docs_routes, loader_route, put_first
 from openwebui_usage.host.autoload import TARGETS
 from openwebui_usage.host.calls import Seam
@@ -217,6 +220,11 @@ class Plugin:
         redis = self._app.state.redis
         return MemoryCounters(load) if redis is None else RedisCounters(redis, redis_prefix(), load)
 
+    def _buckets(self) -> Buckets:
+        """The token client's throttle, shared by all workers where the host has Redis."""
+        redis = self._app.state.redis
+        return MemoryBuckets() if redis is None else RedisBuckets(redis, redis_prefix())
+
     def _step(self, what: str, do: Callable[[], None]) -> None:
         try:
             do()
@@ -234,7 +242,7 @@ class Plugin:
             self._undos.append(put_first(self._app, usage))
 
     def _add_client(self) -> None:
-        self._client = MountedClient(self._engine, self._schema, self._runtime)
+        self._client = MountedClient(self._engine, self._schema, self._runtime, self._buckets)
         self._put_in(self._client.routes)
 
     def _splice(self, router: APIRouter) -> None:

@@ -27,8 +27,10 @@ from openwebui_usage.client import stream
 from openwebui_usage.client.standalone import Standalone
 from openwebui_usage.client.storage import database_of, read_settings
 from tests.support.host import ROOT
+from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
+from tests.support.services import Postgres, Redis
 from tests.support.tokenclient import Place, TokenServer, events
 
 MODEL = "o3-mini"
@@ -542,6 +544,23 @@ class TestSafety:
         assert server.chat(token).status_code == 200
         assert server.chat(place.create("Bob")).status_code == 429
 
+    def test_two_servers_with_one_redis_share_guesses_and_requests(
+        self, place: Place, start: Callable[..., Any], redis: Redis
+    ) -> None:
+        token = place.create("Ann")
+        settings = {"OPENWEBUI_USAGE_CLIENT_REDIS_URL": redis.url, "OPENWEBUI_USAGE_CLIENT_RATE": "2"}
+        two = [start(**settings) for _ in range(2)]
+        assert Counter(two[number % 2].chat(token).status_code for number in range(6)) == {200: 2, 429: 4}
+        with ThreadPoolExecutor(20) as pool:
+            guesses = list(pool.map(lambda number: two[number % 2].chat(f"guess{number:03}"), range(40)))
+        assert Counter(guess.status_code for guess in guesses) == {401: 10, 429: 30}
+        redis.stop()
+        try:
+            assert two[0].chat("guess999").status_code in (401, 429)
+            assert two[0].stats(token)["name"] == "Ann"
+        finally:
+            redis.start()
+
     def test_a_forwarded_address_is_believed_only_of_a_trusted_proxy(
         self, place: Place, server: TokenServer, start: Callable[..., Any]
     ) -> None:
@@ -762,3 +781,20 @@ def test_inside_open_webui_its_users_count_as_everybody(
     http.close()
     assert token not in server.log_text()
     assert "/o1/user/stats/…" in server.log_text()
+
+
+@pytest.mark.timeout(600)
+def test_workers_inside_open_webui_share_the_throttle(
+    start_openwebui: Callable[..., OpenWebUI], postgres: Postgres, redis: Redis
+) -> None:
+    env = {"OPENWEBUI_USAGE_CLIENT": "true"}
+    server = start_openwebui(workers=2, database_url=postgres.new_database(), redis_url=redis.url, env=env)
+
+    def wrong(number: int) -> tuple[int, str]:
+        # Each over a connection of its own, which either worker may take.
+        answer = httpx.get(f"{server.url}/o1/user/stats/guess{number:03}", timeout=60, trust_env=False)
+        return answer.status_code, answer.json()["error"].partition(".")[0]
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = Counter(pool.map(wrong, range(60)))
+    assert answers == {(401, "This token is not valid"): 10, (429, "Too many wrong tokens"): 50}

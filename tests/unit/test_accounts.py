@@ -18,14 +18,14 @@ from sqlalchemy import Engine
 from openwebui_usage.client.accounts import AccountExists, AccountMissing, Accounts, OtherSecret
 from openwebui_usage.client.addresses import client_address, parse_networks
 from openwebui_usage.client.log_redaction import TokensHidden, hide_tokens
+from openwebui_usage.client.memory_buckets import MOST_REMEMBERED, MemoryBuckets
 from openwebui_usage.client.storage import ConfigError, Place, database_of
 from openwebui_usage.client.throttling import (
-    AT_ALL,
     EVERYWHERE,
-    MOST_REMEMBERED,
     PER_ADDRESS,
     PER_SITE,
-    Buckets,
+    REJECTED,
+    Bucket,
     Guesses,
     Rate,
     TooMany,
@@ -232,7 +232,7 @@ class TestGuessing:
 
     def test_ten_wrong_tokens_then_one_a_minute(self) -> None:
         clock = Clock()
-        guesses = Guesses(clock=clock)
+        guesses = Guesses(MemoryBuckets(clock))
 
         async def run() -> None:
             for number in range(PER_ADDRESS.burst):
@@ -249,7 +249,7 @@ class TestGuessing:
         asyncio.run(run())
 
     def test_many_guesses_at_once_are_not_more_than_one_after_the_other(self) -> None:
-        guesses = Guesses(clock=Clock())
+        guesses = Guesses(MemoryBuckets(Clock()))
 
         async def run() -> list[object]:
             tries = (self.guess(guesses, "192.0.2.1", f"{number}") for number in range(100))
@@ -260,7 +260,7 @@ class TestGuessing:
         assert sum(isinstance(verdict, TooMany) for verdict in verdicts) == 100 - PER_ADDRESS.burst
 
     def test_a_token_that_was_right_stays_usable_beside_a_guesser(self) -> None:
-        guesses = Guesses(clock=Clock())
+        guesses = Guesses(MemoryBuckets(Clock()))
 
         async def run() -> None:
             assert await self.guess(guesses, "192.0.2.1", "right")
@@ -295,11 +295,11 @@ class TestGuessing:
     )
     def test_many_addresses_are_slow_too(self, pattern: str, admitted: int) -> None:
         addresses = (pattern.format(number % 200) for number in range(2000))
-        assert asyncio.run(self.wrong(Guesses(clock=Clock()), addresses)) == admitted
+        assert asyncio.run(self.wrong(Guesses(MemoryBuckets(Clock())), addresses)) == admitted
 
     def test_who_was_there_before_stays_in_while_the_whole_world_guesses(self) -> None:
         async def run() -> None:
-            guesses = Guesses([("203.0.113.7", "right")], Clock())
+            guesses = Guesses(MemoryBuckets(Clock()), [("203.0.113.7", "right")])
             await self.wrong(guesses, (f"10.{number % 256}.{number // 256}.1" for number in range(1000)))
             assert await self.guess(guesses, "203.0.113.7", "right")
             with pytest.raises(TooMany):
@@ -311,7 +311,7 @@ class TestGuessing:
         """A guess that is refused must not go on being one: right tokens of the same address are answered."""
 
         async def run() -> int:
-            guesses = Guesses([("192.0.2.1", "right")], Clock())
+            guesses = Guesses(MemoryBuckets(Clock()), [("192.0.2.1", "right")])
             for number in range(100_000):
                 with contextlib.suppress(TooMany):
                     await self.guess(guesses, "192.0.2.1", f"{number}")
@@ -321,25 +321,36 @@ class TestGuessing:
                     return number
             raise AssertionError("each of any number of guesses was one at the neighbour's token")
 
-        assert asyncio.run(run()) < PER_ADDRESS.burst + AT_ALL.burst
+        assert asyncio.run(run()) < PER_ADDRESS.burst + REJECTED.burst
 
     def test_memory_is_bounded(self) -> None:
-        buckets = Buckets(Rate(2, 60), Clock())
-        for number in range(MOST_REMEMBERED + 500):
-            buckets.take(str(number))
-        assert len(buckets._levels) == MOST_REMEMBERED
+        buckets, rate = MemoryBuckets(Clock()), Rate("test", 2, 60)
+
+        async def run() -> None:
+            for number in range(MOST_REMEMBERED + 500):
+                await buckets.take(Bucket(rate, str(number)))
+                await buckets.prove(str(number))
+            assert not await buckets.is_proven("499")
+            assert await buckets.is_proven("500")
+
+        asyncio.run(run())
+        assert len(buckets._empty_at["test"]) == MOST_REMEMBERED
 
     def test_a_rate_admits_a_burst_and_then_one_at_a_time(self) -> None:
         clock = Clock()
-        buckets = Buckets(Rate(3, 10), clock)
-        for _ in range(3):
-            buckets.take("a")
-        with pytest.raises(TooMany) as wait:
-            buckets.take("a")
-        assert wait.value.seconds == 10
-        buckets.take("b")
-        clock.now += 10
-        buckets.take("a")
+        buckets, rate = MemoryBuckets(clock), Rate("test", 3, 10)
+
+        async def run() -> None:
+            for _ in range(3):
+                await buckets.take(Bucket(rate, "a"))
+            with pytest.raises(TooMany) as wait:
+                await buckets.take(Bucket(rate, "a"))
+            assert wait.value.seconds == 10
+            await buckets.take(Bucket(rate, "b"))
+            clock.now += 10
+            await buckets.take(Bucket(rate, "a"))
+
+        asyncio.run(run())
 
 
 class TestAddresses:
