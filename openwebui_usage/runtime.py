@@ -73,6 +73,11 @@ class Runtime:
         self._running = contextlib.AsyncExitStack()
 
     @property
+    def fail_closed(self) -> bool:
+        """Whether a call that cannot be checked is refused."""
+        return self._fail_closed
+
+    @property
     def is_running(self) -> bool:
         """Whether calls are metered."""
         return self._meter is not None

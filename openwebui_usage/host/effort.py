@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -33,6 +33,19 @@ def pop_requested_effort(request: Request, form_data: dict[str, Any]) -> None:
 def said_of_effort(request: Any) -> object:
     """The documented object that `pop_requested_effort` took off; None where there was none."""
     return getattr(getattr(request, "state", None), _REQUESTED, None)
+
+
+def for_responses(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`original`, which makes a request for the Responses API: the host leaves a `reasoning_effort` in it that this API
+    rejects.
+    """
+
+    def convert_to_responses_payload(payload: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        payload = {**payload}
+        effort.chat_to_responses(payload)
+        return original(payload, *args, **kwargs)
+
+    return convert_to_responses_payload
 
 
 class EffortPolicy:

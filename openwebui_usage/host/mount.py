@@ -24,9 +24,7 @@ from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.host.assets import docs_routes, loader_route, put_first
 from openwebui_usage.host.autoload import TARGETS
-from openwebui_usage.host.calls import Seam
 from openwebui_usage.host.client import MountedClient
-from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.database import (
     close_ledger,
     forget_lost_demo,
@@ -35,14 +33,12 @@ from openwebui_usage.host.database import (
     redis_prefix,
     spool_folder,
 )
-from openwebui_usage.host.effort import EffortPolicy
 from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
 from openwebui_usage.host.identity import host_access
-from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.patching import Undo
+from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.sockets import Publisher
-from openwebui_usage.host.status import StatusLine
-from openwebui_usage.host.valves import Valves
+from openwebui_usage.host.wrapping import wrap_module
 from openwebui_usage.ledger import Recorded, Store
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import get_settings
@@ -55,7 +51,6 @@ _OWNER_SECONDS = 5.0
 """Seconds between two looks whether there is an admin by now."""
 
 _seam = Seam()
-_undos: list[Undo] = []
 _wrapped: set[str] = set()
 
 
@@ -91,20 +86,14 @@ def unmount(app: FastAPI) -> None:
         return
     plugin.detach()
     delattr(app.state, _MARK)
-    while _undos:
-        _undos.pop()()
+    _seam.patches.undo()
     _wrapped.clear()
-    _seam.wrapped.clear()
-    _seam.missing.clear()
 
 
 def _wrap(module: ModuleType) -> None:
-    if module.__name__ in _wrapped:
-        return
-    _wrapped.add(module.__name__)
-    _undos.extend(_seam.wrap_module(module))
-    if module.__name__ == "open_webui.main":
-        _undos.extend(_seam.wrap_chat_endpoint(module))
+    if module.__name__ not in _wrapped:
+        _wrapped.add(module.__name__)
+        wrap_module(_seam, module)
 
 
 class Plugin:
@@ -120,11 +109,10 @@ class Plugin:
         self._seam = seam
         self._undos: list[Undo] = []
         self._settings = get_settings()
-        self._host_models = HostModels(app)
-        self._valves = Valves()
         self._engine, self._schema = ledger_engine()
         self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
-        self._publisher = Publisher(self._store, self._host_models)
+        self._host = host_of(app, self._store)
+        self._publisher = Publisher(self._store, self._host.models)
         self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
         self._runtime.subscribe(self._recorded)
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
@@ -147,27 +135,21 @@ class Plugin:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         try:
             await self._runtime.__aenter__()
-            self._seam.host_models = self._host_models
-            self._seam.connections = Connections(self._app)
-            self._seam.valves = self._valves
-            self._seam.fail_closed = self._settings.fail_closed
-            self._seam.effort_policy = EffortPolicy(self._host_models, self._valves)
-            self._seam.gate = self._runtime.gate
-            self._seam.meter = self._runtime.meter
+            self._seam.connect(self._runtime, self._host)
             ledger = await asyncio.to_thread(self._runtime.ledger_health)
             line = "openwebui-usage %s counts the calls of: %s"
             if ledger["state"] != "ok":
                 line = "openwebui-usage %s will count, once the ledger can be written, the calls of: %s"
-            log.info(line, __version__, ", ".join(self._seam.wrapped))
-            if self._seam.missing:
-                log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(self._seam.missing))
+            patches = self._seam.patches
+            log.info(line, __version__, ", ".join(patches.wrapped))
+            if patches.missing:
+                log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(patches.missing))
         except Exception:
             log.exception("Metering could not be started; nothing is counted")
         try:
             self._publisher.start()
             self._functions = await install_functions()
             self._undos.append(leave_out_of_pipeline(self._functions))
-            self._seam.status = StatusLine(self._store, self._valves)
         except Exception:
             log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")
         try:
@@ -178,10 +160,7 @@ class Plugin:
 
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""
-        seam = self._seam
-        seam.meter = seam.gate = seam.status = seam.effort_policy = seam.valves = seam.connections = (
-            seam.host_models
-        ) = None
+        self._seam.disconnect()
         if self._client is not None:
             await self._client.stop()
         await self._publisher.stop()
@@ -204,10 +183,10 @@ class Plugin:
         return PluginHealth(
             version=__version__,
             **self._runtime.health(),
-            wrapped=sorted(self._seam.wrapped),
-            missing=sorted(self._seam.missing),
-            taken_back=[TakenBack(**addition) for addition in self._seam.taken_back],
-            faults=dict(self._seam.faults),
+            wrapped=sorted(self._seam.patches.wrapped),
+            missing=sorted(self._seam.patches.missing),
+            taken_back=[TakenBack(**addition) for addition in self._seam.refused_additions.listed()],
+            faults=dict(self._seam.faults.counts),
         )
 
     def _recorded(self, done: Recorded) -> None:
@@ -232,7 +211,7 @@ class Plugin:
             log.exception("This Open WebUI is not as expected: %s is left out", what)
 
     def _add_routes(self) -> None:
-        access = host_access(self._host_models, self._valves, Connections(self._app))
+        access = host_access(self._host.models, self._host.valves, self._host.connections)
         usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)

@@ -1,16 +1,56 @@
-"""Putting a function of ours in the place of one of the host's, wherever the host holds it, and back again."""
+"""Putting functions of ours in the place of the host's, wherever the host holds them, and back again."""
 
 from __future__ import annotations
 
 import functools
+import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 from openwebui_usage.host.compat import holds_chat_endpoint
+from openwebui_usage.host.patch_points import HostFunction
+
+log = logging.getLogger(__name__)
 
 Undo = Callable[[], None]
+Wrapped = Callable[..., Any]
+
+
+class Patches:
+    """What is wrapped on this host, and how it is put back."""
+
+    def __init__(self) -> None:
+        self.wrapped: list[str] = []
+        """What was found and wrapped, for the log and the status."""
+        self.missing: list[str] = []
+        """What this host does not have. At import nobody would read of it: the host's log is not set up yet."""
+        self._undos: list[Undo] = []
+
+    def wrap(self, module: ModuleType, function: HostFunction, make: Callable[[Wrapped], Wrapped]) -> None:
+        """Put what `make` makes of a function in its place; what the host does not have is noted, and left out."""
+        original = getattr(module, function.name, None)
+        if not callable(original):
+            self.missing.append(function.label)
+            return
+        wrapper = make(original)
+        functools.update_wrapper(wrapper, original)
+        try:
+            # FastAPI reads a string annotation with the globals of the function at hand, which are ours.
+            wrapper.__signature__ = inspect.signature(original, eval_str=True)  # type: ignore[attr-defined]
+        except (NameError, TypeError, ValueError):
+            log.debug("The annotations of %s cannot be evaluated", function.label)
+        self.wrapped.append(function.label)
+        self._undos += replace_everywhere(module, original, wrapper)
+
+    def undo(self) -> None:
+        """Put everything back, the last first."""
+        while self._undos:
+            self._undos.pop()()
+        self.wrapped.clear()
+        self.missing.clear()
 
 
 def replace_everywhere(module: ModuleType, original: Any, wrapper: Any) -> list[Undo]:

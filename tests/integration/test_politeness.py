@@ -64,7 +64,7 @@ def change(host: HostEnvironment, file: str, pattern: str, replacement: str) -> 
 
 # What is wrong from the start, and the one line that the log has to say about it.
 FAULTS_AT_START = {
-    "in the package": ("host/calls.py", r"^class Seam:", "class Seam(:", "Open WebUI runs on without it: SyntaxError"),
+    "in the package": ("host/seam.py", r"^class Seam:", "class Seam(:", "Open WebUI runs on without it: SyntaxError"),
     "while mounting": (
         "host/mount.py",
         r"^(    def attach\(self\)[^\n]*)",
@@ -98,7 +98,7 @@ def test_a_fault_at_the_start_costs_no_chat(
 
 # Functions of ours that fail while a file of the fault's name exists.
 FAULTS = {
-    "before a call": [("host/calls.py", "_before_call")],
+    "before a call": [("host/before_call.py", "prepare")],
     "in the gate": [("admission/gate.py", "admit")],
     "in the check ahead": [("admission/gate.py", "check")],
     "in the effort": [("host/effort.py", "apply")],
@@ -123,8 +123,8 @@ def brittle(new_host: Callable[..., HostEnvironment], new_openwebui: Callable[..
     host = new_host(plugin=True)
     for fault, places in FAULTS.items():
         for file, function in places:
-            pattern = rf"^(    (?:async )?def {function}\(.*?\) -> [^\n]*:\n)"
-            change(host, file, pattern, rf"\1        _fail_if_told({fault!r})\n")
+            pattern = rf"^(( *)(?:async )?def {function}\(.*?\) -> [^\n]*:\n)"
+            change(host, file, pattern, rf"\1\2    _fail_if_told({fault!r})\n")
     for file in {file for places in FAULTS.values() for file, _ in places}:
         change(host, file, r"\Z", FAILING)
     server = new_openwebui(host=host)
@@ -232,7 +232,12 @@ def test_an_application_of_another_shape_runs_on_as_if_we_were_not_there(
 ) -> None:
     host = new_host(plugin=True)
     # To us it looks like a host that has none of what we hold on to.
-    change(host, "host/calls.py", r"^        original = getattr\(module, name, None\)$", "        original = None")
+    change(
+        host,
+        "host/patching.py",
+        r"^        original = getattr\(module, function.name, None\)$",
+        "        original = None",
+    )
     change(host, "host/mount.py", r"^        routes = self\._app\.router\.routes$", "        routes = self._app.gone")
     change(host, "host/mount.py", r"^        router = self\._app\.router$", "        router = self._app.gone")
     server = start_openwebui(host=host)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import HTTPException
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from openwebui_usage.host.calls import Seam
-from openwebui_usage.host.connections import Connections
-from openwebui_usage.host.models import HostModels
-from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.meter import Meter
 from openwebui_usage.rules.connections import MeteringRules
 from openwebui_usage.rules.model_ids import MOST_CHARACTERS
+from tests.unit.small_host import ANSWER, Broken, EffortPolicy, Host, NoLimits, Provider, Rules, answered, stream
 
 pytestmark = pytest.mark.anyio
-
-USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-ANSWER = {"choices": [{"message": {"content": "Hi"}}], "usage": USAGE}
 
 
 @pytest.fixture
@@ -31,87 +23,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@dataclass
-class Rows:
-    """A writer that keeps what it gets."""
-
-    rows: list[CallRow] = field(default_factory=list)
-
-    def post(self, row: CallRow) -> None:
-        self.rows.append(row)
-
-    async def write(self, row: CallRow) -> None:
-        self.rows.append(row)
-
-
-Provider = Callable[[dict[str, Any]], Any]
-
-
-class Host:
-    """Open WebUI's router for OpenAI connections, in front of one provider, with the seam in it."""
-
-    def __init__(self, provider: Provider, **seam: Any) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.rows = Rows()
-        app = FastAPI()
-        app.state.MODELS = {"m": {"id": "m"}}
-        app.state.OPENAI_MODELS = {"m": {"urlIdx": 0}}
-        app.state.config = SimpleNamespace(OPENAI_API_BASE_URLS=["https://api.example.com/v1"], OPENAI_API_CONFIGS={})
-        self.module = ModuleType("open_webui.routers.openai")
-
-        async def generate_chat_completion(request: Any, form_data: dict[str, Any], user: Any) -> Any:
-            self.sent.append({**form_data, "messages": [dict(message) for message in form_data["messages"]]})
-            form_data["messages"].insert(0, {"role": "system", "content": "Be brief."})  # As Open WebUI does.
-            answer = provider(form_data)
-            return await answer if isinstance(answer, Awaitable) else answer
-
-        self.module.generate_chat_completion = generate_chat_completion  # type: ignore[attr-defined]
-        self.seam = Seam()
-        self.seam.host_models = HostModels(app)
-        self.seam.connections = Connections(app)
-        self.seam.meter = Meter(self.rows)
-        for name, value in seam.items():
-            setattr(self.seam, name, value)
-        self.seam.wrap_module(self.module)
-
-    async def chat(self, **body: Any) -> Any:
-        request = SimpleNamespace(state=SimpleNamespace(), scope={"path": "/openai/chat/completions"}, method="POST")
-        form = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
-        user = SimpleNamespace(id="u", name="U", role="user")
-        result = await self.module.generate_chat_completion(request, form, user=user)
-        if isinstance(result, StreamingResponse):
-            return b"".join([chunk async for chunk in result.body_iterator])  # type: ignore[misc]
-        return result
-
-
-class Broken:
-    """Whatever is asked of it fails."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise RuntimeError(name)
-
-
-class Limits:
-    """A gate that knows its definitions, and not what they limit."""
-
-    definitions = SimpleNamespace(budgets=())
+class UnknownLimits(NoLimits):
+    """A gate that cannot tell whether there are limits."""
 
     @property
-    def is_limiting(self) -> bool:
+    def is_limiting(self) -> bool:  # type: ignore[override]
         raise RuntimeError
-
-
-async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-
-
-def answered(body: dict[str, Any]) -> Any:
-    if not body.get("stream"):
-        return ANSWER
-    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
-    told = usage if (body.get("stream_options") or {}).get("include_usage") is True else b""
-    return StreamingResponse(stream(b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n', told, b"data: [DONE]\n\n"))
 
 
 # --- each part fails alone
@@ -123,7 +40,7 @@ async def test_a_part_that_fails_leaves_metering_alone(part: str) -> None:
     for _ in range(3):
         assert b"Hi" in await host.chat(stream=True)
     assert [(row.usage.input, row.usage.output, row.usage.estimated) for row in host.rows.rows] == [(3, 2, False)] * 3
-    assert list(host.seam.faults.values()) == [3]
+    assert list(host.faults.values()) == [3]
 
 
 async def test_a_call_knows_its_connection() -> None:
@@ -137,7 +54,7 @@ async def test_a_call_knows_its_connection() -> None:
 async def test_a_call_that_cannot_be_checked_goes_on_or_is_refused_as_the_admin_says(
     fail_closed: bool, status: int | None
 ) -> None:
-    for parts in ({"host_models": Broken()}, {"meter": Broken()}):
+    for parts in ({"models": Broken()}, {"meter": Broken()}):
         host = Host(answered, fail_closed=fail_closed, **parts)
         assert getattr(await host.chat(), "status_code", None) == status
         assert len(host.sent) == (0 if fail_closed else 1)
@@ -148,8 +65,7 @@ async def test_a_call_that_cannot_be_checked_goes_on_or_is_refused_as_the_admin_
 async def test_a_call_is_counted_though_its_limits_cannot_be_asked(
     stream: bool, fail_closed: bool, counted: int
 ) -> None:
-    host = Host(answered, fail_closed=fail_closed)
-    host.seam.meter = Meter(host.rows, Broken())  # type: ignore[arg-type]
+    host = Host(answered, gate=Broken(), fail_closed=fail_closed)
     answer = await host.chat(stream=stream)
     assert getattr(answer, "status_code", None) == (503 if fail_closed else None)
     assert [(row.usage.input, row.usage.output) for row in host.rows.rows] == [(3, 2)] * counted
@@ -159,36 +75,19 @@ async def test_a_call_is_counted_though_its_limits_cannot_be_asked(
 async def test_what_no_limit_can_hold_is_counted_though_nobody_knows_of_limits(
     fail_closed: bool, status: int | None, counted: int
 ) -> None:
-    host = Host(answered, gate=Limits(), fail_closed=fail_closed)
+    host = Host(answered, gate=UnknownLimits(), fail_closed=fail_closed)
     assert getattr(await host.chat(background=True), "status_code", None) == status
     assert len(host.rows.rows) == counted
 
 
 async def test_an_answer_that_cannot_be_settled_reaches_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Seam, "_after_call", Broken)
+    monkeypatch.setattr("openwebui_usage.host.calls.settle", Broken)
     host = Host(answered)
     assert await host.chat() == ANSWER
-    assert host.seam.faults == {"A call could not be settled": 1}
+    assert host.faults == {"A call could not be settled": 1}
 
 
 # --- the way back
-
-
-class Rules:
-    """Valves."""
-
-    def __init__(self, rules: MeteringRules) -> None:
-        self._rules = rules
-
-    async def metering_rules(self) -> MeteringRules:
-        return self._rules
-
-
-class EffortPolicy:
-    """Sets an effort on every call."""
-
-    async def apply(self, request: Any, body: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        body["reasoning_effort"] = "high"
 
 
 def _said(field_name: str) -> dict[str, Any]:
@@ -228,7 +127,7 @@ async def test_what_is_refused_is_taken_back_and_counts_as_one_call(shape: str) 
     assert [(row.outcome, row.usage.estimated) for row in host.rows.rows] == [("done", True)]
     assert b"Hi" in await host.chat(stream=True)
     assert len(host.sent) == 3
-    [remembered] = host.seam.taken_back
+    [remembered] = host.taken_back
     assert remembered == {
         "connection": "openai:0 https://api.example.com/v1",
         "model": "m",
@@ -239,11 +138,11 @@ async def test_what_is_refused_is_taken_back_and_counts_as_one_call(shape: str) 
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_each_addition_is_taken_back_when_it_is_named(shape: str) -> None:
-    host = Host(picky(shape, "reasoning_effort", "stream_options"), effort_policy=EffortPolicy())
+    host = Host(picky(shape, "reasoning_effort", "stream_options"), effort_policy=EffortPolicy("high"))
     assert b"Hi" in await host.chat(stream=True)
     assert [len(sent) for sent in host.sent] == [5, 4, 3]
     assert len(host.rows.rows) == 1
-    assert host.seam.taken_back[0]["fields"] == ["reasoning_effort", "stream_options"]
+    assert host.taken_back[0]["fields"] == ["reasoning_effort", "stream_options"]
 
 
 @pytest.mark.parametrize("shape", [name for name in SHAPES if "exception" not in name])
@@ -254,7 +153,7 @@ async def test_what_the_caller_sent_is_never_repeated(shape: str) -> None:
     await host.chat(stream=False, seed=1)
     assert len(host.sent) == 3
     assert [row.outcome for row in host.rows.rows] == ["error"] * 3
-    assert host.seam.taken_back == []
+    assert host.taken_back == []
 
 
 async def test_a_refusal_that_is_no_matter_of_ours_reaches_the_client_whole() -> None:
@@ -288,7 +187,7 @@ async def test_nothing_is_repeated_once_a_stream_has_begun() -> None:
 async def test_a_stream_that_only_some_take_for_one_teaches_nothing() -> None:
     host = Host(picky("json response", "stream_options"))
     await host.chat(stream="no")
-    assert host.seam.taken_back == []
+    assert host.taken_back == []
 
 
 async def test_a_connection_may_be_left_unasked() -> None:
@@ -302,13 +201,11 @@ async def test_a_connection_may_be_left_unasked() -> None:
 
 
 async def test_megabytes_of_a_model_id_are_kept_nowhere() -> None:
-    host = Host(picky("json response", "stream_options"))
-    host.seam.host_models._app.state.MODELS = {}  # type: ignore[union-attr]
-    host.seam.host_models.base_of = lambda model: _none(model)  # type: ignore[method-assign, union-attr]
+    host = Host(picky("json response", "stream_options"), models=SimpleNamespace(base_of=_none))
     await host.chat(model="m" * 2_000_000, stream=True)
     [row] = host.rows.rows
     assert len(row.info.model) <= MOST_CHARACTERS
-    assert len(str(host.seam.taken_back)) < 1000
+    assert len(str(host.taken_back)) < 1000
 
 
 async def _none(model: str) -> None:

@@ -1,0 +1,71 @@
+"""The chat endpoint: API callers that reach a limit get a true HTTP 429 from every version of the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from openwebui_usage.admission.gate import LedgerAway
+from openwebui_usage.host.arguments import Arguments
+from openwebui_usage.host.compat import parameter_names
+from openwebui_usage.host.effort import pop_requested_effort
+from openwebui_usage.host.patching import Wrapped
+from openwebui_usage.host.refusals import refusal_response
+from openwebui_usage.host.request_state import set_admitted
+from openwebui_usage.host.seam import Running, Seam
+from openwebui_usage.ledger.rows import CallInfo
+from openwebui_usage.rules.budgets import Refusal
+from openwebui_usage.rules.model_ids import bounded
+
+
+def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
+    """`original`, the host's chat endpoint, with its chats refused before the host begins to work on them.
+
+    Also takes the page's effort off the request.
+    """
+    names = parameter_names(original)
+
+    async def chat_completion(*args: Any, **kwargs: Any) -> Any:
+        running = seam.running
+        arguments = Arguments(names, args, kwargs)
+        http_request, form_data = arguments.http_request, arguments.form_data
+        if running is None or http_request is None or not isinstance(form_data, dict):
+            return await original(*args, **kwargs)
+        try:
+            pop_requested_effort(http_request, form_data)
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            seam.faults.tell("The effort of a chat could not be read", error)
+        # In the page a refusal shows as the error of the message, which the provider's seam answers with.
+        has_page = bool(form_data.get("session_id"))
+        try:
+            refusal = await _refusal(running, arguments)
+            set_admitted(http_request, is_admitted=refusal is None)
+        except LedgerAway:  # The provider's seam says it.
+            refusal = None
+        if refusal is not None and not has_page:
+            is_named = await running.may_know(form_data["model"], arguments.user, arguments.of_user("role"))
+            return refusal_response(refusal, is_named=is_named)
+        return await original(*args, **kwargs)
+
+    return chat_completion
+
+
+async def _refusal(running: Running, arguments: Arguments) -> Refusal | None:
+    """Whether the chat would be refused as it stands. Raises `LedgerAway`."""
+    form_data = arguments.form_data
+    model, item = form_data.get("model"), form_data.get("model_item")
+    if not isinstance(model, str) or (isinstance(item, Mapping) and item.get("direct")):
+        return None
+    try:
+        return await running.gate.check(await _info(running, bounded(model), arguments))
+    except LedgerAway:
+        raise
+    except Exception as error:  # noqa: BLE001 - told by `Faults`
+        running.faults.tell("A chat could not be checked; it goes on", error)
+        return None
+
+
+async def _info(running: Running, model: str, arguments: Arguments) -> CallInfo:
+    """What limits look at, as it will be known when the call is made."""
+    called_model, user_id = await running.base_of(model) or model, arguments.of_user("id")
+    return CallInfo(model, called_model, user_id=user_id, user_groups=await running.user_groups(user_id))

@@ -1,0 +1,78 @@
+"""The functions of Open WebUI that are wrapped. Their names have been the same since 0.6.43.
+
+Open WebUI has many ways to a model (chats, tool rounds, tasks, channels, pass-through endpoints, …), and all of them
+end in the functions of `PATCH_POINTS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from openwebui_usage.rules.connections import ConnectionKind
+from openwebui_usage.rules.wires import Wire
+
+Kind = Literal["provider", "pipe", "direct", "embeddings", "proxy"]
+
+_OPENAI = "open_webui.routers.openai"
+_OLLAMA = "open_webui.routers.ollama"
+_MAIN = "open_webui.main"
+
+
+@dataclass(frozen=True, slots=True)
+class HostFunction:
+    """A function of the host."""
+
+    module: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """Its name for people: `routers.openai.responses`."""
+        return f"{self.module.removeprefix('open_webui.')}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPoint(HostFunction):
+    """A function of the host that calls a provider."""
+
+    wire: Wire = "chat"
+    kind: Kind = "provider"
+    fallback: int | None = None
+    """The place of the connection that the host takes for a model that no connection lists; None: it takes none."""
+    takes_effort: bool = True
+
+    @property
+    def connection_kind(self) -> ConnectionKind:
+        """The kind of connection that its calls go to."""
+        if self.kind == "pipe" or self.kind == "direct":
+            return self.kind
+        return "ollama" if self.module == _OLLAMA else "openai"
+
+
+PATCH_POINTS = (
+    PatchPoint(_OPENAI, "generate_chat_completion"),
+    PatchPoint(_OPENAI, "responses", wire="responses", fallback=0),
+    PatchPoint(_OPENAI, "embeddings", kind="embeddings", fallback=0),
+    PatchPoint(_OPENAI, "proxy", kind="proxy", fallback=0),
+    PatchPoint(_OLLAMA, "generate_chat_completion", wire="ollama"),
+    PatchPoint(_OLLAMA, "generate_completion", wire="ollama", takes_effort=False),
+    PatchPoint(_OLLAMA, "generate_openai_chat_completion"),
+    PatchPoint(_OLLAMA, "generate_openai_completion"),
+    PatchPoint(_OLLAMA, "generate_anthropic_messages", wire="anthropic"),
+    PatchPoint(_OLLAMA, "generate_responses", wire="responses"),
+    PatchPoint(_OLLAMA, "embed", wire="ollama", kind="embeddings"),
+    PatchPoint(_OLLAMA, "embeddings", wire="ollama", kind="embeddings"),
+    PatchPoint(_OLLAMA, "generate_openai_embeddings", kind="embeddings"),
+    PatchPoint("open_webui.functions", "generate_function_chat_completion", kind="pipe"),
+    PatchPoint("open_webui.utils.chat", "generate_direct_chat_completion", kind="direct"),
+    PatchPoint(_MAIN, "passthrough_anthropic_messages", wire="anthropic"),
+)
+
+CHAT_ENDPOINT = HostFunction(_MAIN, "chat_completion")
+"""The one route that all chats come in by."""
+
+RESPONSES_PAYLOAD = HostFunction(_OPENAI, "convert_to_responses_payload")
+
+OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler")
+"""Runs in the server once per reply, when it is complete; from 0.9 on."""

@@ -1,0 +1,41 @@
+"""What one HTTP request is remembered by, from the chat endpoint to the calls that it makes, on its own `state`.
+
+Every call of a chat (its answer, its tool rounds, its tasks) is made with the same request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openwebui_usage.meter import Call
+
+_ADMITTED = "openwebui_usage_admitted"
+_TASKS = "openwebui_usage_tasks"
+
+
+def set_admitted(http_request: Any, *, is_admitted: bool) -> None:
+    """Keep whether the chat was admitted."""
+    setattr(http_request.state, _ADMITTED, is_admitted)
+
+
+def was_admitted(http_request: Any) -> bool:
+    """Whether this is the request of a chat that was admitted: the tasks that it brings with it are never refused.
+
+    Only there is it the host who says what is a task; other routes take the caller's word for it.
+    """
+    return getattr(_state(http_request), _ADMITTED, False) is True
+
+
+def own_tasks(http_request: Any) -> list[Call]:
+    """The tasks of the chat that this is the request of."""
+    state = _state(http_request)
+    tasks: list[Call] | None = getattr(state, _TASKS, None)
+    if tasks is None:
+        tasks = []
+        if state is not None:
+            setattr(state, _TASKS, tasks)
+    return tasks
+
+
+def _state(http_request: Any) -> Any:
+    return getattr(http_request, "state", None)

@@ -1,0 +1,28 @@
+"""Which wrapper goes around which function of the host."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+
+from openwebui_usage.host.calls import metered
+from openwebui_usage.host.chat_endpoint import with_early_refusal
+from openwebui_usage.host.effort import for_responses
+from openwebui_usage.host.patch_points import CHAT_ENDPOINT, OUTLET, PATCH_POINTS, RESPONSES_PAYLOAD
+from openwebui_usage.host.seam import Seam
+from openwebui_usage.host.status_hook import with_status_line
+
+
+def wrap_module(seam: Seam, module: ModuleType) -> None:
+    """Wrap what `patch_points` lists of `module`, and whatever of it the rest of the host holds already."""
+    for point in PATCH_POINTS:
+        if point.module == module.__name__:
+            seam.patches.wrap(module, point, functools.partial(metered, seam, point))
+    others = (
+        (CHAT_ENDPOINT, functools.partial(with_early_refusal, seam)),
+        (OUTLET, functools.partial(with_status_line, seam)),
+        (RESPONSES_PAYLOAD, for_responses),
+    )
+    for function, make in others:
+        if function.module == module.__name__:
+            seam.patches.wrap(module, function, make)
