@@ -142,8 +142,8 @@ class Plugin:
                 line = "openwebui-usage %s will count, once the ledger can be written, the calls of: %s"
             patches = self._seam.patches
             log.info(line, __version__, ", ".join(patches.wrapped))
-            if patches.missing:
-                log.warning("This Open WebUI has no %s; what they do is not counted", ", ".join(patches.missing))
+            for loss, functions in patches.losses.items():
+                log.warning("This Open WebUI has no %s: %s", ", ".join(functions), loss)
         except Exception:
             log.exception("Metering could not be started; nothing is counted")
         try:

@@ -25,6 +25,10 @@ class HostFunction:
 
     module: str
     name: str
+    sign: str | None = None
+    """What a host has that offers what the function is for, see `compat.is_offered`; None: all hosts offer it."""
+    loss: str = "the calls that go through it are not counted"
+    """What is lost where a host offers it, and has no such function."""
 
     @property
     def label(self) -> str:
@@ -52,27 +56,34 @@ class PatchPoint(HostFunction):
 
 PATCH_POINTS = (
     PatchPoint(_OPENAI, "generate_chat_completion"),
-    PatchPoint(_OPENAI, "responses", wire="responses", fallback=0),
+    PatchPoint(_OPENAI, "responses", "/responses", wire="responses", fallback=0),
     PatchPoint(_OPENAI, "embeddings", kind="embeddings", fallback=0),
     PatchPoint(_OPENAI, "proxy", kind="proxy", fallback=0),
     PatchPoint(_OLLAMA, "generate_chat_completion", wire="ollama"),
     PatchPoint(_OLLAMA, "generate_completion", wire="ollama", takes_effort=False),
     PatchPoint(_OLLAMA, "generate_openai_chat_completion"),
     PatchPoint(_OLLAMA, "generate_openai_completion"),
-    PatchPoint(_OLLAMA, "generate_anthropic_messages", wire="anthropic"),
-    PatchPoint(_OLLAMA, "generate_responses", wire="responses"),
+    PatchPoint(_OLLAMA, "generate_anthropic_messages", "/v1/messages", wire="anthropic"),
+    PatchPoint(_OLLAMA, "generate_responses", "/v1/responses", wire="responses"),
     PatchPoint(_OLLAMA, "embed", wire="ollama", kind="embeddings"),
     PatchPoint(_OLLAMA, "embeddings", wire="ollama", kind="embeddings"),
-    PatchPoint(_OLLAMA, "generate_openai_embeddings", kind="embeddings"),
+    PatchPoint(_OLLAMA, "generate_openai_embeddings", "/v1/embeddings", kind="embeddings"),
     PatchPoint("open_webui.functions", "generate_function_chat_completion", kind="pipe"),
     PatchPoint("open_webui.utils.chat", "generate_direct_chat_completion", kind="direct"),
-    PatchPoint(_MAIN, "passthrough_anthropic_messages", wire="anthropic"),
+    PatchPoint(_MAIN, "passthrough_anthropic_messages", "is_anthropic_messages_passthrough", wire="anthropic"),
 )
 
-CHAT_ENDPOINT = HostFunction(_MAIN, "chat_completion")
+CHAT_ENDPOINT = HostFunction(
+    _MAIN, "chat_completion", loss="a limit that is reached may look like another error than HTTP 429"
+)
 """The one route that all chats come in by."""
 
-RESPONSES_PAYLOAD = HostFunction(_OPENAI, "convert_to_responses_payload")
+RESPONSES_PAYLOAD = HostFunction(
+    _OPENAI,
+    "convert_to_responses_payload",
+    "/responses",
+    loss="an effort is not translated for connections of the Responses API",
+)
 
-OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler")
+OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler", loss="replies have no status line")
 """Runs in the server once per reply, when it is complete; from 0.9 on."""

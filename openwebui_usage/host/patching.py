@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from openwebui_usage.host.compat import holds_chat_endpoint
+from openwebui_usage.host.compat import holds_chat_endpoint, is_offered
 from openwebui_usage.host.patch_points import HostFunction
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ class Patches:
         """What was found and wrapped, for the log and the status."""
         self.missing: list[str] = []
         """What this host does not have. At import nobody would read of it: the host's log is not set up yet."""
+        self.losses: dict[str, list[str]] = {}
+        """What does not work for that reason, with the functions that are missing for it."""
         self._undos: list[Undo] = []
 
     def wrap(self, module: ModuleType, function: HostFunction, make: Callable[[Wrapped], Wrapped]) -> None:
@@ -34,6 +36,8 @@ class Patches:
         original = getattr(module, function.name, None)
         if not callable(original):
             self.missing.append(function.label)
+            if is_offered(module, function.sign):
+                self.losses.setdefault(function.loss, []).append(function.label)
             return
         wrapper = make(original)
         functools.update_wrapper(wrapper, original)
@@ -51,6 +55,7 @@ class Patches:
             self._undos.pop()()
         self.wrapped.clear()
         self.missing.clear()
+        self.losses.clear()
 
 
 def replace_everywhere(module: ModuleType, original: Any, wrapper: Any) -> list[Undo]:
