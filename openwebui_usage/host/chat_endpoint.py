@@ -8,6 +8,7 @@ from typing import Any
 from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.compat import parameter_names
+from openwebui_usage.host.destination import destination_of
 from openwebui_usage.host.effort import pop_requested_effort
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.refusals import refusal_response
@@ -67,5 +68,14 @@ async def _refusal(running: Running, arguments: Arguments) -> Refusal | None:
 
 async def _info(running: Running, model: str, arguments: Arguments) -> CallInfo:
     """What limits look at, as it will be known when the call is made."""
-    called_model, user_id = await running.base_of(model) or model, arguments.of_user("id")
-    return CallInfo(model, called_model, user_id=user_id, user_groups=await running.user_groups(user_id))
+    rules, user_id = await running.metering_rules(), arguments.of_user("id")
+    kind = await running.connection_kind(model, arguments.http_request, arguments.user)
+    destination = await destination_of(running, kind, model, arguments)
+    return CallInfo(
+        model,
+        destination.called_model,
+        user_id=user_id,
+        user_groups=await running.user_groups(user_id),
+        provider_url=destination.url,
+        is_free_connection=rules.is_free(destination.connections),
+    )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request
 
 from openwebui_usage.host.compat import including_outer_groups, maybe_await
+from openwebui_usage.rules.connections import ConnectionKind
 from openwebui_usage.rules.effort import is_explicit
 
 T = TypeVar("T")
@@ -115,6 +116,26 @@ class HostModels:
         base: str | None = await self._memo.get(("base", model_id), ask)
         return base
 
+    async def connection_kind(self, model_id: str, request: Request, user: Any) -> ConnectionKind | None:
+        """The kind of connection that a chat goes to; None for an unknown model, and where the host picks one of many.
+
+        `request` and `user` are for the host, where it does not know its models yet.
+        """
+
+        async def ask() -> ConnectionKind | None:
+            if not await self._read(lambda: len(self._all())):
+                await self._load(request, user)
+            model = await self._read(lambda: self._all().get(model_id))
+            owner = None if model is None else model.get("owned_by")
+            if model is None or owner == "arena":
+                return None
+            if model.get("pipe"):
+                return "pipe"
+            return "ollama" if owner == "ollama" else "openai"
+
+        kind: ConnectionKind | None = await self._memo.get(("kind", model_id), ask)
+        return kind
+
     async def has_own_effort(self, model_id: str) -> bool:
         """Whether the model's own parameters say how hard it thinks."""
         return is_explicit(await self.own_parameters(model_id))
@@ -157,16 +178,22 @@ class HostModels:
         """The models that `user` (the host's user) can use."""
 
         async def ask() -> list[Model]:
-            from open_webui.utils.models import get_all_models, get_filtered_models
+            from open_webui.utils.models import get_filtered_models
 
             models = await self._read(lambda: list(self._all().values()))
             if not models and request is not None:
-                await maybe_await(get_all_models(request, user=user))
+                await self._load(request, user)
                 models = await self._read(lambda: list(self._all().values()))
             return [_model(model) for model in await maybe_await(get_filtered_models(models, user))]
 
         visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
         return visible
+
+    async def _load(self, request: Request, user: Any) -> None:
+        """Have the host ask its connections for their models, as it would itself."""
+        from open_webui.utils.models import get_all_models
+
+        await maybe_await(get_all_models(request, user=user))
 
     async def _read(self, read: Callable[[], T]) -> T:
         """With several workers the host keeps its models in Redis, and asks it synchronously."""

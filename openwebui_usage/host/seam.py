@@ -114,6 +114,14 @@ class Running:
             self.faults.tell("Nobody knows which connection a call goes to", error)
             return ()
 
+    async def connection_kind(self, model: str, http_request: Any, user: Any) -> ConnectionKind | None:
+        """The kind of connection over which the host will ask `model`; None where nobody knows."""
+        try:
+            return await self.host.models.connection_kind(model, http_request, user)
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            self.faults.tell("Nobody knows which connection a chat goes to", error)
+            return None
+
     async def may_know(self, model: str, user: Any, role: str | None) -> bool:
         """Whether a user may use a model, and so know of its limits. The host looks at that only after us."""
         if role == "admin":

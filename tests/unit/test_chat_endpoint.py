@@ -1,0 +1,115 @@
+"""The chat endpoint: who is refused early, and by what connection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.host.wrapping import wrap_module
+from openwebui_usage.ledger.rows import CallInfo
+from openwebui_usage.rules.budgets import Budget, Counter, Refusal
+from openwebui_usage.rules.connections import MeteringRules
+from openwebui_usage.rules.periods import period_at
+from tests.unit.small_host import ANSWER, Host, NoLimits, Rules, answered, http_request
+
+pytestmark = pytest.mark.anyio
+
+REFUSAL = Refusal(
+    Counter(Budget("b", "team", 100, period="day"), "*", period_at("day", "UTC", datetime.now(UTC))), 99, 1
+)
+
+ADMIN = SimpleNamespace(id="a", name="A", role="admin")
+"""Refusals tell an admin everything without a look at the host's models."""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class OnlyFree(NoLimits):
+    """A gate whose money is spent: it admits what costs nothing, early and late."""
+
+    def __init__(self) -> None:
+        self.asked: list[CallInfo] = []
+
+    async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
+        return await self.check(request.info)
+
+    async def check(self, info: CallInfo) -> Refusal | None:
+        self.asked.append(info)
+        return None if info.is_free_connection else REFUSAL
+
+
+class ChatHost(Host):
+    """The same with a chat endpoint, which hands on what the router answers."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(answered, **options)
+        self.main = ModuleType("open_webui.main")
+
+        async def chat_completion(request: Any, form_data: dict[str, Any], user: Any) -> Any:
+            form_data.pop("session_id", None)
+            return await self.module.generate_chat_completion(request, form_data, user=user)
+
+        self.main.chat_completion = chat_completion  # type: ignore[attr-defined]
+        wrap_module(self.seam, self.main)
+
+    async def ask(self, **body: Any) -> Any:
+        form_data = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
+        return await self.main.chat_completion(http_request("/api/chat/completions"), form_data, ADMIN)
+
+
+FREE = Rules(MeteringRules(free_connections="api.example.com"))
+
+
+@pytest.mark.parametrize("model", [{"id": "m"}, {"id": "m", "owned_by": "openai"}])
+async def test_a_free_connection_stays_usable_when_the_money_is_spent(model: dict[str, Any]) -> None:
+    gate = OnlyFree()
+    host = ChatHost(gate=gate, valves=FREE)
+    host.app.state.MODELS = {"m": model}
+    assert await host.ask() == ANSWER
+    assert [info.provider_url for info in gate.asked] == ["https://api.example.com/v1"] * 2
+    assert gate.asked[0].model_ids == gate.asked[1].model_ids
+
+
+async def test_other_connections_are_refused_before_the_host_begins() -> None:
+    host = ChatHost(gate=OnlyFree(), valves=Rules(MeteringRules(free_connections="other.example.com")))
+    assert (await host.ask()).status_code == 429
+    assert host.sent == []
+
+
+@pytest.mark.parametrize(
+    ("model", "patterns", "url"),
+    [
+        ({"id": "m", "pipe": {"type": "pipe"}}, "pipe:m", None),
+        ({"id": "m", "owned_by": "ollama"}, "192.168.1.7", "http://192.168.1.7:11434"),
+        ({"id": "m", "info": {"base_model_id": "base"}}, "openai:1", "https://base.example.com"),
+    ],
+)
+async def test_a_chat_is_checked_for_the_connection_that_it_will_go_to(
+    model: dict[str, Any], patterns: str, url: str | None
+) -> None:
+    gate = OnlyFree()
+    host = ChatHost(gate=gate, valves=Rules(MeteringRules(free_connections=patterns)))
+    state = host.app.state
+    state.MODELS = {"m": model}
+    state.OPENAI_MODELS = {"m": {"urlIdx": 0}, "base": {"urlIdx": 1}}
+    state.OLLAMA_MODELS = {"m:latest": {"urls": [0]}}
+    state.config.OPENAI_API_BASE_URLS = ["https://api.example.com/v1", "https://base.example.com"]
+    state.config.OLLAMA_BASE_URLS = ["http://192.168.1.7:11434"]
+    await host.ask()
+    assert (gate.asked[0].provider_url, gate.asked[0].is_free_connection) == (url, True)
+
+
+async def test_an_arena_is_checked_without_a_connection() -> None:
+    """The host picks its model later."""
+    gate = OnlyFree()
+    host = ChatHost(gate=gate, valves=FREE)
+    host.app.state.MODELS = {"m": {"id": "m", "owned_by": "arena"}}
+    assert (await host.ask()).status_code == 429
+    assert gate.asked[0].provider_url is None
