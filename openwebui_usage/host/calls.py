@@ -17,7 +17,7 @@ from openwebui_usage.host.patch_points import PatchPoint
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.refusals import away_response, refusal_response
 from openwebui_usage.host.repetition import ask_provider
-from openwebui_usage.host.request_state import own_tasks
+from openwebui_usage.host.request_state import keep_refusal, own_tasks
 from openwebui_usage.host.seam import Running, Seam
 from openwebui_usage.meter import Call, Refused
 from openwebui_usage.rules.hidden_thoughts import effort_of
@@ -42,7 +42,7 @@ def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
             if isinstance(call, Call):
                 return await _make(call, out, arguments, original, seam)
             out = call
-        return await original(*args, **kwargs) if out is None else out
+        return await original(*args, **kwargs) if out is None else keep_refusal(arguments.http_request, out)
 
     return metered
 

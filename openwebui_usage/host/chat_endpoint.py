@@ -7,12 +7,13 @@ from typing import Any
 
 from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.host.arguments import Arguments
-from openwebui_usage.host.compat import parameter_names
+from openwebui_usage.host.compat import is_error, parameter_names
 from openwebui_usage.host.destination import destination_of
 from openwebui_usage.host.effort import pop_requested_effort
 from openwebui_usage.host.patching import Wrapped
+from openwebui_usage.host.provider_answers import discard
 from openwebui_usage.host.refusals import refusal_response
-from openwebui_usage.host.request_state import set_admitted
+from openwebui_usage.host.request_state import refusal_of, set_admitted
 from openwebui_usage.host.seam import Running, Seam
 from openwebui_usage.ledger.rows import CallInfo
 from openwebui_usage.rules.budgets import Refusal
@@ -22,7 +23,8 @@ from openwebui_usage.rules.model_ids import bounded
 def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
     """`original`, the host's chat endpoint, with its chats refused before the host begins to work on them.
 
-    Also takes the page's effort off the request.
+    Also takes the page's effort off the request. A refusal that is found only later, because of what other calls have
+    reserved, is answered in the place of what the host made of it.
     """
     names = parameter_names(original)
 
@@ -46,9 +48,27 @@ def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
         if refusal is not None and not has_page:
             is_named = await running.may_know(form_data["model"], arguments.user, arguments.of_user("role"))
             return refusal_response(refusal, is_named=is_named)
-        return await original(*args, **kwargs)
+        if has_page:
+            return await original(*args, **kwargs)
+        return await _answer(original, args, kwargs, http_request)
 
     return chat_completion
+
+
+async def _answer(original: Wrapped, args: tuple[Any, ...], kwargs: dict[str, Any], http_request: Any) -> Any:
+    """The host's answer; ours where a call was refused and the host tells of it in another way."""
+    try:
+        answer = await original(*args, **kwargs)
+    except Exception:
+        refusal = refusal_of(http_request)
+        if refusal is None:
+            raise
+        return refusal
+    refusal = refusal_of(http_request)
+    if refusal is None or answer is refusal or not is_error(answer):
+        return answer
+    await discard(answer)
+    return refusal
 
 
 async def _refusal(running: Running, arguments: Arguments) -> Refusal | None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import Response
+
 from openwebui_usage.meter import Call
 
 _ADMITTED = "openwebui_usage_admitted"
 _TASKS = "openwebui_usage_tasks"
+_REFUSAL = "openwebui_usage_refusal"
 
 
 def set_admitted(http_request: Any, *, is_admitted: bool) -> None:
@@ -35,6 +38,20 @@ def own_tasks(http_request: Any) -> list[Call]:
         if state is not None:
             setattr(state, _TASKS, tasks)
     return tasks
+
+
+def keep_refusal(http_request: Any, response: Response) -> Response:
+    """Keep what a call of the request is refused with, and return it: some hosts do not pass it on."""
+    state = _state(http_request)
+    if state is not None:
+        setattr(state, _REFUSAL, response)
+    return response
+
+
+def refusal_of(http_request: Any) -> Response | None:
+    """What a call of the request was refused with."""
+    refusal: Response | None = getattr(_state(http_request), _REFUSAL, None)
+    return refusal
 
 
 def _state(http_request: Any) -> Any:

@@ -1,12 +1,15 @@
-"""The chat endpoint: who is refused early, and by what connection."""
+"""The chat endpoint: who is refused early, and what becomes of a refusal that is found only later."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from fastapi import HTTPException
+from starlette.responses import JSONResponse
 
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.host.wrapping import wrap_module
@@ -31,6 +34,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+class Reserved(NoLimits):
+    """A gate where only what other calls have reserved is in the way."""
+
+    async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal:
+        return REFUSAL
+
+
 class OnlyFree(NoLimits):
     """A gate whose money is spent: it admits what costs nothing, early and late."""
 
@@ -46,15 +56,15 @@ class OnlyFree(NoLimits):
 
 
 class ChatHost(Host):
-    """The same with a chat endpoint, which hands on what the router answers."""
+    """The same with a chat endpoint, which hands on what the router answers, or makes something else of it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, hand_on: Callable[[Any], Any] = lambda answer: answer, **options: Any) -> None:
         super().__init__(answered, **options)
         self.main = ModuleType("open_webui.main")
 
         async def chat_completion(request: Any, form_data: dict[str, Any], user: Any) -> Any:
             form_data.pop("session_id", None)
-            return await self.module.generate_chat_completion(request, form_data, user=user)
+            return hand_on(await self.module.generate_chat_completion(request, form_data, user=user))
 
         self.main.chat_completion = chat_completion  # type: ignore[attr-defined]
         wrap_module(self.seam, self.main)
@@ -62,6 +72,50 @@ class ChatHost(Host):
     async def ask(self, **body: Any) -> Any:
         form_data = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
         return await self.main.chat_completion(http_request("/api/chat/completions"), form_data, ADMIN)
+
+
+def raised(answer: Any) -> Any:
+    """As from 0.9 to 0.11."""
+    if isinstance(answer, JSONResponse):
+        raise HTTPException(400, "Usage limit reached.")
+    return answer
+
+
+HOSTS: dict[str, Callable[[Any], Any]] = {
+    "hands it on": lambda answer: answer,
+    "raises an error": raised,
+    "answers with an error": lambda answer: JSONResponse({"detail": "…"}, 400),
+    "answers with an error in a dictionary": lambda answer: {"error": {"message": "…"}},
+    "answers nothing": lambda answer: None,
+}
+
+
+@pytest.mark.parametrize("hand_on", HOSTS.values(), ids=HOSTS)
+async def test_a_late_refusal_reaches_the_caller_whatever_the_host_makes_of_it(hand_on: Callable[[Any], Any]) -> None:
+    answer = await ChatHost(hand_on, gate=Reserved()).ask()
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert b'"code":"usage_limit_reached"' in answer.body
+
+
+async def test_an_answer_is_handed_on_though_a_call_for_it_was_refused() -> None:
+    """A pipe may go on without one of the calls that it makes."""
+    assert await ChatHost(lambda answer: ANSWER, gate=Reserved()).ask() == ANSWER
+
+
+async def test_errors_that_are_none_of_ours_stay_as_they_are() -> None:
+    def failing(answer: Any) -> Any:
+        raise HTTPException(404, "Model not found")
+
+    with pytest.raises(HTTPException, match="Model not found"):
+        await ChatHost(failing).ask()
+    error = JSONResponse({"detail": "…"}, 400)
+    assert await ChatHost(lambda answer: error).ask() is error
+
+
+async def test_the_page_is_told_by_the_host() -> None:
+    with pytest.raises(HTTPException, match="Usage limit reached"):
+        await ChatHost(raised, gate=Reserved()).ask(session_id="s")
 
 
 FREE = Rules(MeteringRules(free_connections="api.example.com"))
