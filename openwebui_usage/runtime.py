@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounter
 from openwebui_usage.admission.gate import REFRESH_SECONDS, Gate
 from openwebui_usage.ledger import CallRow, Recorded, Store, Writer
 from openwebui_usage.ledger.recording import Key
+from openwebui_usage.ledger.refusals import PendingRefusals
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.meter import Meter
 from openwebui_usage.rules.groups import Sums
@@ -29,6 +31,10 @@ Subscriber = Callable[[Recorded], None]
 
 
 _GATE_TIMEOUT = 2.0
+REFUSALS_SECONDS = 1.0
+"""Between two times that refusals are written: a crash takes no more of them than these."""
+_REFUSALS_TIMEOUT = 2.0
+"""Seconds that the end waits for the last refusals: they are no usage, and a database that hangs keeps nobody."""
 
 
 class NotRunning(Exception):
@@ -65,6 +71,8 @@ class Runtime:
         )
         secret = settings.webhook_secret
         self._webhook = Notifier(store, settings.webhook_url, secret.get_secret_value() if secret else None)
+        self._refusals = PendingRefusals()
+        self._writing_refusals = threading.Lock()
         self._gate: Gate | None = None
         self._meter: Meter | None = None
         self._subscribers: list[Subscriber] = []
@@ -132,10 +140,14 @@ class Runtime:
             # Ends before the webhook does: what its last commit has to tell is still posted.
             stack.push_async_callback(asyncio.to_thread, self._writer.stop)
             await asyncio.to_thread(self._writer.start)
-            gate = self._gate = Gate(self.store, self._make_counters(self._totals), fail_closed=self._fail_closed)
+            gate = self._gate = Gate(
+                self.store, self._make_counters(self._totals), fail_closed=self._fail_closed, refusals=self._refusals
+            )
+            stack.push_async_callback(self._write_last_refusals)
             with contextlib.suppress(TimeoutError):  # A database that hangs keeps nobody from starting.
                 await asyncio.wait_for(gate.refresh(), _GATE_TIMEOUT)
             self.every(REFRESH_SECONDS, gate.refresh, "gate")
+            self.every(REFUSALS_SECONDS, self._write_refusals, "refusals")
             stack.push_async_callback(self._end_tasks)
             for periodic in self._periodic:
                 self._begin(periodic)
@@ -157,6 +169,27 @@ class Runtime:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write_refusals(self) -> None:
+        """Write the refusals that wait, off the event loop; where that fails, they wait for the next time."""
+        if self._refusals:
+            await asyncio.to_thread(self._add_refusals)
+
+    async def _write_last_refusals(self) -> None:
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._add_refusals), _REFUSALS_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - whatever the database says
+            log.warning("The last refusals could not be written: %s", str(error).partition("\n")[0])
+
+    def _add_refusals(self) -> None:
+        with self._writing_refusals:  # The end may come while a thread is still at it.
+            taken = self._refusals.take()
+            try:
+                if taken:
+                    self.store.add_refusals(taken)
+            except Exception:
+                self._refusals.give_back(taken)
+                raise
 
     def _committed(self, recorded: Recorded) -> None:
         """Rows are durable: the gate knows what they used, then everybody else. On the writer's thread."""

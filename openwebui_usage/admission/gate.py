@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key, Recorded
+from openwebui_usage.ledger.refusals import PendingRefusals
 from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
@@ -49,8 +50,20 @@ class LedgerAway(Exception):
 class Gate:
     """Admits calls. One per worker, kept up to date by a `refresh` every `REFRESH_SECONDS`."""
 
-    def __init__(self, store: Store, live: LiveCounters, *, fail_closed: bool = False) -> None:
-        """`fail_closed`: refuse while the ledger is away, instead of letting calls through."""
+    def __init__(
+        self,
+        store: Store,
+        live: LiveCounters,
+        *,
+        fail_closed: bool = False,
+        refusals: PendingRefusals | None = None,
+    ) -> None:
+        """`fail_closed`: refuse while the ledger is away, instead of letting calls through.
+
+        `refusals` are where refused calls are counted.
+        """
+        self._refusals = refusals
+        self._misses_refusals = False
         self._store = store
         self._live = live
         self._fail_closed = fail_closed
@@ -96,8 +109,13 @@ class Gate:
         row counts only where it called nobody. Raises `LedgerAway` where it cannot be told and that counts as no.
         """
         try:
+            definitions = self._definitions
             reservations = self._reservations(request)
-            return await self._live.reserve(call_id, reservations, outer) if reservations else None
+            refusal = await self._live.reserve(call_id, reservations, outer) if reservations else None
+            if refusal is not None:
+                wanted = {reservation.counter.key: reservation.wanted for reservation in reservations}
+                self._note(request.info, refusal, definitions, lambda: wanted[refusal.counter.key])
+            return refusal
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
             return None
@@ -106,13 +124,36 @@ class Gate:
                 self._live.release([outer])
 
     async def check(self, info: CallInfo) -> Refusal | None:
-        """Whether a call would be admitted at this moment, without reserving anything. Raises `LedgerAway`."""
+        """Whether a call would be admitted at this moment, without reserving anything. Raises `LedgerAway`.
+
+        Whoever refuses a call because of it says so by `refused`.
+        """
         try:
             asked = [Reservation(counter, counter.budget.limit or 0, 0) for counter in self._counters(info)]
             return await self._live.ask(asked) if asked else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
             return None
+
+    def refused(self, request: CallRequest, refusal: Refusal) -> None:
+        """A call was refused because of what `check` said of it: count it among the refusals."""
+        self._note(request.info, refusal, self._definitions, lambda: self._asked(request, refusal.counter.budget))
+
+    def _note(self, info: CallInfo, refusal: Refusal, definitions: Definitions, asked: Callable[[], int]) -> None:
+        """Count a refusal; where that fails, the refusal stands without it."""
+        if self._refusals is None:
+            return
+        try:
+            groups = definitions.matching(info.model_ids).groups
+            self._refusals.note(info, groups, refusal.counter.budget, asked())
+        except Exception as error:
+            log.log(logging.DEBUG if self._misses_refusals else logging.ERROR, "Refusals are missed", exc_info=error)
+            self._misses_refusals = True
+
+    def _asked(self, request: CallRequest, budget: Budget) -> int:
+        """What a call would probably use, in the budget's unit."""
+        most = _most_output(request.body, request.wire) if request.generates else 0
+        return self._expected(request, most, [budget])[0].of(budget)
 
     def _let_through(self, error: Exception) -> None:
         if self._fail_closed:

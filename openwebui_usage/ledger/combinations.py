@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from openwebui_usage.ledger.bounds import bounded_text
 from openwebui_usage.ledger.cubes import FAMILIES, Combination
@@ -38,8 +38,11 @@ class Resolved:
     is_new: bool = False
 
 
-def values_of(info: CallInfo, outcome: Outcome, groups: Iterable[Group]) -> Values:
-    """What a call is grouped by. `groups` are the usage groups that held its model."""
+def values_of(info: CallInfo, outcome: Outcome | Literal["refused"], groups: Iterable[Group]) -> Values:
+    """What a call is grouped by. `groups` are the usage groups that held its model.
+
+    A call that a limit refused has no row: its combination is for the counters of refusals.
+    """
     return (
         bounded_text(info.user_id),
         bounded_text(info.model),

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage.ledger.combinations import Combinations
-from openwebui_usage.ledger.database import Recorder, migrate, writing
+from openwebui_usage.ledger.database import Recorder, Transaction, migrate, sharing, writing
 from openwebui_usage.ledger.definitions import (
     Definitions,
     budget_from,
@@ -28,6 +28,7 @@ from openwebui_usage.ledger.definitions import (
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.recount import Recount
+from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
@@ -108,6 +109,7 @@ class Store:
         self._definitions = Definitions()
         self._recorder = Recorder(self._engine)
         self._combinations = Combinations()
+        self._refused_combinations = Combinations()
         self._prepare = prepare
         self._recount = Recount(self._engine, schema)
         self.outbox = Outbox(self._engine)
@@ -373,6 +375,13 @@ class Store:
                 notices = self._put_notices(transaction.connection, recorded.changes)
             self._combinations.remember(resolved)
             return replace(recorded, rows=given, notices=notices)
+
+    def add_refusals(self, counts: Mapping[RefusalKey, RefusalCount]) -> None:
+        """Add to the counters of refused calls. Not to be called by two threads at once."""
+        with sharing(self._engine) as connection:
+            transaction = Transaction(connection, connection.connection.cursor())
+            resolved = write_refusals(transaction, counts, self._schema, self._refused_combinations)
+        self._refused_combinations.remember(resolved)
 
     def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:
         if self.notices is None:

@@ -64,7 +64,7 @@ def test_outside_of_it_nothing_is_metered(runtime: Runtime) -> None:
                     assert runtime.is_running
                     health = runtime.health()
                     assert health.pop("ledger")["state"] == "ok"
-                    assert health == {"running": True, "tasks": {"gate": None}}
+                    assert health == {"running": True, "tasks": {"gate": None, "refusals": None}}
 
     asyncio.run(scenario())
 

@@ -1,0 +1,168 @@
+"""Calls that a limit refused, counted per quarter of an hour: kept in memory for a moment, then written."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal, NamedTuple
+
+from openwebui_usage.ledger.bounds import MOST_SUM, bounded_count, bounded_sum, bounded_text
+from openwebui_usage.ledger.combinations import Combinations, Name, Resolved, Values, names_of, values_of
+from openwebui_usage.ledger.cubes import quarter_of
+from openwebui_usage.ledger.database import Transaction
+from openwebui_usage.ledger.rows import CallInfo
+from openwebui_usage.ledger.schema import usage_refusal
+from openwebui_usage.ledger.statements import ROWS_PER_STATEMENT, insertion
+from openwebui_usage.rules.budgets import Budget, Unit
+from openwebui_usage.rules.groups import Group
+
+log = logging.getLogger(__name__)
+
+MOST_KEPT = 10_000
+"""Counters that wait in memory. While the database is away nobody is counted in a further one."""
+
+LimitKind = Literal["group", "budget"]
+
+
+class RefusalKey(NamedTuple):
+    """Which counter of refusals: one for each quarter of an hour, what was called by whom, and limit."""
+
+    quarter: int
+    values: Values
+    limit_kind: LimitKind
+    limit_id: str
+
+
+@dataclass(slots=True)
+class RefusalCount:
+    """What one counter has counted. `amount` is what the calls would probably have used, in `unit`."""
+
+    names: Mapping[Name, str]
+    """Of what was called by whom."""
+    limit_name: str
+    unit: Unit
+    calls: int
+    amount: int
+    first_at: float
+    last_at: float
+
+    def add(self, other: RefusalCount) -> None:
+        """Count the calls of another one of the same key. Amounts are only added in one unit: the later one stays."""
+        self.calls += other.calls
+        later, earlier = (other, self) if other.last_at >= self.last_at else (self, other)
+        self.amount = later.amount + (earlier.amount if earlier.unit == later.unit else 0)
+        self.names, self.limit_name, self.unit = later.names, later.limit_name, later.unit
+        self.first_at, self.last_at = min(self.first_at, other.first_at), later.last_at
+
+
+class PendingRefusals:
+    """Refusals that are not written yet. What a crash takes of them is lost: they are statistics, and no usage."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        """At most `most` counters are kept."""
+        self._most = most
+        self._lock = threading.Lock()
+        self._counts: dict[RefusalKey, RefusalCount] = {}
+        self.lost = 0
+        """Calls that no counter had room for, since the start."""
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def note(self, info: CallInfo, groups: Sequence[Group], budget: Budget, amount: int) -> None:
+        """A limit refused a call. `groups` are the usage groups that hold its model, of which one may be the limit."""
+        now = time.time()
+        kind: LimitKind = "group" if any(group.id == budget.id for group in groups) else "budget"
+        key = RefusalKey(quarter_of(now), values_of(info, "refused", groups), kind, budget.id)
+        count = RefusalCount(
+            names_of(info, groups), budget.name, budget.unit, 1, bounded_count(amount), first_at=now, last_at=now
+        )
+        with self._lock:
+            self._add(key, count)
+
+    def take(self) -> dict[RefusalKey, RefusalCount]:
+        """All that waits, which is then no longer kept here."""
+        with self._lock:
+            taken, self._counts = self._counts, {}
+        return taken
+
+    def give_back(self, taken: Mapping[RefusalKey, RefusalCount]) -> None:
+        """What could not be written waits again."""
+        with self._lock:
+            for key, count in taken.items():
+                self._add(key, count)
+
+    def _add(self, key: RefusalKey, count: RefusalCount) -> None:
+        known = self._counts.get(key)
+        if known is not None:
+            known.add(count)
+        elif len(self._counts) < self._most:
+            self._counts[key] = count
+        else:
+            if not self.lost:
+                log.warning("Refused calls of more kinds wait for the database than are kept: some are not counted")
+            self.lost += count.calls
+
+
+_KEYS = ("start", "combination", "limit_kind", "limit_id")
+_COLUMNS = tuple(usage_refusal.columns.keys())
+
+
+def write_refusals(
+    transaction: Transaction,
+    counts: Mapping[RefusalKey, RefusalCount],
+    schema: str | None,
+    combinations: Combinations,
+) -> Resolved:
+    """Add to the counters in the database. The combinations are to be remembered once this is committed."""
+    names: dict[Name, str] = {}
+    for count in counts.values():
+        names |= count.names
+    resolved = combinations.resolve(transaction, {key.values for key in counts}, names, schema)
+    # In one order everywhere, so that two workers never wait for each other's rows in a circle.
+    rows = sorted(
+        (
+            (
+                key.quarter,
+                resolved.combinations[key.values].id,
+                key.limit_kind,
+                key.limit_id,
+                (bounded_text(count.limit_name) or "")[:100],
+                count.unit,
+                bounded_sum(count.calls),
+                bounded_sum(count.amount),
+                count.first_at,
+                count.last_at,
+            )
+            for key, count in counts.items()
+        ),
+        key=lambda row: row[: len(_KEYS)],
+    )
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        part = rows[start : start + ROWS_PER_STATEMENT]
+        inserted = insertion("usage_refusal", _COLUMNS, transaction.placeholder, schema, len(part))
+        transaction.execute(inserted + _addition(transaction.least), list(chain.from_iterable(part)))
+    return resolved
+
+
+def _addition(least: str) -> str:
+    greatest = "max" if least == "min" else "greatest"
+    table = "usage_refusal"
+    # An admin may have changed the unit within the quarter: what was asked is then told in the later one alone.
+    amount = (
+        f"CASE WHEN {table}.unit = excluded.unit "
+        f"THEN {least}({table}.amount + excluded.amount, {MOST_SUM}) ELSE excluded.amount END"
+    )
+    changes: Iterable[str] = (
+        f"calls = {least}({table}.calls + excluded.calls, {MOST_SUM})",
+        f"amount = {amount}",
+        "unit = excluded.unit",
+        "limit_name = excluded.limit_name",
+        f"first_at = {least}({table}.first_at, excluded.first_at)",
+        f"last_at = {greatest}({table}.last_at, excluded.last_at)",
+    )
+    return f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET {', '.join(changes)}"
