@@ -1,0 +1,103 @@
+"""An admin goes back to an older version: it says once that it cannot write the newer ledger, and loses no call."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from openwebui_usage.ledger import Store, Writer
+from openwebui_usage.ledger.schema import usage_call
+from openwebui_usage.ledger.spool import Spool
+from tests.support.process import wait_until
+from tests.support.recorder import a_call, engine_like_open_webui
+
+ROOT = Path(__file__).parents[2]
+BEFORE_0005 = "0d8b678ab3d75820c7500b3c602d803bbddd7333"
+"""The last commit whose ledger ends with migration 0004."""
+OLD_WORKER = """
+import json, logging, sys, time
+from pathlib import Path
+from openwebui_usage.ledger import Store, Writer
+from openwebui_usage.ledger.spool import Spool
+from tests.support.recorder import a_call, engine_like_open_webui
+
+logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")
+writer = Writer(Store(engine_like_open_webui(sys.argv[1])), Spool(Path(sys.argv[2])))
+writer.start()
+for _ in range(30):
+    row = a_call()
+    writer.submit(row).result()
+    print(row.id)
+    time.sleep(0.1)
+print(json.dumps(writer.health()))
+writer.stop()
+"""
+
+
+@pytest.fixture
+def old_code(tmp_path: Path) -> Path:
+    """This repository as it was."""
+    archive = ["git", "archive", BEFORE_0005, "openwebui_usage", "tests/support"]
+    found = subprocess.run(archive, cwd=ROOT, capture_output=True, check=False)
+    if found.returncode:
+        pytest.skip(f"this clone has no commit {BEFORE_0005[:7]} to go back to: {found.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
+        files.extractall(tmp_path / "old", filter="data")
+    return tmp_path / "old"
+
+
+def test_what_an_older_version_spools_is_counted_by_the_newer_one(old_code: Path, tmp_path: Path) -> None:
+    url, folder = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "spool"
+    engine = engine_like_open_webui(url)
+    store = Store(engine)
+    store.migrate()
+    store.create_group("G", ["*"], None, "documented")
+    store.record([a_call()])
+    store.reset_group("G")
+    store.record([a_call(), a_call()])
+
+    def rows() -> set[str]:
+        with engine.connect() as connection:
+            return set(connection.execute(select(usage_call.c.id)).scalars())
+
+    def revision() -> str:
+        with engine.connect() as connection:
+            return str(connection.execute(text("SELECT version_num FROM usage_alembic_version")).scalar_one())
+
+    before = rows(), revision()
+    assert not list((old_code / "openwebui_usage/ledger/migrations/versions").glob(f"{revision()}_*.py"))
+    done = subprocess.run(
+        [sys.executable, "-c", OLD_WORKER, url, str(folder)],
+        cwd=old_code,
+        env={"PYTHONPATH": str(old_code)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *ids, health = done.stdout.splitlines()
+    assert len(ids) == 30
+    [warning] = [line for line in done.stderr.splitlines() if line.startswith(("WARNING", "ERROR"))]
+    assert f"'{revision()}'" in warning, "the revision that it does not know"
+    assert str(folder) in warning
+    assert json.loads(health).items() >= {"state": "spooling", "spool_rows": 30, "rejected_rows": 0}.items()
+    assert (rows(), revision()) == before
+
+    writer = Writer(store, Spool(folder))
+    writer.start()
+    try:
+        wait_until(lambda: len(rows()) == 33, timeout=20, what="the spool is replayed")
+        wait_until(lambda: writer.health()["spool_rows"] == 0, timeout=20, what="the spool is empty")
+    finally:
+        writer.stop()
+    assert rows() == before[0] | set(ids)
+    assert store.group("G").sums.calls == 2 + 30, "not the one before the reset"
+    engine.dispose()
