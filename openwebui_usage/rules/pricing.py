@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
 from openwebui_usage.rules import public_prices
 from openwebui_usage.rules.billed_kinds import read_kinds
 from openwebui_usage.rules.claimed_cost import ceiling, claimed_cost
+from openwebui_usage.rules.cost_parts import CostParts, NanoParts
 from openwebui_usage.rules.groups import matches
 from openwebui_usage.rules.money import NANO, nano_dollars
 from openwebui_usage.rules.tokens import TokenUsage
@@ -69,15 +70,18 @@ class Price:
             if price is not None and not (price.is_finite() and price >= 0):
                 raise ValueError(f"{name}: must be a number, 0 or more (got {price})")
 
-    def cost(self, usage: TokenUsage) -> Decimal:
-        """The cost of one call in US dollars."""
+    def cost(self, usage: TokenUsage) -> CostParts:
+        """The cost of one call."""
         cached = self.input if self.cached_input is None else self.cached_input
         written = self.input if self.cache_write is None else self.cache_write
         plain = max(0, usage.input - usage.cached_input - usage.cache_write)
-        tokens = (
-            plain * self.input + usage.cached_input * cached + usage.cache_write * written + usage.output * self.output
+        return CostParts(
+            input=plain * self.input / MILLION,
+            cached_input=usage.cached_input * cached / MILLION,
+            cache_write=usage.cache_write * written / MILLION,
+            output=usage.output * self.output / MILLION,
+            beside=self.request,
         )
-        return tokens / MILLION + self.request
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,22 @@ class Cost:
 
     nano: int
     source: Source
-    parts: tuple[int, int, int, int] | None = None
-    """Of it what input, cached input, cache writes and output cost; None where only the sum is known."""
+    parts: NanoParts | None = None
+    """What tokens of each type cost of it; None where only the sum is known. The price of the request itself and of
+    searches is in `nano` alone: the parts add up to `nano` or less.
+    """
     version: str | None = None
     """Of the list of prices, where it is a list's."""
+
+    @classmethod
+    def by_parts(cls, parts: CostParts, source: Source, version: str | None = None) -> Cost:
+        """What is known by its parts, but no more than `MOST_NANO`."""
+        nano, by_type = parts.in_nano(MOST_NANO)
+        return cls(nano, source, by_type, version)
+
+
+_NO_PARTS: NanoParts = (0, 0, 0, 0)
+"""Of what costs nothing."""
 
 
 class PriceBook:
@@ -124,17 +140,17 @@ class PriceBook:
         """
         exact = self._exact_price(model_ids)
         if exact is None and is_free_connection:
-            return Cost(0, "connection")
+            return Cost(0, "connection", _NO_PARTS)
         price = exact or self._glob_price(model_ids[-1])
         if price is not None:
-            return Cost(min(MOST_NANO, nano_dollars(price.cost(usage))), "admin")
+            return Cost.by_parts(price.cost(usage), "admin")
         claimed = claimed_cost(raw) if raw else None
         is_believed = claimed is not None and claimed <= ceiling(usage.input + usage.output)
         if claimed is not None and is_believed:
             return Cost(nano_dollars(claimed), "provider")
         cost = self._listed_cost(model_ids[-1], usage, raw, at, provider_url)
         if claimed is not None and cost is not None:
-            return Cost(cost.nano, _NOT_BELIEVED[cost.source])
+            return replace(cost, source=_NOT_BELIEVED[cost.source])
         return cost
 
     def _listed_cost(
@@ -147,7 +163,7 @@ class PriceBook:
     ) -> Cost | None:
         """By the model that answered: a workspace model may be called "gpt-4-helper", whatever it is made of."""
         if public_prices.is_free_variant(model_id, provider_url):
-            return Cost(0, "free")
+            return Cost(0, "free", _NO_PARTS)
         public = public_prices.public_cost(
             model_id,
             usage,
@@ -157,9 +173,9 @@ class PriceBook:
             public_prices.context_of(raw),
         )
         if public is not None:
-            return Cost(min(MOST_NANO, nano_dollars(public)), "genai-prices")
+            return Cost.by_parts(public, "genai-prices", public_prices.version())
         if self._fallback_price is not None:
-            return Cost(min(MOST_NANO, nano_dollars(self._fallback_price.cost(usage))), "otherwise")
+            return Cost.by_parts(self._fallback_price.cost(usage), "otherwise")
         return None
 
     def source(self, model_id: str, provider_url: str | None = None) -> Source | None:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
 
 from openwebui_usage.rules.billed_kinds import NONE, BilledKinds
+from openwebui_usage.rules.cost_parts import CostParts
 from openwebui_usage.rules.tokens import TokenUsage
 
 log = logging.getLogger(__name__)
@@ -63,17 +65,19 @@ def public_cost(
     provider_url: str | None = None,
     kinds: BilledKinds = NONE,
     context: Context = (),
-) -> Decimal | None:
-    """The cost of a call in US dollars; None where the list knows no such model. `at`: seconds since the epoch."""
+) -> CostParts | None:
+    """The cost of a call; None where the list knows no such model. `at`: seconds since the epoch."""
     if len(model_id) > _LONGEST_ID:
         return None
     found = _known_name(model_id, provider_url)
     if found is None:
         return None
     try:
+        quarter = at // QUARTER * QUARTER
+        over = 0
         if usage.input > SMALL_PROMPT:
-            return calculate(*found, usage, at, kinds, context)
-        return rate(*found, at // QUARTER * QUARTER, context).cost(usage, kinds)
+            over = max((size for size in long_prompts(*found, quarter, context) if size < usage.input), default=0)
+        return rate(*found, quarter, context, over).cost(usage, kinds)
     except (LookupError, ValueError) as error:
         log.debug("No public price for %s: %s", model_id, error)
         return None
@@ -122,62 +126,86 @@ class Rates:
     image_output: Decimal
     search: Decimal
 
-    def cost(self, usage: TokenUsage, kinds: BilledKinds = NONE) -> Decimal:
+    def cost(self, usage: TokenUsage, kinds: BilledKinds = NONE) -> CostParts:
         """The cost of one call."""
         plain = max(0, usage.input - usage.cached_input - usage.cache_write)
-        dollars = (
-            plain * self.input
-            + usage.cached_input * self.cached
-            + usage.cache_write * self.written
-            + usage.output * self.output
-            + self.request
+        parts = CostParts(
+            input=plain * self.input,
+            cached_input=usage.cached_input * self.cached,
+            cache_write=usage.cache_write * self.written,
+            output=usage.output * self.output,
+            beside=self.request,
         )
-        return dollars if kinds is NONE else dollars + self._more_for(usage, kinds)
+        return parts if kinds is NONE else self._with_kinds(parts, kinds.within(usage))
 
-    def _more_for(self, usage: TokenUsage, kinds: BilledKinds) -> Decimal:
-        """What `kinds` cost more than other tokens."""
-        kinds = kinds.within(usage)
-        return (
-            kinds.written_for_an_hour * (self.written_for_an_hour - self.written)
+    def _with_kinds(self, parts: CostParts, kinds: BilledKinds) -> CostParts:
+        """The same with what `kinds` cost more, or less, than other tokens of their part."""
+        return CostParts(
+            input=parts.input
             + (kinds.audio_input - kinds.audio_cached) * (self.audio_input - self.input)
+            + (kinds.image_input - kinds.image_cached) * (self.image_input - self.input),
+            cached_input=parts.cached_input
             + kinds.audio_cached * (self.audio_cached - self.cached)
+            + kinds.image_cached * (self.image_cached - self.cached),
+            cache_write=parts.cache_write + kinds.written_for_an_hour * (self.written_for_an_hour - self.written),
+            output=parts.output
             + kinds.audio_output * (self.audio_output - self.output)
-            + (kinds.image_input - kinds.image_cached) * (self.image_input - self.input)
-            + kinds.image_cached * (self.image_cached - self.cached)
-            + kinds.image_output * (self.image_output - self.output)
-            + kinds.searches * self.search
+            + kinds.image_output * (self.image_output - self.output),
+            beside=parts.beside + kinds.searches * self.search,
         )
 
 
 @lru_cache(maxsize=10_000)
-def rate(name: str, provider: str | None, quarter: float, context: Context = ()) -> Rates:
+def rate(name: str, provider: str | None, quarter: float, context: Context = (), over: int = 0) -> Rates:
     """A model's public price as rates: calculating a call by these is fifty times faster than asking the package.
 
-    True for small prompts only, for large ones are dearer with some providers; and for the quarter of an hour that
+    True for prompts of more than `over` tokens up to the next of `long_prompts`; and for the quarter of an hour that
     begins at `quarter`, for a few providers have night rates.
     """
+    unit = over + 1 if over else _UNIT
     base = calculate(name, provider, TokenUsage(), quarter, context=context)
+    prompt = calculate(name, provider, TokenUsage(input=unit), quarter, context=context)
 
     def of(usage: TokenUsage, kinds: BilledKinds = NONE) -> Decimal:
-        return (calculate(name, provider, usage, quarter, kinds, context) - base) / _UNIT
+        return (calculate(name, provider, usage, quarter, kinds, context) - base) / unit
 
-    sent, read = TokenUsage(input=_UNIT), TokenUsage(input=_UNIT, cached_input=_UNIT)
-    written, generated = TokenUsage(input=_UNIT, cache_write=_UNIT), TokenUsage(output=_UNIT)
+    def beside(output: int = 0, **kinds: int) -> Decimal:
+        """Of what is no input: which prompt it answers decides what it costs."""
+        usage = TokenUsage(input=unit, output=output)
+        return (calculate(name, provider, usage, quarter, BilledKinds(**kinds), context) - prompt) / unit
+
+    sent, read = TokenUsage(input=unit), TokenUsage(input=unit, cached_input=unit)
+    written = TokenUsage(input=unit, cache_write=unit)
     return Rates(
         input=of(sent),
-        output=of(generated),
+        output=beside(unit),
         cached=of(read),
         written=of(written),
         request=base,
-        written_for_an_hour=of(written, BilledKinds(written_for_an_hour=_UNIT)),
-        audio_input=of(sent, BilledKinds(audio_input=_UNIT)),
-        audio_cached=of(read, BilledKinds(audio_input=_UNIT, audio_cached=_UNIT)),
-        audio_output=of(generated, BilledKinds(audio_output=_UNIT)),
-        image_input=of(sent, BilledKinds(image_input=_UNIT)),
-        image_cached=of(read, BilledKinds(image_input=_UNIT, image_cached=_UNIT)),
-        image_output=of(generated, BilledKinds(image_output=_UNIT)),
-        search=of(TokenUsage(), BilledKinds(searches=_UNIT)),
+        written_for_an_hour=of(written, BilledKinds(written_for_an_hour=unit)),
+        audio_input=of(sent, BilledKinds(audio_input=unit)),
+        audio_cached=of(read, BilledKinds(audio_input=unit, audio_cached=unit)),
+        audio_output=beside(unit, audio_output=unit),
+        image_input=of(sent, BilledKinds(image_input=unit)),
+        image_cached=of(read, BilledKinds(image_input=unit, image_cached=unit)),
+        image_output=beside(unit, image_output=unit),
+        search=beside(searches=unit),
     )
+
+
+@lru_cache(maxsize=10_000)
+def long_prompts(name: str, provider: str | None, quarter: float, context: Context = ()) -> tuple[int, ...]:
+    """Sizes in tokens: a larger prompt has another price for each token. Raises LookupError for an unknown model."""
+    from genai_prices.types import TieredPrices
+
+    prices = vars(_calculation(name, provider, {}, quarter, context).model_price).values()
+    return tuple({tier.start for price in prices if isinstance(price, TieredPrices) for tier in price.tiers})
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Of the list."""
+    return metadata.version("genai-prices")
 
 
 def calculate(
@@ -189,8 +217,6 @@ def calculate(
     context: Context = (),
 ) -> Decimal:
     """The price in US dollars. Raises LookupError for an unknown model."""
-    import genai_prices
-
     counts: dict[str, int] = {
         "input_tokens": usage.input,
         "cache_read_tokens": usage.cached_input,
@@ -210,13 +236,7 @@ def calculate(
             "web_searches": kinds.searches,
         }
     try:
-        price = genai_prices.calc_price(
-            genai_prices.Usage(**counts),
-            name,
-            provider_id=provider,
-            genai_request_timestamp=datetime.fromtimestamp(at, UTC),
-            price_context=dict(context) or None,
-        ).total_price
+        price: Decimal = _calculation(name, provider, counts, at, context).total_price
     except ValueError:
         if kinds is NONE:
             raise
@@ -225,6 +245,18 @@ def calculate(
     if price < 0:
         raise ValueError(f"negative price for {name}")
     return price
+
+
+def _calculation(name: str, provider: str | None, counts: Mapping[str, int], at: float, context: Context) -> Any:
+    import genai_prices
+
+    return genai_prices.calc_price(
+        genai_prices.Usage(**counts),
+        name,
+        provider_id=provider,
+        genai_request_timestamp=datetime.fromtimestamp(at, UTC),
+        price_context=dict(context) or None,
+    )
 
 
 @lru_cache(maxsize=10_000)

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.metadata import version
 from typing import ClassVar
 
 import pytest
@@ -28,7 +29,8 @@ class TestTheOrder:
     book = PriceBook([Price("mine*", input=Decimal(1), output=Decimal(2), cached_input=Decimal("0.5"))])
 
     def test_the_admins_price_comes_first(self) -> None:
-        assert self.book.cost(["gpt-4o", "mine-1"], USAGE, {"cost": 9.0}) == Cost(1_950_000, "admin")
+        cost = self.book.cost(["gpt-4o", "mine-1"], USAGE, {"cost": 9.0})
+        assert cost == Cost(1_950_000, "admin", (900_000, 50_000, 0, 1_000_000))
 
     def test_then_what_the_provider_says(self) -> None:
         assert self.book.cost(["gpt-4o"], USAGE, {"cost": 0.00123}) == Cost(1_230_000, "provider")
@@ -51,7 +53,7 @@ class TestTheOrder:
     def test_no_call_costs_more_than_a_sum_can_hold(self) -> None:
         dear = PriceBook([Price("dear", input=Decimal(10**6), output=Decimal(10**6))])
         most = TokenUsage(input=MAX_TOKENS, output=MAX_TOKENS)
-        assert dear.cost(["dear"], most) == Cost(MOST_NANO, "admin")
+        assert dear.cost(["dear"], most) == Cost(MOST_NANO, "admin", (MOST_NANO // 2, 0, 0, MOST_NANO // 2))
 
     @pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), True, "much", None])
     def test_nonsense_of_a_provider_is_no_price(self, cost: object) -> None:
@@ -72,7 +74,7 @@ def test_exact_ids_come_before_globs_and_longer_patterns_before_shorter() -> Non
 def test_a_cost_is_exact_to_the_nano_dollar(input: int, output: int, rate_in: Decimal, rate_out: Decimal) -> None:  # noqa: A002
     price = Price("*", input=rate_in, output=rate_out)
     exact = (input * rate_in + output * rate_out) * 1000
-    assert abs(nano_dollars(price.cost(TokenUsage(input=input, output=output))) - exact) <= Decimal("0.5")
+    assert abs(nano_dollars(price.cost(TokenUsage(input=input, output=output)).dollars) - exact) <= Decimal("0.5")
 
 
 class TestAPart:
@@ -99,12 +101,11 @@ class TestAPart:
         ],
     )
     def test_has_its_own_price(self, usage: TokenUsage, dollars: str) -> None:
-        assert self.price.cost(usage) == Decimal(dollars)
+        assert self.price.cost(usage).dollars == Decimal(dollars)
 
     def test_that_has_none_costs_what_input_does(self) -> None:
-        assert Price("*", input=Decimal(10)).cost(TokenUsage(input=300, cached_input=100, cache_write=100)) == Decimal(
-            "0.003"
-        )
+        usage = TokenUsage(input=300, cached_input=100, cache_write=100)
+        assert Price("*", input=Decimal(10)).cost(usage) == (*3 * [Decimal("0.001")], 0, 0)
 
     @pytest.mark.parametrize("name", ["input", "output", "cached_input", "cache_write", "request"])
     @pytest.mark.parametrize("value", ["-0.000001", "NaN", "Infinity", "-Infinity"])
@@ -126,7 +127,7 @@ def price_of(model: str, url: str | None = None, at: float | None = None) -> Dec
     small = TokenUsage(input=1000, completion=1000, output=1000)
     rated, exact = public_prices.public_cost(model, small, at, url), public_prices.public_cost(model, DEAR, at, url)
     assert (rated is None) is (exact is None)
-    return None if rated is None else rated * 1000
+    return None if rated is None else rated.dollars * 1000
 
 
 def listed(provider: str, model: str) -> Decimal:
@@ -333,7 +334,7 @@ class TestBilledKinds:
             ("gpt-realtime", "openai"),
         ):
             exact = public_prices.calculate(model, provider, usage, self.AT, searched)
-            rated = public_prices.rate(model, provider, self.AT).cost(usage, searched)
+            rated = public_prices.rate(model, provider, self.AT).cost(usage, searched).dollars
             if usage.input <= public_prices.SMALL_PROMPT:
                 assert float(rated) == pytest.approx(float(exact), rel=1e-9, abs=1e-12)
             assert exact >= 0
@@ -348,15 +349,17 @@ class TestAnAbsurdCost:
             PriceBook().cost(["gpt-4o"], self.TWO, self.ABSURD),
             PriceBook().cost(["x"], self.TWO, self.ABSURD),
         )
-        assert known == Cost(12_500, "not-believed:genai-prices")
+        assert known == Cost(12_500, "not-believed:genai-prices", (2_500, 0, 0, 10_000), version("genai-prices"))
         assert unknown is None
         assert is_absurd(self.ABSURD, self.TWO)
         guess = PriceBook(fallback_price=Price("*", input=Decimal(1)))
-        assert guess.cost(["x"], self.TWO, self.ABSURD) == Cost(1000, "not-believed:otherwise")
-        assert PriceBook([Price("x", input=Decimal(2))]).cost(["x"], self.TWO, self.ABSURD) == Cost(2000, "admin")
+        assert guess.cost(["x"], self.TWO, self.ABSURD) == Cost(1000, "not-believed:otherwise", (1000, 0, 0, 0))
+        assert PriceBook([Price("x", input=Decimal(2))]).cost(["x"], self.TWO, self.ABSURD) == Cost(
+            2000, "admin", (2000, 0, 0, 0)
+        )
 
     def test_of_a_model_that_is_free_by_its_name_leaves_it_free(self) -> None:
-        assert PriceBook().cost(["a/b:free"], self.TWO, self.ABSURD) == Cost(0, "not-believed:free")
+        assert PriceBook().cost(["a/b:free"], self.TWO, self.ABSURD) == Cost(0, "not-believed:free", (0, 0, 0, 0))
 
     @given(st.integers(0, MAX_TOKENS), st.floats(0, 1e14))
     def test_never_makes_a_sum_overflow(self, tokens: int, cost: float) -> None:
@@ -387,7 +390,9 @@ class TestNames:
         assert price is not None
         assert price.input == input_price
         assert self.book.is_free(model_ids) is (input_price == 0)
-        assert self.book.cost(model_ids, TokenUsage(input=MILLION)) == Cost(input_price * NANO, "admin")
+        assert self.book.cost(model_ids, TokenUsage(input=MILLION)) == Cost(
+            input_price * NANO, "admin", (input_price * NANO, 0, 0, 0)
+        )
 
     def test_a_free_name_on_a_model_that_the_list_knows_costs_what_that_does(self) -> None:
         book = PriceBook([Price("llama*")])
@@ -403,14 +408,20 @@ class TestAFreeConnection:
 
     def test_costs_nothing_whatever_model_it_serves(self) -> None:
         for model in ("gpt-oss:20b", "deepseek-chat", "nobody-knows-this"):
-            assert PriceBook().cost([model], USAGE, {"cost": 5}, is_free_connection=True) == Cost(0, "connection")
+            assert PriceBook().cost([model], USAGE, {"cost": 5}, is_free_connection=True) == Cost(
+                0, "connection", (0, 0, 0, 0)
+            )
             assert PriceBook().is_free([model], OWN, is_free_connection=True)
         assert not PriceBook().is_free(["deepseek-chat"], OWN)
 
     def test_yields_to_a_price_of_that_very_model(self) -> None:
-        assert self.book.cost(["mine"], TokenUsage(input=MILLION), is_free_connection=True) == Cost(2 * NANO, "admin")
-        assert self.book.cost(["other"], TokenUsage(input=MILLION), is_free_connection=True) == Cost(0, "connection")
-        assert self.book.cost(["other"], TokenUsage(input=MILLION)) == Cost(3 * NANO, "admin")
+        assert self.book.cost(["mine"], TokenUsage(input=MILLION), is_free_connection=True) == Cost(
+            2 * NANO, "admin", (2 * NANO, 0, 0, 0)
+        )
+        assert self.book.cost(["other"], TokenUsage(input=MILLION), is_free_connection=True) == Cost(
+            0, "connection", (0, 0, 0, 0)
+        )
+        assert self.book.cost(["other"], TokenUsage(input=MILLION)) == Cost(3 * NANO, "admin", (3 * NANO, 0, 0, 0))
 
 
 class TestAFreeModel:
@@ -431,7 +442,7 @@ class TestAFreeModel:
 
     def test_costs_what_the_provider_says_where_it_says_more(self) -> None:
         assert PriceBook().cost(["a/b:free"], USAGE, {"cost": 0.01}) == Cost(10_000_000, "provider")
-        assert PriceBook().cost(["a/b:free"], USAGE) == Cost(0, "free")
+        assert PriceBook().cost(["a/b:free"], USAGE) == Cost(0, "free", (0, 0, 0, 0))
 
     def test_is_one_that_is_known_to_cost_nothing(self) -> None:
         book = PriceBook([Price("llama*"), Price("per-call", request=Decimal("0.01"))])
@@ -470,17 +481,26 @@ def test_large_prompts_cost_what_the_package_says() -> None:
 
 
 def test_rates_give_what_the_package_gives_for_every_model_it_knows() -> None:
-    dice, now, compared = random.Random(1), time.time(), 0
+    dice, now, compared, long = random.Random(1), time.time(), 0, 0
+    quarter = now // public_prices.QUARTER * public_prices.QUARTER
     for provider in providers:
         for model in provider.models:
-            prompt = dice.randint(0, public_prices.SMALL_PROMPT)
-            cached = dice.randint(0, prompt)
-            usage = TokenUsage(prompt, cached, dice.randint(0, prompt - cached), output=dice.randint(0, 9000))
             try:
-                exact = public_prices.calculate(model.id, provider.id, usage, now)
+                sizes = public_prices.long_prompts(model.id, provider.id, quarter)
             except (LookupError, ValueError):
                 continue
-            rate = public_prices.rate(model.id, provider.id, now // public_prices.QUARTER * public_prices.QUARTER)
-            assert float(rate.cost(usage)) == pytest.approx(float(exact), rel=1e-9, abs=1e-12), model.id
-            compared += 1
+            around = [size + more for size in sizes for more in (0, 1, dice.randint(2, 10**6))]
+            for prompt in (dice.randint(0, public_prices.SMALL_PROMPT), *around):
+                cached = dice.randint(0, prompt)
+                usage = TokenUsage(prompt, cached, dice.randint(0, prompt - cached), output=dice.randint(0, 9000))
+                try:
+                    exact = public_prices.calculate(model.id, provider.id, usage, now)
+                except (LookupError, ValueError):
+                    continue
+                over = max((size for size in sizes if size < prompt), default=0)
+                rate = public_prices.rate(model.id, provider.id, quarter, (), over)
+                assert float(rate.cost(usage).dollars) == pytest.approx(float(exact), rel=1e-9, abs=1e-12), model.id
+                compared += 1
+                long += over > 0
     assert compared > 1000
+    assert long > 100
