@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from openwebui_usage.admission.gate import LedgerAway
+from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.compat import is_error, parameter_names
 from openwebui_usage.host.destination import destination_of
@@ -41,13 +42,14 @@ def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
         # In the page a refusal shows as the error of the message, which the provider's seam answers with.
         has_page = bool(form_data.get("session_id"))
         try:
-            refusal = await _refusal(running, arguments)
-            set_admitted(http_request, is_admitted=refusal is None)
+            refused = await _refused(running, arguments)
+            set_admitted(http_request, is_admitted=refused is None)
         except LedgerAway:  # The provider's seam says it.
-            refusal = None
-        if refusal is not None and not has_page:
+            refused = None
+        if refused is not None and not has_page:
+            running.gate.refused(*refused)
             is_named = await running.may_know(form_data["model"], arguments.user, arguments.of_user("role"))
-            return refusal_response(refusal, is_named=is_named)
+            return refusal_response(refused[1], is_named=is_named)
         if has_page:
             return await original(*args, **kwargs)
         return await _answer(original, args, kwargs, http_request)
@@ -71,14 +73,16 @@ async def _answer(original: Wrapped, args: tuple[Any, ...], kwargs: dict[str, An
     return refusal
 
 
-async def _refusal(running: Running, arguments: Arguments) -> Refusal | None:
-    """Whether the chat would be refused as it stands. Raises `LedgerAway`."""
+async def _refused(running: Running, arguments: Arguments) -> tuple[CallRequest, Refusal] | None:
+    """The chat's call, where it would be refused as it stands, and why. Raises `LedgerAway`."""
     form_data = arguments.form_data
     model, item = form_data.get("model"), form_data.get("model_item")
     if not isinstance(model, str) or (isinstance(item, Mapping) and item.get("direct")):
         return None
     try:
-        return await running.gate.check(await _info(running, bounded(model), arguments))
+        info = await _info(running, bounded(model), arguments)
+        refusal = await running.gate.check(info)
+        return None if refusal is None else (CallRequest(info, form_data), refusal)
     except LedgerAway:
         raise
     except Exception as error:  # noqa: BLE001 - told by `Faults`
@@ -95,6 +99,7 @@ async def _info(running: Running, model: str, arguments: Arguments) -> CallInfo:
         model,
         destination.called_model,
         user_id=user_id,
+        user_name=arguments.of_user("name"),
         user_groups=await running.user_groups(user_id),
         provider_url=destination.url,
         is_free_connection=rules.is_free(destination.connections),

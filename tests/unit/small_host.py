@@ -69,6 +69,9 @@ class NoLimits:
     async def check(self, *args: Any) -> None:
         """Admit a chat."""
 
+    def refused(self, *args: Any) -> None:
+        """Nothing is counted."""
+
 
 class Broken:
     """Whatever is asked of it fails."""

@@ -46,6 +46,7 @@ class OnlyFree(NoLimits):
 
     def __init__(self) -> None:
         self.asked: list[CallInfo] = []
+        self.counted: list[CallRequest] = []
 
     async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
         return await self.check(request.info)
@@ -53,6 +54,9 @@ class OnlyFree(NoLimits):
     async def check(self, info: CallInfo) -> Refusal | None:
         self.asked.append(info)
         return None if info.is_free_connection else REFUSAL
+
+    def refused(self, request: CallRequest, refusal: Refusal) -> None:
+        self.counted.append(request)
 
 
 class ChatHost(Host):
@@ -132,9 +136,21 @@ async def test_a_free_connection_stays_usable_when_the_money_is_spent(model: dic
 
 
 async def test_other_connections_are_refused_before_the_host_begins() -> None:
-    host = ChatHost(gate=OnlyFree(), valves=Rules(MeteringRules(free_connections="other.example.com")))
-    assert (await host.ask()).status_code == 429
+    gate = OnlyFree()
+    host = ChatHost(gate=gate, valves=Rules(MeteringRules(free_connections="other.example.com")))
+    assert (await host.ask(max_tokens=9)).status_code == 429
     assert host.sent == []
+    [counted] = gate.counted
+    assert (counted.info.user_id, counted.info.user_name, counted.info.model) == ("a", "A", "m")
+    assert counted.body["max_tokens"] == 9, "by which one may tell how much was asked for"
+
+
+async def test_a_refusal_that_the_page_is_told_later_is_not_counted_early() -> None:
+    gate = OnlyFree()
+    host = ChatHost(gate=gate, valves=Rules(MeteringRules(free_connections="other.example.com")))
+    assert (await host.ask(session_id="s")).status_code == 429
+    assert gate.counted == []
+    assert len(gate.asked) == 2, "the provider's seam refuses it, which counts it"
 
 
 @pytest.mark.parametrize(
