@@ -1,58 +1,15 @@
-/** What the server tells the page. All token counts are whole numbers across all users of a group. */
+/** What the server tells the page, as its own documentation says. */
+import type { components } from './openapi';
 
-/** What a menu may offer, weakest first; "default" leaves it to the provider. */
-export type Effort = 'default' | 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
-
-/** Of a group's current period. */
-export interface Usage {
-  in: number;
-  out: number;
-  total: number;
-  /** Tokens of the prompts that came from a cache. */
-  cached: number;
-  completion: number;
-  reasoning: number;
-  /** Tokens that were billed, each once. */
-  billed: number;
-  /** In US dollars; null where no price is known. */
-  cost: number | null;
-  /** Calls without a price, which `cost` does not contain. */
-  unpriced_calls: number;
-}
-
-export interface Group {
-  /** Model ids or globs: `*` is any run of characters, `?` is one. */
-  models: string[];
-  /** In tokens; null where the group has no limit. */
-  limit: number | null;
-  usage: Usage;
-  /** ISO 8601; null where the period never ends. */
-  resets_at: string | null;
-}
-
+type Schemas = components['schemas'];
+/** Of a group's current period. All token counts are whole numbers across all users of a group. */
+export type Usage = Schemas['PeriodUsage'];
+export type Group = Schemas['UsageGroup'];
 /** A budget that binds whoever is signed in, and how it stands. */
-export interface Budget {
-  name: string;
-  unit: 'tokens' | 'usd' | 'requests';
-  /** In `unit`; null where the budget only counts. */
-  limit: number | null;
-  used: number;
-  resets_at: string | null;
-  /** Ids or globs of the models it counts; null where it counts a usage group's. */
-  models: string[] | null;
-  group: string | null;
-}
-
-export interface Model {
-  /** As Open WebUI's model selector shows it; not unique. */
-  name: string;
-  /** The model a workspace model is built on. */
-  base: string | null;
-  /** What the menu shows when nobody has chosen; null where there is nothing to choose. */
-  effort: Effort | null;
-  /** What the menu offers, in order; left out where there is nothing to choose. */
-  efforts?: readonly Effort[];
-}
+export type Budget = Schemas['UsageBudgetStatus'];
+export type Model = Schemas['SelectableModel'];
+/** What a menu may offer, weakest first; "default" leaves it to the provider. */
+export type Effort = NonNullable<Model['effort']>;
 
 export type Groups = ReadonlyMap<string, Group>;
 export type Models = ReadonlyMap<string, Model>;
