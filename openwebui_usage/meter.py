@@ -16,6 +16,7 @@ from openwebui_usage.ledger.rows import CallRow, Outcome, new_id
 from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Refusal
+from openwebui_usage.rules.error_classes import CANCELLED, error_class
 from openwebui_usage.rules.hidden_thoughts import UsualThoughts, effort_of
 from openwebui_usage.rules.stream_events import answered_text
 from openwebui_usage.rules.streams import StreamReader
@@ -78,13 +79,13 @@ class Call:
                 usage = usage.without_output()
             await self._settle_durably(usage, "done", plain_usage(payload) if payload else None)
 
-    async def failed(self) -> None:
-        """The provider refused or was away: a row that used nothing."""
+    async def failed(self, error: str | None = None) -> None:
+        """The provider refused or was away: a row that used nothing. `error` is a class, see `error_classes`."""
         if self.request.counts_reports_only:
             self.forget()
             return
         with self._released_on_fault():
-            await self._settle_durably(TokenUsage(), "error", None)
+            await self._settle_durably(TokenUsage(), "error", None, error=error)
 
     def stopped(self) -> None:
         """Whoever asked left before the provider answered: prompt and thoughts are billed, and nobody waits."""
@@ -123,6 +124,7 @@ class Call:
         feed = reader.feed
         hider = UsageHider() if self.request.hide_usage_chunk else None
         outcome: Outcome = "stopped"
+        broken: str | None = None
         source: AsyncIterator[Chunk] | None = aiter(chunks)
         later: AsyncIterator[Chunk] | None = None
         try:
@@ -157,8 +159,8 @@ class Call:
             if hider is not None and (rest := hider.rest()):
                 yield rest
             outcome = "done"
-        except Exception:
-            outcome = "error"
+        except Exception as error:
+            outcome, broken = "error", error_class(error)
             raise
         finally:
             reader.finish()
@@ -167,19 +169,20 @@ class Call:
             if outcome == "stopped":  # No await: whoever stopped us does not wait.
                 self._stream_stopped(reader)
             else:
-                await self._stream_ended(reader, outcome)
+                await self._stream_ended(reader, outcome, broken)
             for unread in (later, source, chunks):
                 close = getattr(unread, "aclose", None)
                 if outcome != "done" and close is not None:
                     await close()
 
-    async def _stream_ended(self, reader: StreamReader, outcome: Outcome) -> None:
+    async def _stream_ended(self, reader: StreamReader, outcome: Outcome, broken: str | None = None) -> None:
         try:
             if self.request.counts_reports_only and reader.usage() is None:
                 self.forget()
             elif not self._settled:
                 with self._released_on_fault():
-                    await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader)
+                    error = reader.error or broken
+                    await self._settle_durably(self._streamed(reader), outcome, reader.raw_usage, reader, error=error)
         except Exception:  # A fault of ours never breaks a stream.
             log.exception("A stream could not be settled")
 
@@ -225,21 +228,32 @@ class Call:
         )
 
     async def _settle_durably(
-        self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None = None
+        self,
+        usage: TokenUsage,
+        outcome: Outcome,
+        raw: dict[str, Any] | None,
+        reader: StreamReader | None = None,
+        *,
+        error: str | None = None,
     ) -> None:
-        row = self._row(usage, outcome, raw, reader)
+        row = self._row(usage, outcome, raw, reader, error)
         if row is not None:
             await self.writer.write(row)
 
     def _settle(
         self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None
     ) -> None:
-        row = self._row(usage, outcome, raw, reader)
+        row = self._row(usage, outcome, raw, reader, CANCELLED)
         if row is not None:
             self.writer.post(row)
 
     def _row(
-        self, usage: TokenUsage, outcome: Outcome, raw: dict[str, Any] | None, reader: StreamReader | None
+        self,
+        usage: TokenUsage,
+        outcome: Outcome,
+        raw: dict[str, Any] | None,
+        reader: StreamReader | None,
+        error: str | None,
     ) -> CallRow | None:
         if self._settled or self.inner_calls:
             self.forget()
@@ -263,6 +277,8 @@ class Call:
             thinking=thinking,
             duration=now - self._started,
             raw_usage=raw,
+            effort=self.effort,
+            error=error,
         )
         return self.row
 

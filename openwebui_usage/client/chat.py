@@ -25,6 +25,7 @@ from openwebui_usage.meter import Call, Refused
 from openwebui_usage.rules.budgets import Refusal, retry_after
 from openwebui_usage.rules.connections import public_url
 from openwebui_usage.rules.effort import Effort
+from openwebui_usage.rules.error_classes import error_class
 from openwebui_usage.rules.money import dollars
 from openwebui_usage.rules.texts import amount, refusal_message
 from openwebui_usage.rules.tokens import TokenUsage
@@ -61,7 +62,7 @@ class ChatService:
         try:
             answer = await self._provider.ask(body)
         except ProviderFailed as failure:
-            await call.failed()
+            await call.failed(error_class(failure))
             raise _problem(failure) from failure
         except BaseException:  # The server ends while the provider is at it, which bills the prompt.
             call.stopped()

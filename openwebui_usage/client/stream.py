@@ -15,6 +15,7 @@ from openwebui_usage.client.completions import first_choice
 from openwebui_usage.client.sound_json import sound_json
 from openwebui_usage.client.upstream import ProviderFailed, reason_of_event
 from openwebui_usage.meter import Call
+from openwebui_usage.rules.error_classes import error_class
 from openwebui_usage.rules.stream_events import parse_line
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,9 @@ class Stream:
                 self._answers.set()
                 async for chunk in chunks:
                     yield chunk
-        except ProviderFailed:
+        except ProviderFailed as failure:
             if not self._answers.is_set():
-                await self._call.failed()
+                await self._call.failed(error_class(failure))
             raise
 
     async def events(self) -> AsyncIterator[bytes]:

@@ -33,10 +33,11 @@ _NO_SUCH_PATH = (404, 405, 501)
 class ProviderFailed(Exception):
     """It did not answer, or said no. The text is for the person who asked."""
 
-    def __init__(self, text: str, retry_after: str | None = None) -> None:
-        """`retry_after` is the provider's own header."""
+    def __init__(self, text: str, retry_after: str | None = None, status_code: int | None = None) -> None:
+        """`retry_after` is the provider's own header, `status_code` its HTTP status where it said no."""
         super().__init__(text)
         self.retry_after = retry_after
+        self.status_code = status_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +177,16 @@ async def _refused(response: httpx.Response) -> ProviderFailed:
         await response.aread()
     status = response.status_code
     if status in (401, 403):  # What it says then is about our key.
-        return ProviderFailed(f"The provider did not accept the server's API key ({status}). Tell whoever runs it.")
+        text = f"The provider did not accept the server's API key ({status}). Tell whoever runs it."
+        return ProviderFailed(text, status_code=status)
     if status == 429:
         text = "The provider has too much to do, or its own quota is used up (429). Try again later."
-        return ProviderFailed(text, response.headers.get("retry-after"))
+        return ProviderFailed(text, response.headers.get("retry-after"), status)
     reason = None
     with contextlib.suppress(ValueError, RecursionError, httpx.ResponseNotRead):
         reason = _reason(response.json())
-    return ProviderFailed(f"The provider answered with an error ({status}){f': {reason}' if reason else '.'}")
+    text = f"The provider answered with an error ({status}){f': {reason}' if reason else '.'}"
+    return ProviderFailed(text, status_code=status)
 
 
 def _reason(answer: object) -> str | None:

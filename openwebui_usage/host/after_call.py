@@ -10,6 +10,7 @@ from typing import Any
 from openwebui_usage.host.outer_call import stream_within
 from openwebui_usage.host.patch_points import PatchPoint
 from openwebui_usage.meter import Call
+from openwebui_usage.rules.error_classes import error_class, reported_class, status_class
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ async def settle(point: PatchPoint, call: Call, result: Any) -> Any:
     status = getattr(result, "status_code", 200)
     chunks = getattr(result, "body_iterator", None)
     if status >= 400:
-        await _log_errors(call.failed())
+        await _log_errors(call.failed(status_class(status)))
     elif chunks is not None:
         result.body_iterator = call.forward(stream_within(call, chunks) if point.kind == "pipe" else chunks)
     else:
@@ -27,7 +28,7 @@ async def settle(point: PatchPoint, call: Call, result: Any) -> Any:
         if isinstance(body, bytes | bytearray | memoryview):
             body = _parsed(bytes(body))
         failed = isinstance(body, Mapping) and body.get("error") and not body.get("choices")
-        await _log_errors(call.failed() if failed else call.answered(body))
+        await _log_errors(call.failed(reported_class(body)) if failed else call.answered(body))
     return result
 
 
@@ -38,7 +39,7 @@ async def settle_raised(call: Call, error: Exception) -> None:
         if status in (401, 403, 404) or (status == 400 and type(error).__name__ == "HTTPException"):
             call.forget()
         else:
-            await call.failed()
+            await call.failed(error_class(error))
     except Exception:
         log.exception("A call could not be settled")
 

@@ -89,7 +89,7 @@ class CallRow:
     effort: str | None = None
     """How hard the model was asked to think, by whomever."""
     error: str | None = None
-    """What kind of error it ended with: `http_429`, `timeout`, `connection`, …"""
+    """What kind of error it ended with, see `rules.error_classes`: `http_429`, `timeout`, `connection`, …"""
     cost_nano: int | None = None
     cost_source: str | None = None
     cost_input: int | None = None

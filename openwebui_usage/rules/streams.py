@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from openwebui_usage.rules import estimate
+from openwebui_usage.rules.error_classes import reported_class
 from openwebui_usage.rules.stream_events import parse_line, streamed_text
 from openwebui_usage.rules.stream_marks import END_MARK, ENDS, HIDDEN, LAST_REPORT, REPORT, VISIBLE
 from openwebui_usage.rules.tokens import TokenUsage
@@ -52,7 +53,7 @@ class StreamReader:
         "_unreported_tokens",
         "_wire",
         "ended",
-        "failed",
+        "error",
         "first_token_at",
         "raw_usage",
         "thinking_at",
@@ -82,8 +83,8 @@ class StreamReader:
         """The numbers that were reported, as the provider names them."""
         self.ended = False
         """The provider said that this was all."""
-        self.failed = False
-        """The provider sent an error."""
+        self.error: str | None = None
+        """The class of the error that the provider sent, see `error_classes`."""
         self.first_token_at: float | None = None
         self.thinking_at: float | None = None
         self.visible_at: float | None = None
@@ -127,6 +128,11 @@ class StreamReader:
         if not self._is_patient and self._wire == "chat":
             self._is_patient = b'"choices"' in chunk
         return cut
+
+    @property
+    def failed(self) -> bool:
+        """Whether the provider sent an error."""
+        return self.error is not None
 
     @property
     def pending(self) -> bool:
@@ -214,7 +220,7 @@ class StreamReader:
             event = parse_line(line)
             if not self._read_usage(event):
                 self._keep(line)
-            self.failed = self.failed or _is_error(event)
+            self.error = self.error or reported_class(event)
             self.ended = self.ended or self._is_end(event, line)
         if self.ended:
             self._read_last()
@@ -245,7 +251,8 @@ class StreamReader:
             if len(last) >= _LAST_BYTES:
                 break
         if b'"error"' in last or b"response.failed" in last:
-            self.failed = self.failed or any(_is_error(parse_line(line)) for line in last.splitlines())
+            for line in last.splitlines():
+                self.error = self.error or reported_class(parse_line(line))
         self._read_last_report()
 
     def _read_last_report(self) -> None:
@@ -281,7 +288,3 @@ class StreamReader:
             self._unreported_tokens += estimate.text_tokens(text)
             self._unreported.clear()
             self._unreported_bytes = 0
-
-
-def _is_error(event: object) -> bool:
-    return isinstance(event, dict) and bool(event.get("error") or event.get("type") == "response.failed")

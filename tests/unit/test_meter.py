@@ -378,8 +378,41 @@ def test_an_error_that_the_provider_sends_is_an_error(ending: list[bytes]) -> No
     ledger = Ledger()
     chunks = [*ANSWER, *lines({"error": {"message": "overloaded"}}), *ending]
     assert asyncio.run(collect(new_call(ledger), chunks)) == chunks
-    assert ledger.only.outcome == "error"
+    assert (ledger.only.outcome, ledger.only.error) == ("error", "reported")
     assert ledger.only.usage.output == ANSWER_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(TimeoutError(), "timeout"), (ConnectionResetError(), "connection"), (ValueError(), "other")]
+)
+def test_what_breaks_a_stream_is_told_by_its_kind(error: Exception, kind: str) -> None:
+    async def breaks() -> AsyncIterator[bytes]:
+        yield ANSWER[0]
+        raise error
+
+    async def go() -> None:
+        with pytest.raises(type(error)):
+            async for _ in call.forward(breaks()):
+                pass
+
+    ledger = Ledger()
+    call = new_call(ledger)
+    asyncio.run(go())
+    assert (ledger.only.outcome, ledger.only.error) == ("error", kind)
+
+
+def test_a_call_that_is_left_early_was_cancelled() -> None:
+    ledger = Ledger()
+    asyncio.run(stop_by_closing(new_call(ledger), ANSWER))
+    assert (ledger.only.outcome, ledger.only.error) == ("stopped", "cancelled")
+
+
+def test_a_row_tells_the_effort_and_no_error_where_there_was_none() -> None:
+    ledger = Ledger()
+    call = new_call(ledger)
+    call.effort = "high"
+    asyncio.run(collect(call, [*ANSWER, *USAGE, *DONE]))
+    assert (ledger.only.effort, ledger.only.error) == ("high", None)
 
 
 def test_a_call_that_the_provider_refused_used_nothing() -> None:
