@@ -26,6 +26,7 @@ from openwebui_usage.ledger.definitions import (
     read_revision,
 )
 from openwebui_usage.ledger.outbox import Outbox, put_notices
+from openwebui_usage.ledger.preview import BudgetPreview, preview_budget
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
@@ -325,6 +326,13 @@ class Store:
             connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
             raise_revision(connection)
         self._recount.forget(budget.id)
+
+    def preview_budget(self, budget: Budget, start: float, end: float) -> BudgetPreview:
+        """Whom a budget that does not exist would have refused, see `ledger.preview`. Raises `GroupUnknown`."""
+        with self._engine.connect() as connection:
+            definitions = self._refresh(connection)
+            budget = self._resolved(connection, budget)
+        return preview_budget(self._engine, budget, definitions, start, end)
 
     def prices(self) -> list[Price]:
         """The admin's prices, the most specific first."""
