@@ -27,7 +27,7 @@ class HostFunction:
     name: str
     sign: str | None = None
     """What a host has that offers what the function is for, see `compat.is_offered`; None: all hosts offer it."""
-    loss: str = "the calls that go through it are not counted"
+    loss: str = "calls made that way are not counted"
     """What is lost where a host offers it, and has no such function."""
 
     @property

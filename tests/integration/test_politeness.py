@@ -66,7 +66,7 @@ def change(host: HostEnvironment, file: str, pattern: str, replacement: str) -> 
 FAULTS_AT_START = {
     "in the package": ("host/seam.py", r"^class Seam:", "class Seam(:", "Open WebUI runs on without it: SyntaxError"),
     "while mounting": (
-        "host/mount.py",
+        "host/plugin.py",
         r"^(    def attach\(self\)[^\n]*)",
         r"\1\n        raise RuntimeError('fault')",
         "Open WebUI runs on without it: RuntimeError: fault",
@@ -238,8 +238,8 @@ def test_an_application_of_another_shape_runs_on_as_if_we_were_not_there(
         r"^        original = getattr\(module, function.name, None\)$",
         "        original = None",
     )
-    change(host, "host/mount.py", r"^        routes = self\._app\.router\.routes$", "        routes = self._app.gone")
-    change(host, "host/mount.py", r"^        router = self\._app\.router$", "        router = self._app.gone")
+    change(host, "host/splicing.py", r"^    routes = app\.router\.routes$", "    routes = app.gone")
+    change(host, "host/splicing.py", r"^    router = app\.router$", "    router = app.gone")
     server = start_openwebui(host=host)
     assert_usable(server.admin)
     said = server.log_text()

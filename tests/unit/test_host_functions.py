@@ -12,7 +12,7 @@ from openwebui_usage.host.patch_points import CHAT_ENDPOINT, OUTLET, PATCH_POINT
 from openwebui_usage.host.seam import Seam
 from openwebui_usage.host.wrapping import wrap_module
 
-CALLS = "the calls that go through it are not counted"
+CALLS = PATCH_POINTS[0].loss
 PATHS = {
     "responses": "/responses",
     "generate_anthropic_messages": "/v1/messages",

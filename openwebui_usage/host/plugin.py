@@ -1,0 +1,203 @@
+"""The plugin of one application: what it adds, how it starts and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from openwebui_usage import __version__
+from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
+from openwebui_usage.admission.redis_counters import RedisCounters
+from openwebui_usage.api import usage_router
+from openwebui_usage.api.answers.health import PluginHealth, TakenBack
+from openwebui_usage.client.memory_buckets import MemoryBuckets
+from openwebui_usage.client.redis_buckets import RedisBuckets
+from openwebui_usage.client.throttling import Buckets
+from openwebui_usage.host.assets import docs_routes, loader_route, put_first
+from openwebui_usage.host.client import MountedClient
+from openwebui_usage.host.database import (
+    close_ledger,
+    forget_lost_demo,
+    ledger_engine,
+    move_ledger,
+    redis_prefix,
+    spool_folder,
+)
+from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
+from openwebui_usage.host.identity import host_access
+from openwebui_usage.host.patching import Undo
+from openwebui_usage.host.seam import Seam, host_of
+from openwebui_usage.host.sockets import Publisher
+from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
+from openwebui_usage.ledger import Recorded, Store
+from openwebui_usage.runtime import Runtime
+from openwebui_usage.settings import get_settings
+
+log = logging.getLogger("openwebui_usage")
+
+_OWNER_SECONDS = 5.0
+"""Seconds between two looks whether there is an admin by now."""
+
+
+class Plugin:
+    """One application's plugin.
+
+    Attaching touches no database, thread or socket: the parent of several workers imports the application too, and
+    never serves. All of that lives between `start` and `stop`.
+    """
+
+    def __init__(self, app: FastAPI, seam: Seam) -> None:
+        """Attach it, then start it on the event loop."""
+        self._app = app
+        self._seam = seam
+        self._undos: list[Undo] = []
+        self._settings = get_settings()
+        self._engine, self._schema = ledger_engine()
+        self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
+        self._host = host_of(app, self._store)
+        self._publisher = Publisher(self._store, self._host.models)
+        self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
+        self._runtime.subscribe(self._recorded)
+        self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
+        self._functions: frozenset[str] = frozenset()
+        self._client: MountedClient | None = None
+
+    def attach(self) -> None:
+        """Add the routes and the lifespan."""
+        self._step("the API", self._add_routes)
+        if self._settings.client:
+            self._step("the token client", self._add_client)
+        self._step("the start", self._wrap_lifespan)
+
+    def detach(self) -> None:
+        """Take away what `attach` added."""
+        while self._undos:
+            self._undos.pop()()
+
+    async def start(self) -> None:
+        """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
+        try:
+            await self._runtime.__aenter__()
+            self._seam.connect(self._runtime, self._host)
+            ledger = await asyncio.to_thread(self._runtime.ledger_health)
+            line = "openwebui-usage %s counts the calls of: %s"
+            if ledger["state"] != "ok":
+                line = "openwebui-usage %s will count, once the ledger can be written, the calls of: %s"
+            patches = self._seam.patches
+            log.info(line, __version__, ", ".join(patches.wrapped))
+            for loss, functions in patches.losses.items():
+                log.warning("This Open WebUI has no %s: %s", ", ".join(functions), loss)
+        except Exception:
+            log.exception("Metering could not be started; nothing is counted")
+        try:
+            self._publisher.start()
+            self._functions = await install_functions()
+            self._undos.append(leave_out_of_pipeline(self._functions))
+        except Exception:
+            log.exception("Open WebUI's functions or sockets are not as expected; counting goes on without them")
+        try:
+            if self._client is not None:
+                await self._client.start()
+        except Exception:
+            log.exception("The token client could not be started")
+
+    async def stop(self) -> None:
+        """Stop to meter, and write what is queued."""
+        self._seam.disconnect()
+        if self._client is not None:
+            await self._client.stop()
+        await self._publisher.stop()
+        await self._runtime.__aexit__()
+        await asyncio.to_thread(close_ledger, self._engine)
+
+    async def _find_owner(self) -> None:
+        """Until there is an admin to own our functions."""
+        if self._functions and await give_to_admin(self._functions):
+            self._functions = frozenset()
+
+    async def _changed(self, names: Iterable[str]) -> None:
+        """An admin changed something: it holds for the next call, and the pages are told."""
+        if self._runtime.is_running:
+            await self._runtime.gate.changed()
+        self._publisher.changed(names)
+
+    def _health(self) -> PluginHealth:
+        """What `GET /api/usage/health` tells."""
+        return PluginHealth(
+            version=__version__,
+            **self._runtime.health(),
+            wrapped=sorted(self._seam.patches.wrapped),
+            missing=sorted(self._seam.patches.missing),
+            taken_back=[TakenBack(**addition) for addition in self._seam.refused_additions.listed()],
+            faults=dict(self._seam.faults.counts),
+        )
+
+    def _recorded(self, done: Recorded) -> None:
+        """Rows are durable: the pages are told. On the writer's thread."""
+        if done.changes:
+            self._publisher.counted(done.groups)
+
+    def _counters(self, load: Load) -> LiveCounters:
+        """Shared by all workers where the host has Redis, else this worker's own."""
+        redis = self._app.state.redis
+        return MemoryCounters(load) if redis is None else RedisCounters(redis, redis_prefix(), load)
+
+    def _buckets(self) -> Buckets:
+        """The token client's throttle, shared by all workers where the host has Redis."""
+        redis = self._app.state.redis
+        return MemoryBuckets() if redis is None else RedisBuckets(redis, redis_prefix())
+
+    def _step(self, what: str, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Exception:
+            log.exception("This Open WebUI is not as expected: %s is left out", what)
+
+    def _add_routes(self) -> None:
+        access = host_access(self._host.models, self._host.valves, self._host.connections)
+        usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
+        has_docs = self._app.openapi_url is not None
+        docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)
+        for router in (usage, loader_route(_static_folder()), docs):
+            self._undos.append(include_router(self._app, router))
+        if has_docs:
+            self._undos.append(put_first(self._app, usage))
+
+    def _add_client(self) -> None:
+        self._client = MountedClient(self._engine, self._schema, self._runtime, self._buckets)
+        self._undos.append(add_routes(self._app, self._client.routes))
+
+    def _wrap_lifespan(self) -> None:
+        self._undos.append(wrap_lifespan(self._app, self._around))
+
+    @contextlib.asynccontextmanager
+    async def _around(self, theirs: Lifespan) -> AsyncIterator[Any]:
+        """The host's lifespan, with ours inside."""
+        try:
+            await asyncio.to_thread(forget_lost_demo)
+        except Exception:
+            log.exception("Open WebUI's connections could not be looked at")
+        async with theirs as state:
+            await self.start()
+            try:
+                yield state
+            finally:
+                await self.stop()
+
+
+def _static_folder() -> Path:
+    from open_webui.config import STATIC_DIR
+
+    return Path(STATIC_DIR)
+
+
+def _swagger_folder() -> Path:
+    from open_webui.env import OPEN_WEBUI_DIR
+
+    return Path(OPEN_WEBUI_DIR) / "static" / "swagger-ui"
