@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from openwebui_usage.rules.durations import Duration
 from openwebui_usage.rules.groups import Counting
+
+
+def _duration(value: object) -> object:
+    return (Duration.parse(value) if value.strip() else None) if isinstance(value, str) else value
+
+
+Kept = Annotated[Duration | None, BeforeValidator(_duration)]
+"""How long something is kept; None for ever."""
 
 
 class Settings(BaseSettings):
@@ -31,6 +41,12 @@ class Settings(BaseSettings):
     """Where rows wait while the database is away; by default `usage-spool` in Open WebUI's data folder."""
     client: bool = False
     """True: the token client is mounted at /o1/."""
+    keep_calls: Kept = None
+    """How long the rows of calls are kept, like `13 months`; for ever by default. Totals and reports stay as they
+    are.
+    """
+    keep_raw_usage: Kept = None
+    """How long what providers said of a call's usage is kept, word for word."""
 
 
 @lru_cache(maxsize=1)

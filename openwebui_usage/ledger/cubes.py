@@ -48,6 +48,9 @@ class Combination(NamedTuple):
     by_user: int
 
 
+FIELDS: Mapping[Family, str] = {"all": "id", "by_model": "by_model", "by_user": "by_user"}
+"""Which number of a combination is that of each family."""
+
 Span = Literal["quarter", "hour", "day", "month"]
 """Of UTC."""
 
@@ -82,8 +85,9 @@ FOLDED = "folded"
 """The name in `usage_progress` of the quarter up to which all quarters are in all cubes."""
 _LATE = 2
 """Quarters. A row that is younger than this is in no quarter that anybody folds."""
-_KEYS = ("cube", "start", "combination")
-_COLUMNS = (*_KEYS, *CUBE_SUMS)
+KEYS = ("cube", "start", "combination")
+"""Of a row of the cubes."""
+_COLUMNS = (*KEYS, *CUBE_SUMS)
 
 
 class CubeAdditions:
@@ -111,7 +115,7 @@ class CubeAdditions:
         rows: dict[tuple[int, int, int], tuple[int, ...]] = {}
         for (quarter, combination), sums in self._added.items():
             for cube in CUBES if quarter < folded else CUBES[:1]:
-                key = (cube.id, cube.start_of(quarter), getattr(combination, _FIELDS[cube.family]))
+                key = (cube.id, cube.start_of(quarter), getattr(combination, FIELDS[cube.family]))
                 known = rows.get(key)
                 rows[key] = sums if known is None else tuple(map(operator.add, known, sums))
         # In one order everywhere, so that two workers never wait for each other's rows in a circle.
@@ -119,11 +123,8 @@ class CubeAdditions:
         for start in range(0, len(ordered), ROWS_PER_STATEMENT):
             part = ordered[start : start + ROWS_PER_STATEMENT]
             inserted = insertion("usage_cube", _COLUMNS, transaction.placeholder, schema, len(part))
-            added = addition("usage_cube", _KEYS, CUBE_SUMS, transaction.least)
+            added = addition("usage_cube", KEYS, CUBE_SUMS, transaction.least)
             transaction.execute(inserted + added, list(chain.from_iterable(part)))
-
-
-_FIELDS: Mapping[Family, str] = {"all": "id", "by_model": "by_model", "by_user": "by_user"}
 
 
 def _read_folded(transaction: Transaction, schema: str | None) -> int:
@@ -136,7 +137,7 @@ def _read_folded(transaction: Transaction, schema: str | None) -> int:
 
 def quarter_of(moment: float) -> int:
     """The quarter of an hour that a time (seconds since the epoch) is in, as a number since the epoch."""
-    return int(moment // QUARTER)
+    return int(moment) // QUARTER
 
 
 def start_of(span: Span, quarter: int) -> int:

@@ -1,0 +1,80 @@
+"""Work in the background: folds the cubes, brings old rows there, removes what is too old. A step at a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from openwebui_usage.ledger.conversion import Conversion
+from openwebui_usage.ledger.cubes import FOLDED, QUARTER
+from openwebui_usage.ledger.folding import Folding
+from openwebui_usage.ledger.progress import read_progress
+from openwebui_usage.ledger.retention import Retention
+
+log = logging.getLogger(__name__)
+
+SECONDS = 60.0
+"""Between two rounds."""
+_SHARE = 0.25
+"""Of the time that a round may work: it rests between its steps, so that calls are written."""
+_LONGEST_REST = 0.25
+_TOLD_EVERY = 60.0
+
+
+class Upkeep:
+    """Of one ledger. Every worker does it; each step is done by one of them."""
+
+    def __init__(self, engine: Engine, schema: str | None, retention: Retention) -> None:
+        """Touches nothing yet."""
+        self._engine = engine
+        self._retention = retention
+        self._folding = Folding(engine, schema)
+        self._conversion = Conversion(engine, schema)
+        self._stopped = threading.Event()
+        self._told_at = 0.0
+        self._converted = 0
+
+    def round(self) -> None:
+        """Do what is to be done. Blocks, for hours where a large ledger comes from an older version; see `stop`."""
+        for work in (self._folding.step, self._convert, lambda: self._retention.step(self._engine)):
+            while not self._stopped.is_set():
+                started = time.perf_counter()
+                if not work():
+                    break
+                took = time.perf_counter() - started
+                self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
+
+    def stop(self) -> None:
+        """End a round after its current step, and begin no other."""
+        self._stopped.set()
+
+    def status(self) -> dict[str, Any]:
+        """How far it is: `folded_until` (ISO time or null) and `converted`, the share of older rows or null for all."""
+        with self._engine.connect() as connection:
+            connection.execute(select(1))
+            folded = int(read_progress(connection, FOLDED) or 0)
+        return {
+            "folded_until": datetime.fromtimestamp(folded * QUARTER, UTC).isoformat() if folded else None,
+            "converted": self._conversion.share_done(),
+        }
+
+    def _convert(self) -> bool:
+        converted = self._conversion.step()
+        self._converted += converted.rows
+        if converted.rows and time.monotonic() - self._told_at > _TOLD_EVERY:
+            self._told_at = time.monotonic()
+            share = self._conversion.share_done()
+            log.info(
+                "Calls of an older version are made ready for reports: %s so far, %s",
+                f"{self._converted:,}",
+                "all but the latest" if share is None else f"{share:.0%} of the time",
+            )
+        if converted.is_done and self._converted:
+            log.info("All %s calls of an older version are in the reports now", f"{self._converted:,}")
+            self._converted = 0
+        return not converted.is_done
