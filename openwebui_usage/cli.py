@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from openwebui_usage.client.commands.ledger import ledger
 from openwebui_usage.client.commands.prices import prices
 from openwebui_usage.client.commands.serve import serve as serve_client
 from openwebui_usage.client.commands.users import users
@@ -74,6 +75,7 @@ def demo(port: Port = 8082) -> None:
 app.command("client")(serve_client)
 app.add_typer(users, name="users")
 app.add_typer(prices, name="prices")
+app.add_typer(ledger, name="ledger")
 
 
 if __name__ == "__main__":

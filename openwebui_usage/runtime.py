@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.gate import REFRESH_SECONDS, Gate
-from openwebui_usage.ledger import CallRow, Recorded, Store, Writer
+from openwebui_usage.ledger import CallRow, Recorded, Store, Writer, upkeep
 from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.refusals import PendingRefusals
+from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.meter import Meter
 from openwebui_usage.rules.groups import Sums
@@ -73,6 +76,7 @@ class Runtime:
         self._webhook = Notifier(store, settings.webhook_url, secret.get_secret_value() if secret else None)
         self._refusals = PendingRefusals()
         self._writing_refusals = threading.Lock()
+        self._upkeep = store.upkeep(Retention(settings.keep_calls, settings.keep_raw_usage))
         self._gate: Gate | None = None
         self._meter: Meter | None = None
         self._subscribers: list[Subscriber] = []
@@ -119,12 +123,18 @@ class Runtime:
             self._begin(periodic)
 
     def health(self) -> dict[str, Any]:
-        """How it fares: `running`, for each periodic task what its last round failed with, or null, and the `ledger`,
-        see `LedgerHealth.status`. Reads the spool's files: call it off the event loop.
+        """How it fares: `running`, for each periodic task what its last round failed with, or null, the `ledger`, see
+        `LedgerHealth.status`, and its `reports`, see `Upkeep.status`; null where the database does not answer. Reads
+        the spool's files and the database: call it off the event loop.
         """
+        try:
+            reports = self._upkeep.status()
+        except SQLAlchemyError:
+            reports = None
         return {
             "running": self.is_running,
             "ledger": self.ledger_health(),
+            "reports": reports,
             "tasks": {periodic.name: periodic.error for periodic in self._periodic},
         }
 
@@ -148,6 +158,9 @@ class Runtime:
                 await asyncio.wait_for(gate.refresh(), _GATE_TIMEOUT)
             self.every(REFRESH_SECONDS, gate.refresh, "gate")
             self.every(REFUSALS_SECONDS, self._write_refusals, "refusals")
+            self._upkeep.start()
+            stack.push_async_callback(asyncio.to_thread, self._upkeep.stop)
+            self.every(upkeep.SECONDS, self._keep_up, "upkeep")
             stack.push_async_callback(self._end_tasks)
             for periodic in self._periodic:
                 self._begin(periodic)
@@ -160,6 +173,9 @@ class Runtime:
         self._meter = None
         await self._running.aclose()
         self._gate = None
+
+    async def _keep_up(self) -> None:
+        await asyncio.to_thread(self._upkeep.round)
 
     def _begin(self, periodic: _Periodic) -> None:
         self._tasks.append(asyncio.create_task(_repeat(periodic), name=f"usage-{periodic.name}"))

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
 from openwebui_usage.ledger.database import Recorder, Transaction, migrate, sharing, writing
 from openwebui_usage.ledger.definitions import (
@@ -30,9 +31,11 @@ from openwebui_usage.ledger.preview import BudgetPreview, preview_budget
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
+from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
+from openwebui_usage.ledger.upkeep import Upkeep
 from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.groups import Counting, Group, GroupUsage, Sums
 from openwebui_usage.rules.periods import period_at
@@ -125,6 +128,14 @@ class Store:
             self._prepare()
             self._prepare = None
         migrate(self._engine, self._schema)
+
+    def upkeep(self, retention: Retention) -> Upkeep:
+        """What is done to the ledger in the background."""
+        return Upkeep(self._engine, self._schema, retention)
+
+    def check_sums(self) -> Check:
+        """What compares cubes and totals with the rows."""
+        return Check(self._engine, self._schema)
 
     def definitions(self) -> Definitions:
         """Groups, budgets and prices as they are now."""

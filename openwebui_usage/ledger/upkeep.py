@@ -8,13 +8,14 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from openwebui_usage.ledger.conversion import Conversion
 from openwebui_usage.ledger.cubes import FOLDED, QUARTER
 from openwebui_usage.ledger.folding import Folding
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.retention import Retention
+from openwebui_usage.rules.json_values import iso_utc
 
 log = logging.getLogger(__name__)
 
@@ -36,30 +37,37 @@ class Upkeep:
         self._folding = Folding(engine, schema)
         self._conversion = Conversion(engine, schema)
         self._stopped = threading.Event()
+        self._working = threading.Lock()
         self._told_at = 0.0
         self._converted = 0
 
+    def start(self) -> None:
+        """Rounds may begin."""
+        self._stopped.clear()
+
     def round(self) -> None:
         """Do what is to be done. Blocks, for hours where a large ledger comes from an older version; see `stop`."""
-        for work in (self._folding.step, self._convert, lambda: self._retention.step(self._engine)):
-            while not self._stopped.is_set():
-                started = time.perf_counter()
-                if not work():
-                    break
-                took = time.perf_counter() - started
-                self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
+        with self._working:
+            for work in (self._folding.step, self._convert, lambda: self._retention.step(self._engine)):
+                while not self._stopped.is_set():
+                    started = time.perf_counter()
+                    if not work():
+                        break
+                    took = time.perf_counter() - started
+                    self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
 
     def stop(self) -> None:
-        """End a round after its current step, and begin no other."""
+        """Have a round end after its current step, wait for that, and begin no other."""
         self._stopped.set()
+        with self._working:
+            pass
 
     def status(self) -> dict[str, Any]:
         """How far it is: `folded_until` (ISO time or null) and `converted`, the share of older rows or null for all."""
         with self._engine.connect() as connection:
-            connection.execute(select(1))
             folded = int(read_progress(connection, FOLDED) or 0)
         return {
-            "folded_until": datetime.fromtimestamp(folded * QUARTER, UTC).isoformat() if folded else None,
+            "folded_until": iso_utc(datetime.fromtimestamp(folded * QUARTER, UTC)) if folded else None,
             "converted": self._conversion.share_done(),
         }
 

@@ -64,7 +64,8 @@ def test_outside_of_it_nothing_is_metered(runtime: Runtime) -> None:
                     assert runtime.is_running
                     health = runtime.health()
                     assert health.pop("ledger")["state"] == "ok"
-                    assert health == {"running": True, "tasks": {"gate": None, "refusals": None}}
+                    assert health.pop("reports") == {"folded_until": None, "converted": None}
+                    assert health == {"running": True, "tasks": {"gate": None, "refusals": None, "upkeep": None}}
 
     asyncio.run(scenario())
 

@@ -23,6 +23,18 @@ class LedgerStatus(BaseModel):
     rejected_rows: Count = Field(description="Rows that were set aside for a person to look at.", examples=[0])
 
 
+class ReportsStatus(BaseModel):
+    """How far the work is that reports are made fast by. They are exact at any time."""
+
+    folded_until: Moment | None = Field(description="Up to when sums of longer spans are made; null before the first.")
+    converted: float | None = Field(
+        ge=0,
+        le=1,
+        description="The share of calls from older versions that reports know already; null for all of them.",
+        examples=[None],
+    )
+
+
 class TakenBack(BaseModel):
     """What a provider refused of our additions to a request, so that it is left out until the next start."""
 
@@ -38,6 +50,7 @@ class PluginHealth(BaseModel):
     version: str = Field(examples=["1.0.0"])
     running: bool = Field(description="Whether calls are metered.", examples=[True])
     ledger: LedgerStatus
+    reports: ReportsStatus | None = Field(description="Null while the database does not answer.")
     tasks: dict[str, str | None] = Field(
         description="The periodic tasks, each with what its last round failed with, or null.",
         examples=[{"prices": None}],

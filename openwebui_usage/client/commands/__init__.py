@@ -1,1 +1,1 @@
-"""`openwebui-usage client`, `users …` and `prices …`."""
+"""`openwebui-usage client`, `users …`, `prices …` and `ledger …`."""
