@@ -184,13 +184,9 @@ class TestCubes:
             for task in (None, "title_generation", None)
             for _ in range(150)
         ]
-        old = [
-            CallRow(**{**{n: getattr(r, n) for n in r.__slots__}, "id": f"{round(r.started_at * 1e9):016x}{n:016x}"})
-            for n, r in enumerate(old)
-        ]
         priced.record(old)
         forget_cubes(engine)
-        conversion = Conversion(engine, None)
+        priced, conversion = Store(engine), Conversion(engine, None)
         assert not conversion.step().is_done
         priced.record([a_row(NOW), a_row(NOW - 30 * DAY)])
         fold_all(engine)
