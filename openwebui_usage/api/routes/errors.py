@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from openwebui_usage.api.answers.problems import InvalidInput, Problem
+from openwebui_usage.api.unavailable import ledger_unavailable
 from openwebui_usage.ledger import (
     BudgetExists,
     BudgetMissing,
@@ -23,8 +23,6 @@ from openwebui_usage.ledger import (
     GroupUnknown,
     PriceMissing,
 )
-
-log = logging.getLogger(__name__)
 
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     GroupMissing: (404, 'There is no usage group "{}".'),
@@ -80,8 +78,7 @@ class LedgerRoute(APIRoute):
                 status, text = _ANSWERS[type(error)]
                 raise HTTPException(status, text.format(error)) from error
             except SQLAlchemyError as error:
-                log.warning("The ledger cannot be read: %s", str(error).partition("\n")[0])
-                raise HTTPException(503, "The usage ledger's database is not available. Try again.") from error
+                raise ledger_unavailable(error) from error
 
         return answer
 
