@@ -95,13 +95,17 @@ class ChatService:
             await self._check_price(account)
         except SQLAlchemyError as error:  # The gate decides whether calls go on without the ledger.
             log.warning("It could not be seen what is new in the ledger: %s", str(error).partition("\n")[0])
+        url = public_url(self._provider.upstream.url)
         info = CallInfo(
             model=model,
             called_model=model,
             user_id=account.user_id,
             user_name=account.name,
             path=turn.path,
-            provider_url=public_url(self._provider.upstream.url),
+            kind="client",
+            connection="demo" if url is None else f"openai:{url}",
+            connection_name="The demo provider" if url is None else url,
+            provider_url=url,
         )
         try:
             call = await self._runtime.meter.open(CallRequest(info, body, self._provider.wire))

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.host.adding import add_to, tell_pipe_of_effort
-from openwebui_usage.host.arguments import Arguments, text
+from openwebui_usage.host.arguments import Arguments
+from openwebui_usage.host.call_info import call_info
 from openwebui_usage.host.destination import destination_of
 from openwebui_usage.host.incoming import Incoming, read_request
 from openwebui_usage.host.outgoing import Outgoing
@@ -17,7 +18,6 @@ from openwebui_usage.host.patch_points import PatchPoint
 from openwebui_usage.host.request_state import own_tasks, was_admitted
 from openwebui_usage.host.seam import Running
 from openwebui_usage.host.unmetered import refusal_of_unmetered
-from openwebui_usage.ledger.rows import CallInfo
 from openwebui_usage.rules.additions import RefusedAdditions
 from openwebui_usage.rules.connections import MeteringRules
 from openwebui_usage.rules.model_ids import bounded
@@ -53,29 +53,25 @@ async def _outgoing(
 ) -> Outgoing:
     model = bounded(incoming.model)
     destination = await destination_of(running, point.connection_kind, model, arguments, fallback=point.fallback)
-    http_request, user_id, metadata = arguments.http_request, arguments.of_user("id"), _metadata(incoming.body)
-    task, is_direct = text(metadata.get("task")), point.kind == "direct"
+    http_request, is_direct = arguments.http_request, point.kind == "direct"
+    info = await call_info(
+        model,
+        destination,
+        arguments,
+        _metadata(incoming.body),
+        running,
+        rules,
+        generates=incoming.generates,
+        is_direct=is_direct,
+    )
     request = CallRequest(
-        CallInfo(
-            model=model,
-            called_model=destination.called_model,
-            user_id=user_id,
-            user_name=arguments.of_user("name"),
-            user_groups=await running.user_groups(user_id),
-            chat_id=text(metadata.get("chat_id")),
-            message_id=text(metadata.get("message_id")),
-            task=task,
-            path=arguments.path,
-            unverified=is_direct,
-            provider_url=destination.url,
-            is_free_connection=rules.is_free(destination.connections),
-        ),
+        info,
         incoming.body,
         incoming.wire,
         generates=incoming.generates,
         counts_reports_only=incoming.is_unknown,
         # Whoever brings a provider along uses nothing that a budget counts.
-        is_admitted=is_direct or (task is not None and was_admitted(http_request)),
+        is_admitted=is_direct or (info.task is not None and was_admitted(http_request)),
         own_tasks=tuple(call.row for call in own_tasks(http_request) if call.row is not None),
     )
     return Outgoing(point, request, arguments.form_data, destination.connections)

@@ -8,6 +8,7 @@ from typing import Any
 from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.host.arguments import Arguments
+from openwebui_usage.host.call_info import call_info
 from openwebui_usage.host.compat import is_error, parameter_names
 from openwebui_usage.host.destination import destination_of
 from openwebui_usage.host.effort import pop_requested_effort
@@ -92,15 +93,9 @@ async def _refused(running: Running, arguments: Arguments) -> tuple[CallRequest,
 
 async def _info(running: Running, model: str, arguments: Arguments) -> CallInfo:
     """What limits look at, as it will be known when the call is made."""
-    rules, user_id = await running.metering_rules(), arguments.of_user("id")
+    rules = await running.metering_rules()
     kind = await running.connection_kind(model, arguments.http_request, arguments.user)
     destination = await destination_of(running, kind, model, arguments)
-    return CallInfo(
-        model,
-        destination.called_model,
-        user_id=user_id,
-        user_name=arguments.of_user("name"),
-        user_groups=await running.user_groups(user_id),
-        provider_url=destination.url,
-        is_free_connection=rules.is_free(destination.connections),
-    )
+    form_data = arguments.form_data
+    metadata = {name: form_data.get(name) for name in ("session_id", "chat_id")}
+    return await call_info(model, destination, arguments, metadata, running, rules)

@@ -6,6 +6,7 @@ are served by what they have. Read for this table: 0.6.43, 0.7.2, 0.8.12, 0.9.6,
 | from | what changed | here |
 |---|---|---|
 | 0.12 | user groups within user groups | `including_outer_groups` |
+| 0.11 | a request tells how its caller signed in, `state.auth_type` | `came_by_api_key` |
 | 0.11 | one query finds the active filters; it can leave ours out | `wrap_active_filters` |
 | 0.11 | Ollama's `/v1/embeddings`; Anthropic messages go to Anthropic connections as they are | `is_offered` |
 | 0.10 | settings are in the database, no longer on `app.state.config` | `connection_settings` |
@@ -28,6 +29,9 @@ from types import ModuleType
 from typing import Any
 
 from openwebui_usage.rules.connections import ConnectionKind
+
+_API_KEY = "sk-"
+"""How the host's API keys begin, in all versions."""
 
 
 async def maybe_await(value: Any) -> Any:
@@ -60,6 +64,18 @@ def is_offered(module: ModuleType, sign: str | None) -> bool:
 def passes_through(router: ModuleType | None) -> bool:
     """Whether the host's route for all other paths asks a provider: before 0.9 always, from then on by a switch."""
     return getattr(router, "ENABLE_OPENAI_API_PASSTHROUGH", True) is not False
+
+
+def came_by_api_key(http_request: Any) -> bool:
+    """Whether the caller signed in by one of the host's API keys. Before 0.11 that is told by how the token begins."""
+    auth_type = getattr(getattr(http_request, "state", None), "auth_type", None)
+    return auth_type == "api_key" if auth_type is not None else api_key_of(http_request) is not None
+
+
+def api_key_of(http_request: Any) -> str | None:
+    """The API key that the request brings, from wherever the host took it; None where it brings none."""
+    token = getattr(getattr(getattr(http_request, "state", None), "token", None), "credentials", None)
+    return token if isinstance(token, str) and token.startswith(_API_KEY) else None
 
 
 def holds_chat_endpoint(main: ModuleType, endpoint: Any) -> bool:

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from openwebui_usage.host.compat import connection_settings, maybe_await
 from openwebui_usage.host.models import AsyncTTLCache
-from openwebui_usage.rules.connections import Connection, ConnectionKind, public_url
+from openwebui_usage.rules.connections import Connection, ConnectionKind, public_url, with_url_names
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Connections:
     async def _read(self, kind: ConnectionKind) -> tuple[Connection, ...]:
         urls, configs = await connection_settings(self._state, kind)
         configs = configs if isinstance(configs, Mapping) else {}
-        return tuple(
+        return with_url_names(
             _connection(kind, place, url, configs.get(str(place)) or configs.get(url))
             for place, url in enumerate(urls if isinstance(urls, list | tuple) else ())
         )
@@ -102,7 +102,7 @@ def _connection(kind: ConnectionKind, place: int, url: Any, config: Any) -> Conn
     prefix = config.get("prefix_id") if isinstance(config, Mapping) else None
     name = prefix if isinstance(prefix, str) and prefix else None
     responses = isinstance(config, Mapping) and config.get("api_type") == "responses"
-    return Connection(f"{kind}:{place}", kind, public_url(url), name, responses)
+    return Connection(f"{kind}:{place}", kind, public_url(url), name, takes_responses=responses)
 
 
 def _is_place(value: object) -> TypeGuard[int]:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +18,9 @@ from openwebui_usage.rules.effort import is_explicit
 
 T = TypeVar("T")
 REMEMBER_SECONDS = 5.0
+_REMEMBER_FOR_REPORTS = 60.0
+_PATIENCE = 1.0
+"""Seconds that a call waits for what only reports ask for."""
 _MOST_REMEMBERED = 4096
 _MOST_CHARACTERS = 256
 
@@ -154,14 +157,25 @@ class HostModels:
 
     async def user_groups(self, user_id: str) -> tuple[str, ...]:
         """Ids of the user groups that a user is a member of."""
-        from open_webui.models.groups import Groups
+        return tuple(await self.user_group_names(user_id))
 
-        async def ask() -> tuple[str, ...]:
-            find = Groups.get_groups_by_member_id
-            return tuple(group.id for group in await maybe_await(find(user_id, **including_outer_groups(find))))
+    async def user_group_names(self, user_id: str) -> Mapping[str, str]:
+        """The names of those groups by their ids."""
+        names: Mapping[str, str] = await self._memo.get(("groups", user_id), lambda: _groups_of(user_id))
+        return names
 
-        groups: tuple[str, ...] = await self._memo.get(("groups", user_id), ask)
-        return groups
+    async def remembered_user_group_names(self, user_id: str) -> Mapping[str, str]:
+        """The same as they were up to a minute ago: good enough for a report, and asked for by every call.
+
+        Raises TimeoutError where the host's database takes its time.
+        """
+
+        async def ask() -> Mapping[str, str]:
+            async with asyncio.timeout(_PATIENCE):
+                return await self.user_group_names(user_id)
+
+        names: Mapping[str, str] = await self._memo.get(("groups for reports", user_id), ask, _REMEMBER_FOR_REPORTS)
+        return names
 
     async def role_of(self, user_id: str) -> str | None:
         """A user's role; None for one who is gone."""
@@ -202,6 +216,13 @@ class HostModels:
 
     def _all(self) -> Any:
         return getattr(self._app.state, "MODELS", None) or {}
+
+
+async def _groups_of(user_id: str) -> Mapping[str, str]:
+    from open_webui.models.groups import Groups
+
+    find = Groups.get_groups_by_member_id
+    return {group.id: group.name for group in await maybe_await(find(user_id, **including_outer_groups(find)))}
 
 
 def _base(model: dict[str, Any] | None) -> str | None:

@@ -12,6 +12,7 @@ from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.provider_answers import Refusal, discard, refusal_in, refusal_of
 from openwebui_usage.meter import Call
 from openwebui_usage.rules.additions import USAGE, Addition, RefusedAdditions
+from openwebui_usage.rules.hidden_thoughts import effort_of
 from openwebui_usage.rules.provider_refusals import refused_names
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ async def ask_provider(ask: Ask, out: Outgoing, call: Call, refused_additions: R
             await discard(result)
         out.take_back(refused)
         gone += refused
+        call.effort = effort_of(out.sent or out.body)
         if any(addition.field == USAGE for addition in refused):
             call.request = replace(call.request, hide_usage_chunk=False)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,19 +79,22 @@ class Running:
             self.faults.tell("The base model of a call is not known", error)
             return None
 
-    async def user_groups(self, user_id: str | None) -> tuple[str, ...]:
-        """The user groups of a user, where a budget asks for them."""
+    async def user_groups(self, user_id: str | None) -> Mapping[str, str]:
+        """The names of a user's groups by their ids, as the ledger keeps them; fresh where a budget asks for them."""
+        if user_id is None:
+            return {}
+        is_for_budget = True
         try:
-            if user_id is None or not any(
-                budget.scope.kind.endswith("group") for budget in self.gate.definitions.budgets
-            ):
-                return ()
-            return await self.host.models.user_groups(user_id)
+            budgets = self.gate.definitions.budgets
+            is_for_budget = any(budget.scope.kind.endswith("group") for budget in budgets)
+            if is_for_budget:
+                return await self.host.models.user_group_names(user_id)
+            return await self.host.models.remembered_user_group_names(user_id)
         except Exception as error:
-            if self.fail_closed:
+            if self.fail_closed and is_for_budget:
                 raise
             self.faults.tell("The user groups of a call are not known", error)
-            return ()
+            return {}
 
     async def connections_of(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -26,6 +26,8 @@ class Connection:
     """Base URL as `public_url` gives it; None where the host does not know it: pipes, direct connections."""
     name: str | None = None
     """The prefix that the admin gave its models, a pipe's function id, else None."""
+    url_names: tuple[str, ...] = ()
+    """The names of all connections to its URL."""
     takes_responses: bool = False
     """The host asks it by the Responses API, whatever comes in."""
 
@@ -50,6 +52,41 @@ def host_of(connections: Iterable[Connection]) -> str | None:
     """The provider's host name, where all of `connections` agree about it."""
     hosts = {urlsplit(connection.url).hostname for connection in connections if connection.url}
     return hosts.pop() if len(hosts) == 1 else None
+
+
+def with_url_names(connections: Iterable[Connection]) -> tuple[Connection, ...]:
+    """The connections of a host, each with what all those to its URL are called."""
+    found = tuple(connections)
+    names: dict[str | None, dict[str, None]] = {}
+    for connection in found:
+        if connection.name:
+            names.setdefault(connection.url, {})[connection.name] = None
+    return tuple(replace(connection, url_names=tuple(names.get(connection.url, ()))) for connection in found)
+
+
+@lru_cache(maxsize=256)
+def connection_id(connections: tuple[Connection, ...]) -> str | None:
+    """What the ledger knows connections by that may answer a call: `openai:URL`, `pipe:FUNCTION`, `direct`.
+
+    It stays the same when an admin reorders, renames or prefixes them. Of several with different URLs, of which the
+    host picks one, those of all, with `|` between. None where nobody knows them.
+    """
+    return "|".join(sorted({f"{found.kind}:{found.url}" if found.url else found.id for found in connections})) or None
+
+
+@lru_cache(maxsize=256)
+def connection_label(connections: tuple[Connection, ...]) -> str | None:
+    """What people know them by: prefixes and URLs. The same for all connections of one `connection_id`."""
+    return ", ".join(sorted({_label(connection) for connection in connections})) or None
+
+
+def _label(connection: Connection) -> str:
+    if connection.kind == "direct":
+        return "Direct connections"
+    if not connection.url:
+        return connection.name or connection.id
+    names = ", ".join(connection.url_names)
+    return f"{names} ({connection.url})" if names else connection.url
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
+from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.wrapping import wrap_module
 from openwebui_usage.ledger.rows import CallRow
@@ -52,6 +53,15 @@ class EffortPolicy:
     async def apply(self, request: Any, body: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         if self._effort is not None:
             body["reasoning_effort"] = self._effort
+
+
+class Models(HostModels):
+    """The host's models, and users who are in user groups."""
+
+    groups: ClassVar[Mapping[str, str]] = {"g-1": "Staff", "g-2": "Writers"}
+
+    async def user_group_names(self, user_id: str) -> Mapping[str, str]:
+        return self.groups
 
 
 class NoLimits:
@@ -109,9 +119,14 @@ class Host:
         self.module.generate_chat_completion = generate_chat_completion  # type: ignore[attr-defined]
         gate = gate or NoLimits()
         runtime = SimpleNamespace(meter=meter or Meter(self.rows, gate), gate=gate, fail_closed=fail_closed)
-        ours = {"valves": Rules(MeteringRules()), "effort_policy": EffortPolicy(None), **parts}
+        ours = {
+            "models": Models(self.app),
+            "valves": Rules(MeteringRules()),
+            "effort_policy": EffortPolicy(None),
+            **parts,
+        }
         self.seam = Seam()
-        self.seam.connect(cast("Any", runtime), replace(host_of(self.app, cast("Any", None)), **ours))
+        self.seam.connect(cast("Any", runtime), replace(host_of(self.app, cast("Any", None)), **(ours | parts)))
         wrap_module(self.seam, self.module)
 
     @property
@@ -122,9 +137,9 @@ class Host:
     def taken_back(self) -> list[dict[str, Any]]:
         return self.seam.refused_additions.listed()
 
-    async def chat(self, **body: Any) -> Any:
+    async def chat(self, request: Any = None, **body: Any) -> Any:
         form_data = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
-        result = await self.module.generate_chat_completion(http_request(), form_data, user=USER)
+        result = await self.module.generate_chat_completion(request or http_request(), form_data, user=USER)
         if isinstance(result, StreamingResponse):
             return b"".join([chunk async for chunk in result.body_iterator])  # type: ignore[misc]
         return result
@@ -133,8 +148,8 @@ class Host:
 USER = SimpleNamespace(id="u", name="U", role="user")
 
 
-def http_request(path: str = "/openai/chat/completions") -> Any:
-    return SimpleNamespace(state=SimpleNamespace(), scope={"path": path}, method="POST")
+def http_request(path: str = "/openai/chat/completions", **state: Any) -> Any:
+    return SimpleNamespace(state=SimpleNamespace(**state), scope={"path": path}, method="POST")
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:

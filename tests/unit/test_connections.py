@@ -126,7 +126,7 @@ def test_a_calls_connection_is_found(kind: Any, model: str, options: dict[str, A
 
 def test_a_connections_prefix_is_its_name() -> None:
     (gateway,) = asyncio.run(Connections(app_of_an_older_host()).of_provider("openai", "gw.gpt-4o"))
-    assert gateway == Connection("openai:1", "openai", "https://gateway.example.com/v1", "gw")
+    assert gateway == Connection("openai:1", "openai", "https://gateway.example.com/v1", "gw", ("gw",))
 
 
 def test_a_host_that_keeps_none_of_it_has_no_connections() -> None:
