@@ -42,6 +42,17 @@ def sharing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees the ledger as it is at its first query, whatever is written meanwhile."""
+    with engine.connect() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        connection.exec_driver_sql(
+            "BEGIN" if is_sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        )
+        yield connection
+
+
 class Transaction:
     """A transaction that writes rows. What is done once for every call goes straight to the driver, by `execute`.
 

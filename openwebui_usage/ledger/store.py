@@ -32,6 +32,7 @@ from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded,
 from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
 from openwebui_usage.ledger.retention import Retention
+from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
@@ -117,6 +118,7 @@ class Store:
         self._prepare = prepare
         self._recount = Recount(self._engine, schema)
         self.outbox = Outbox(self._engine)
+        self.reports = Reports(self._engine, schema)
 
     def close(self) -> None:
         """Give up the connection that this thread writes rows on."""
