@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from itertools import pairwise, product
 
 from sqlalchemy import Connection, Engine, select
@@ -174,4 +175,4 @@ def _plus(sums: _Sums, others: _Sums) -> _Sums:
 
 
 def _total(found: Iterable[_Sums]) -> ReportSums:
-    return ReportSums(*map(sum, zip(_NOTHING, *found, strict=True)))
+    return ReportSums(*reduce(_plus, found, _NOTHING))

@@ -35,6 +35,7 @@ from tests.unit.test_recounts import (  # noqa: F401
     TestCountingBesideWriters,
     TestTheUpgrade,
 )
+from tests.unit.test_reports import TestExamples, TestRandomLedgers  # noqa: F401
 
 
 @pytest.fixture

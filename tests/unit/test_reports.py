@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, insert, select, update
 
 from openwebui_usage.ledger import CallRow, Store
-from openwebui_usage.ledger.bounds import MOST_COUNT
+from openwebui_usage.ledger.bounds import MOST_COUNT, MOST_SUM
 from openwebui_usage.ledger.combinations import names_of, values_of
 from openwebui_usage.ledger.cubes import CUBES, FOLDED, QUARTER, quarter_of
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey
@@ -46,7 +46,7 @@ from openwebui_usage.ledger.schema import (
 from openwebui_usage.rules.buckets import BUCKETS, Bucket, TimeRange, time_range
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
-from tests.support.recorder import call_row
+from tests.support.recorder import a_call, call_row
 from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the database of whoever imports this
     engine,
     new_engine,
@@ -151,29 +151,31 @@ def queries(draw: st.DrawFn, moment: float, timezone: str) -> ReportQuery:
     )
 
 
-@given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
-def test_a_report_is_the_sum_of_the_rows(store: Store, engine: Engine, data: st.DataObject) -> None:  # noqa: F811
-    timezone = data.draw(st.sampled_from(sorted(ANCHORS)))
-    moment = datetime.fromisoformat(data.draw(st.sampled_from(ANCHORS[timezone]))).timestamp()
-    clear(engine)
-    fresh = Store(engine)
-    make_groups(fresh)
-    rows = data.draw(st.lists(calls(moment), max_size=25))
-    since = data.draw(st.one_of(st.none(), st.integers(-50_000, 50_000).map(lambda seconds: moment + seconds)))
-    set_progress(engine, "recorded_since", None if since is None else repr(since))
-    written = 0
-    for end in sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3))):
-        fresh.record(rows[written:end])
-        written = max(written, end)
-        fold_until(engine, int(moment) // QUARTER + data.draw(st.integers(-4000, 4000)))
-    fresh.record(rows[written:])
-    refused = data.draw(st.lists(calls(moment), max_size=4))
-    refuse(fresh, refused)
-    facts = [*facts_of(engine, rows), *refusals_of(refused)]
-    for _ in range(data.draw(st.integers(1, 5))):
-        query = data.draw(queries(moment, timezone))
-        check(fresh.reports.answer(query), facts, since)
+class TestRandomLedgers:
+    @given(data=st.data())
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
+    def test_a_report_is_the_sum_of_the_rows(self, store: Store, engine: Engine, data: st.DataObject) -> None:  # noqa: F811
+        timezone = data.draw(st.sampled_from(sorted(ANCHORS)))
+        moment = datetime.fromisoformat(data.draw(st.sampled_from(ANCHORS[timezone]))).timestamp()
+        clear(engine)
+        fresh = Store(engine)
+        make_groups(fresh)
+        rows = data.draw(st.lists(calls(moment), max_size=25))
+        moments = [moment, *(row.started_at for row in rows)]
+        since = data.draw(st.one_of(st.none(), st.sampled_from(moments), st.just(moment + 5000.5)))
+        set_progress(engine, "recorded_since", None if since is None else repr(since))
+        written = 0
+        for end in sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3))):
+            fresh.record(rows[written:end])
+            written = max(written, end)
+            fold_until(engine, int(moment) // QUARTER + data.draw(st.integers(-4000, 4000)))
+        fresh.record(rows[written:])
+        refused = data.draw(st.lists(calls(moment), max_size=4))
+        refuse(fresh, refused)
+        facts = [*facts_of(engine, rows), *refusals_of(refused)]
+        for _ in range(data.draw(st.integers(1, 5))):
+            query = data.draw(queries(moment, timezone))
+            check(fresh.reports.answer(query), facts, since)
 
 
 def check(report: Report, facts: Iterable[Fact], since: float | None) -> None:
@@ -381,3 +383,88 @@ def fold_until(engine: Engine, limit: int) -> None:  # noqa: F811
                     keys = dict(zip(("cube", "start", "combination"), key, strict=True))
                     connection.execute(insert(usage_cube), {**keys, **sums})
     set_progress(engine, FOLDED, str(limit))
+
+
+# -- examples ---------------------------------------------------------------------------------------------------------
+
+DAY = TimeRange(0, 96)
+"""Of 1970."""
+
+
+class TestExamples:
+    def test_a_report_of_nothing_is_empty(self, store: Store) -> None:  # noqa: F811
+        report = store.reports.answer(ReportQuery(DAY, "hour", ("user", "model"), compare_previous=True))
+        assert (report.rows, report.totals, report.previous) == ((), ReportSums(), ReportSums())
+
+    def test_sums_may_leave_64_bits(self, store: Store, engine: Engine) -> None:  # noqa: F811
+        rows = [a_call(started_at=900.0 * number, usage=TokenUsage(input=7)) for number in range(3)]
+        store.record(rows)
+        with engine.begin() as connection:
+            connection.execute(update(usage_cube).values(input=MOST_SUM, cost_nano=MOST_SUM))
+        report = store.reports.answer(ReportQuery(DAY, "day", ("model",)))
+        assert report.totals.calls == 3
+        assert report.totals.input == report.totals.cost_nano == 3 * MOST_SUM
+        assert [row.sums for row in report.rows] == [report.totals]
+
+    def test_a_call_in_several_groups_is_in_each_of_their_rows_and_in_the_totals_once(self, store: Store) -> None:  # noqa: F811
+        make_groups(store)
+        store.record([a_call("gpt-4o-mini", started_at=5), a_call("gpt-4o", started_at=6)])
+        report = store.reports.answer(ReportQuery(DAY, group_by=("usage_group",)))
+        assert [(row.values, row.sums.calls) for row in report.rows] == [(("All",), 2), (("Minis",), 1)]
+        assert report.totals.calls == 2
+        asked = ReportQuery(DAY, group_by=("usage_group",), filters={"usage_group": ("Minis",)})
+        assert [row.values for row in store.reports.answer(asked).rows] == [("Minis",)]
+
+    def test_the_others_are_one_row_with_each_call_once(self, store: Store) -> None:  # noqa: F811
+        for name in ("A", "B", "C"):
+            store.create_group(name, ["*"] if name == "A" else ["*mini"], None, "documented")
+        store.record([a_call("gpt-4o-mini", started_at=5), a_call("gpt-4o", started_at=6)])
+        report = store.reports.answer(ReportQuery(DAY, group_by=("usage_group",), top=1))
+        assert [(row.values, row.sums.calls) for row in report.rows] == [(("A",), 2), (("Other",), 1)]
+
+    def test_users_who_are_gone_keep_their_last_name(self, store: Store) -> None:  # noqa: F811
+        for name in ("Ada", "Ada Lovelace"):
+            store.record([a_call(user_name=name, started_at=5)])
+        report = store.reports.answer(ReportQuery(DAY, group_by=("user",)))
+        assert [row.values for row in report.rows] == [(Named("user-1", "Ada Lovelace"),)]
+
+    def test_what_was_not_recorded_is_told_from_what_there_was_none_of(self, store: Store, engine: Engine) -> None:  # noqa: F811
+        set_progress(engine, "recorded_since", "1000.0")
+        store.record([a_call(started_at=5), a_call(started_at=1790), a_call(started_at=1801)])
+        report = store.reports.answer(ReportQuery(DAY, group_by=("key", "usage_group")))
+        found = {row.values: row.sums.calls for row in report.rows}
+        assert found == {("not recorded", "none"): 2, ("none", "none"): 1}
+        asked = replace(report.query, filters={"key": ("none",)})
+        assert [(row.values, row.sums.calls) for row in store.reports.answer(asked).rows] == [(("none", "none"), 1)]
+
+    def test_only_calls_that_somebody_may_read_are_counted(self, store: Store) -> None:  # noqa: F811
+        store.record(
+            [
+                a_call(started_at=5, user_id="ada", user_groups=("g1", "g2"), user_group_names=("Sales", "Board")),
+                a_call(started_at=6, user_id="bo", user_groups=("g2",), user_group_names=("g1",)),
+                a_call(started_at=7, user_id="cy", user_name="ada"),
+                a_call(started_at=8, user_id=None),
+            ]
+        )
+
+        def answer(readable: Readable, *group_by: Dimension) -> dict[tuple[Value, ...], int]:
+            report = store.reports.answer(ReportQuery(DAY, group_by=group_by, readable=readable))
+            assert report.totals.calls == sum(row.sums.calls for row in report.rows)
+            return {row.values: row.sums.calls for row in report.rows}
+
+        assert answer(Readable(user="ada"), "user") == {(Named("ada", "ada"),): 1}
+        assert answer(Readable(user_groups=frozenset(["g1"])), "user_group") == {(Named("g1", "Sales"),): 1}
+        assert answer(Readable(user_groups=frozenset(["g1"])), "user") == {(Named("ada", "ada"),): 1}
+        assert answer(Readable(user_groups=frozenset())) == {}
+        assert answer(Readable(user="")) == {}
+
+    def test_the_database_is_asked_for_few_rows(self, store: Store, engine: Engine) -> None:  # noqa: F811
+        """A year by month of UTC comes from the months, whatever quarters of an hour there are."""
+        store.record([a_call(started_at=moment * 86_400.0) for moment in range(60)])
+        fold_until(engine, 60 * 96)
+        with engine.begin() as connection:
+            connection.execute(delete(usage_cube).where(usage_cube.c.cube.not_in([7])))
+        report = store.reports.answer(
+            ReportQuery(time_range("1970-01-01", "1970-03-01", "UTC", datetime.now(UTC)), "month")
+        )
+        assert [row.sums.calls for row in report.rows] == [31, 28]
