@@ -31,8 +31,8 @@ from openwebui_usage.ledger.preview import BudgetPreview, preview_budget
 from openwebui_usage.ledger.recording import SUMS, Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.recount import Recount
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
-from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.reports import Reports
+from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_call, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals

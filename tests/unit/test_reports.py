@@ -20,7 +20,8 @@ from sqlalchemy import Engine, delete, insert, select, update
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.bounds import MOST_COUNT, MOST_SUM
 from openwebui_usage.ledger.combinations import names_of, values_of
-from openwebui_usage.ledger.cubes import CUBES, FOLDED, QUARTER, quarter_of
+from openwebui_usage.ledger.cubes import FOLD_AFTER, QUARTER, quarter_of
+from openwebui_usage.ledger.folding import Folding
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey
 from openwebui_usage.ledger.report_query import (
     REPORT_DIMENSIONS,
@@ -153,7 +154,7 @@ def queries(draw: st.DrawFn, moment: float, timezone: str) -> ReportQuery:
 
 class TestRandomLedgers:
     @given(data=st.data())
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=100)
     def test_a_report_is_the_sum_of_the_rows(self, store: Store, engine: Engine, data: st.DataObject) -> None:  # noqa: F811
         timezone = data.draw(st.sampled_from(sorted(ANCHORS)))
         moment = datetime.fromisoformat(data.draw(st.sampled_from(ANCHORS[timezone]))).timestamp()
@@ -360,29 +361,9 @@ def set_progress(engine: Engine, name: str, value: str | None) -> None:  # noqa:
 
 def fold_until(engine: Engine, limit: int) -> None:  # noqa: F811
     """Fold all quarters before `limit`."""
-    with engine.begin() as connection:
-        progress = select(usage_progress.c.value).where(usage_progress.c.name == FOLDED)
-        folded = int(connection.execute(progress).scalar() or 0)
-        if limit <= folded:
-            return
-        waiting = usage_cube.join(usage_combination, usage_combination.c.id == usage_cube.c.combination)
-        query = select(usage_cube, usage_combination.c.by_model, usage_combination.c.by_user).select_from(waiting)
-        quarters = usage_cube.c.start
-        rows = connection.execute(query.where(usage_cube.c.cube == 0, quarters >= folded, quarters < limit)).all()
-        for row in rows:
-            for cube in CUBES[1:]:
-                combination = row.combination if cube.family == "all" else getattr(row, cube.family)
-                key = (cube.id, cube.start_of(row.start), combination)
-                here = (usage_cube.c.cube, usage_cube.c.start, usage_cube.c.combination)
-                is_there = operator.and_(operator.and_(here[0] == key[0], here[1] == key[1]), here[2] == key[2])
-                found = connection.execute(select(usage_cube).where(is_there)).first()
-                sums = {name: getattr(row, name) + (getattr(found, name) if found else 0) for name in CUBE_SUMS}
-                if found:
-                    connection.execute(update(usage_cube).where(is_there).values(sums))
-                else:
-                    keys = dict(zip(("cube", "start", "combination"), key, strict=True))
-                    connection.execute(insert(usage_cube), {**keys, **sums})
-    set_progress(engine, FOLDED, str(limit))
+    folding = Folding(engine, None)
+    while folding.step((limit + FOLD_AFTER) * QUARTER):
+        pass
 
 
 # -- examples ---------------------------------------------------------------------------------------------------------
