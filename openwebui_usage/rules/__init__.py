@@ -1,1 +1,1 @@
-"""Pure ground: value objects and decisions. No clock, no database, no Open WebUI."""
+"""The rules: value objects and decisions as pure functions. No clock, no database, no Open WebUI."""

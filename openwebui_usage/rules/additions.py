@@ -1,4 +1,4 @@
-"""What we add to a request, and how it is taken back where a provider refuses it. Pure."""
+"""The fields that this package adds to a request, and how they are taken back when a provider refuses them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ _OTHER_NAMES: Mapping[str, frozenset[str]] = {
     "thinking": frozenset({"think", "reasoning", "reasoning_effort"}),
     "output_config": frozenset({"effort", "reasoning_effort", "thinking"}),
 }
-"""What providers call a field that reached them under another name, or was turned into another on the way."""
+"""Other names that a provider may use for a field in a refusal, because it was renamed or translated on the way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """One top-level field of a request that we set or changed."""
+    """One top-level field of a request that this package set or changed."""
 
     field: str
     before: object = _ABSENT
-    """What the caller had there."""
+    """The caller's own value."""
 
     @property
     def names(self) -> frozenset[str]:
-        """What a refusal of it names. Never what the caller sent as well: that would be refused without us, too."""
+        """The names by which a refusal of this field is recognised, but none that the caller sent as well: the provider
+        would refuse that one without us, too.
+        """
         if self.field == USAGE:
             if isinstance(self.before, Mapping) and self.before.keys() - {"include_usage"}:
                 return frozenset({"include_usage"})
@@ -39,7 +41,7 @@ class Addition:
         return frozenset({self.field}) | _OTHER_NAMES.get(self.field, frozenset())
 
     def take_back(self, body: MutableMapping[str, Any]) -> None:
-        """Put into `body` what the caller had there."""
+        """Restore the caller's own value in `body`."""
         if self.before is _ABSENT:
             body.pop(self.field, None)
         else:
@@ -47,9 +49,9 @@ class Addition:
 
 
 def ask_for_usage(body: MutableMapping[str, Any]) -> Addition | None:
-    """Ask a stream of chat completions for its usage. None where the caller has done so.
+    """Ask a stream of chat completions to report its usage. None if the caller already did.
 
-    Only `true` asks: providers reject or ignore all other values.
+    Only `true` counts as asking: providers reject or ignore any other value.
     """
     before = body.get(USAGE, _ABSENT)
     options = before if isinstance(before, Mapping) else {}
@@ -69,9 +71,9 @@ def additions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Addit
 
 
 def kept_for_repetition(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `body` that stays as it is while the host works on `body`.
+    """A copy of `body` for a retry, which stays unchanged while the host works on `body`.
 
-    The host puts system prompts into the list of messages in place, or changes the first of them; the others it leaves.
+    The host inserts system prompts into the list of messages in place, or changes its first message, but no other.
     """
     kept = dict(body)
     messages = kept.get("messages")
@@ -88,9 +90,9 @@ def _copied(message: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an addition is refused: by a model of a connection, and in requests with or without tools.
+    """Where an addition is refused: by one model of one connection, in requests with or without tools.
 
-    Some providers take an effort, but not together with tools.
+    Some providers accept an effort, but not together with tools.
     """
 
     connection: str
@@ -99,7 +101,7 @@ class Target:
 
 
 class RefusedAdditions:
-    """What providers have refused, until the process ends: later calls leave it out from the start."""
+    """What providers have refused since the process started. Later calls leave these fields out from the start."""
 
     def __init__(self, most: int = 1000) -> None:
         """Remembers the `most` last used targets."""
@@ -118,14 +120,14 @@ class RefusedAdditions:
         return found
 
     def add(self, target: Target, fields: Iterable[str]) -> None:
-        """`target` answered once these fields were gone."""
+        """`target` answered after these fields were removed."""
         self._refused[target] = self._refused.get(target, frozenset()) | frozenset(fields)
         self._refused.move_to_end(target)
         while len(self._refused) > self._most:
             self._refused.popitem(last=False)
 
     def listed(self) -> list[dict[str, Any]]:
-        """All of it, for people: `[{"connection", "model", "with_tools", "fields": […]}]`."""
+        """All refusals, to be shown: `[{"connection", "model", "with_tools", "fields": […]}]`."""
         return [
             {
                 "connection": target.connection,

@@ -1,7 +1,7 @@
-"""Tokens that some providers bill at a price of their own: sound, pictures, hour-long cache writes; and searches.
+"""Tokens that some providers bill at a separate price: sound, pictures, hour-long cache writes. And searches.
 
-Each is a subset of what `TokenUsage` counts already, and only the price needs to know of it: it is read from the usage
-payload that is kept beside the row.
+Each kind is a subset of what `TokenUsage` already counts, and matters to the price alone. So it has no columns of its
+own, but is read from the usage payload that is stored with the row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BilledKinds:
     searches: int = 0
 
     def within(self, usage: TokenUsage) -> BilledKinds:
-        """The same, with no part larger than its whole: what a provider says of these may be wrong."""
+        """The same, with no part larger than its whole: providers report these numbers less reliably."""
         cached, output = usage.cached_input, usage.output
         plain = max(0, usage.input - usage.cached_input - usage.cache_write)
         audio_cached, audio_plain, audio_output = _within(
@@ -68,7 +68,7 @@ _LISTS = {
 
 
 def read_kinds(raw: Mapping[str, Any] | None) -> BilledKinds:
-    """What a usage payload tells of these. Never raises."""
+    """The kinds that a usage payload reports. Never raises."""
     if not raw or not _tells(raw):
         return NONE
     counts = dict.fromkeys(BilledKinds.__slots__, 0)
@@ -84,7 +84,7 @@ def read_kinds(raw: Mapping[str, Any] | None) -> BilledKinds:
 
 
 def _tells(raw: Mapping[str, Any]) -> bool:
-    """Nearly no payload does, and each row asks."""
+    """Whether a payload reports any. A quick test, because every row is asked and hardly any payload does."""
     for key, value in raw.items():
         if isinstance(value, dict):
             get = value.get

@@ -20,19 +20,21 @@ ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_grou
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who a budget binds: everyone together, each user alone, one user, a user group together, or each of it."""
+    """Whose calls a budget counts: everyone's together, each user's separately, one user's, a user group's together, or
+    those of each of its members separately.
+    """
 
     kind: ScopeKind = "everyone"
     id: str | None = None
-    """The user's or the user group's, where the kind needs one."""
+    """Of the user or the user group, for the kinds that name one."""
 
     @property
     def is_shared(self) -> bool:
-        """Whether all whom it binds draw on one sum."""
+        """Whether there is one sum for everyone in the scope."""
         return self.kind in ("everyone", "group", "user")
 
     def binds(self, caller: Subject) -> bool:
-        """Whether a call of `caller` counts."""
+        """Whether calls of `caller` count."""
         match self.kind:
             case "everyone":
                 return True
@@ -49,11 +51,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who calls."""
+    """Who makes a call."""
 
     user_id: str | None = None
     user_groups: frozenset[str] = frozenset()
-    """Ids of the host's user groups that the user is a member of."""
+    """Ids of the host's user groups that the user belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Budget:
     models: tuple[str, ...] = ("*",)
     """Exact ids or globs."""
     group: str | None = None
-    """A usage group's name, instead of `models`. What counts is its id."""
+    """Name of a usage group, instead of `models`. Only for display: `group_id` decides."""
     period: PeriodKind = "total"
     timezone: str = "UTC"
     action: Action = "block"
@@ -78,17 +80,17 @@ class Budget:
     """Models that cost nothing stay usable when a money budget is spent."""
     group_id: str | None = None
     reset_at: float | None = None
-    """Calls that began before are not counted; seconds since the epoch."""
+    """Calls that began before this moment are not counted. Seconds since the epoch."""
 
     def covers(self, model_ids: Iterable[str], groups: Iterable[Group]) -> bool:
-        """Whether a call of these models counts; `groups` are all usage groups."""
+        """Whether a call to a model counts, by its own id or its base model's. `groups` are all usage groups."""
         ids = list(model_ids)
         if self.group is not None or self.group_id is not None:
             return any(group.id == self.group_id and group.holds(ids) for group in groups)
         return any(matches(pattern, model_id) for pattern in self.models for model_id in ids)
 
     def used(self, sums: Sums) -> int:
-        """What `sums` come to in this budget's unit."""
+        """`sums` in this budget's unit."""
         match self.unit:
             case "tokens":
                 return sums.total(self.counting)
@@ -108,23 +110,23 @@ class Counter:
 
     @property
     def key(self) -> tuple[str, str]:
-        """How the ledger addresses it."""
+        """The primary key of its sums in the ledger."""
         return self.subject, self.period.key
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedUsage:
-    """What a call will use, as far as one can tell before it is made."""
+    """An estimate of what a call will use, made before the call."""
 
     input: int
     output: int
     reasoning: int = 0
     """Subset of `output`."""
     cost_nano: int | None = None
-    """None: no price is known."""
+    """None if no price is known."""
 
     def of(self, budget: Budget) -> int:
-        """The same in a budget's unit."""
+        """The estimate in a budget's unit."""
         match budget.unit:
             case "requests":
                 return 1
@@ -136,21 +138,21 @@ class ExpectedUsage:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call may not be made."""
+    """Why a call was refused: which limit, and how much of it is used and reserved."""
 
     counter: Counter
     used: int
     held: int
-    """What calls still under way have reserved."""
+    """Reserved by calls that are still under way."""
 
 
 def decide(limit: int, used: int, held: int) -> bool:
-    """Whether one more call is admitted: while what was used and what is reserved stay below the limit."""
+    """Whether one more call is admitted. `held` is what calls under way have reserved, in the limit's unit."""
     return used + held < limit
 
 
 def crossed(budget: Budget, before: int, after: int) -> list[int]:
-    """Which marks, in percent of the limit, lie between `before` and `after`; the limit itself is 100."""
+    """The soft limits and the limit itself, in percent, that a change from `before` to `after` has crossed."""
     limit = budget.limit
     if not limit:
         return []
@@ -158,17 +160,20 @@ def crossed(budget: Budget, before: int, after: int) -> list[int]:
 
 
 def subject_of(budget: Budget, caller: Subject) -> str:
-    """Whose sum: the budget's own where it is shared, else one for each user. At most 100 characters."""
+    """The key of the sum that a call of `caller` adds to: one for a shared budget, else one per user.
+
+    At most 100 characters.
+    """
     if budget.scope.is_shared:
         return budget.id
     user = str(caller.user_id)
-    if len(user) > 64 or not user.isprintable():  # No id of Open WebUI's; but none may keep a call uncounted.
+    if len(user) > 64 or not user.isprintable():  # Open WebUI makes no such id, but any id must be counted.
         user = hashlib.sha256(user.encode(errors="surrogatepass")).hexdigest()
     return f"{budget.id}:{user}"
 
 
 def retry_after(refusal: Refusal, now: datetime) -> int | None:
-    """Seconds until the call may be tried again; None where no time will help."""
+    """Seconds until the call may be tried again. None if waiting will not help."""
     if refusal.used < (refusal.counter.budget.limit or 0):
         return 5
     ends_at = refusal.counter.period.ends_at
@@ -176,7 +181,7 @@ def retry_after(refusal: Refusal, now: datetime) -> int | None:
 
 
 def budget_of_group(group: Group) -> Budget:
-    """A usage group's own limit, as the budget that it is."""
+    """The limit of a usage group as a budget, so that both follow the same rules."""
     return Budget(
         id=group.id,
         name=group.name,

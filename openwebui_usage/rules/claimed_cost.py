@@ -1,4 +1,4 @@
-"""What a provider itself says a call cost: one table of the shapes that providers and gateways say it in."""
+"""The cost that a provider reports for a call, in the forms that providers and gateways use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from openwebui_usage.rules.usage_fields import amount_of, name_of
 DEAREST_TOKEN = Decimal("0.01")
 """US dollars. The dearest token in public price lists costs a sixteenth of this (OpenAI's o1-pro, output)."""
 DEAREST_CALL = Decimal(10)
-"""US dollars that a call may cost beside its tokens: searches, pictures, a film."""
+"""US dollars that a call may cost in addition to its tokens: searches, pictures, a film."""
 MOST = Decimal(10_000)
-"""US dollars. No single call is believed to cost more, whatever its tokens."""
+"""US dollars. No single call is believed to cost more, however many tokens it used."""
 
 _DOLLAR = Decimal(1)
 _SHAPES: tuple[tuple[tuple[str, ...], Decimal], ...] = (
@@ -37,26 +37,26 @@ _SHAPES: tuple[tuple[tuple[str, ...], Decimal], ...] = (
     (("gateway", "cost"), _DOLLAR),
     (("usd_spent",), _DOLLAR),
 )
-"""Paths in a usage payload, in snake_case, and what one unit is in US dollars. xAI · OpenRouter, LiteLLM, Requesty ·
+"""Paths in a usage payload, in snake_case, and one unit of it in US dollars. xAI · OpenRouter, LiteLLM, Requesty ·
 Perplexity, Bifrost · LLM Gateway · DeepInfra · LiteLLM · Exa · NanoGPT · Vercel · AI/ML API."""
 _UPSTREAM = ("cost_details", "upstream_inference_cost")
-"""What OpenRouter's customer pays beside OpenRouter's own ``cost``, to the provider whose key is theirs."""
+"""Paid directly to the provider by OpenRouter customers who bring their own key, in addition to ``cost``."""
 
 _FIRST = frozenset((*(path[0] for path, _ in _SHAPES), _UPSTREAM[0]))
 _FIRST_KEYS = _FIRST | {re.sub(r"(?<=[a-z])_([a-z])", lambda match: match[1].upper(), name) for name in _FIRST}
-"""The same as a payload may spell them: nearly none does, and each row asks."""
+"""First keys of the paths, in every spelling: a quick test, because hardly any payload has one and every row asks."""
 NAMES = frozenset(path[-1] for path, _ in _SHAPES) | {_UPSTREAM[-1]}
-"""Names under which a text may be an amount."""
+"""Names whose value may be an amount written as text."""
 
 _BESIDE = ("service_tier", "cost", "response_cost", "_hidden_params", "costDollars", "x_nanogpt_pricing")
 _NOTHING: dict[str, Any] = {}
 
 
 def claimed_cost(usage: object) -> Decimal | None:
-    """The cost of a call in US dollars as the provider says it, believable or not; None where it says none.
+    """The reported cost of a call in US dollars, believable or not. None if there is none.
 
-    Of several the first that is more than nothing. A sum in another currency is none, and so is the nothing that
-    OpenRouter itself takes where the provider is paid through a key of one's own and no one says how much.
+    Of several amounts the first above zero counts. Amounts in other currencies are ignored, and so is OpenRouter's zero
+    where customers pay the provider with their own key and the report does not say how much.
     """
     if not isinstance(usage, dict) or _FIRST_KEYS.isdisjoint(usage):
         return None
@@ -80,14 +80,14 @@ def claimed_cost(usage: object) -> Decimal | None:
 
 
 def ceiling(tokens: int) -> Decimal:
-    """The most that a call of so many tokens is believed to cost, in US dollars."""
+    """The highest believable cost of a call with so many tokens, in US dollars."""
     return min(MOST, DEAREST_CALL + DEAREST_TOKEN * tokens)
 
 
 def with_what_stands_beside(
     usage: Mapping[str, Any], event: Mapping[str, Any], holder: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """A usage payload with what the provider says beside it: its service tier, and what the call cost."""
+    """A usage payload together with the service tier and the cost, where these are reported next to it."""
     found: dict[str, Any] = {}
     for place in (holder, event):
         if place is not usage:

@@ -1,4 +1,4 @@
-"""A connection: the provider that an admin has set up in the host, and the admin's rules about it. Pure."""
+"""Connections, the providers that an admin has set up in the host, and the admin's rules about them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _LONGEST = 500
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where a call goes. Nothing in here is secret, so it may be logged and shown to admins."""
+    """Where a call goes. Holds no secrets, so it may be logged and shown to admins."""
 
     id: str
     """`openai:0`, `ollama:1` (the place in the host's list), `pipe:FUNCTION` or `direct`."""
     kind: ConnectionKind
     url: str | None = None
-    """Base URL as `public_url` gives it; None where the host does not know it: pipes, direct connections."""
+    """Base URL as returned by `public_url`. None for pipes and direct connections, whose URL the host does not know."""
     name: str | None = None
-    """The prefix that the admin gave its models, a pipe's function id, else None."""
+    """The prefix that an admin gave its models, or the id of the pipe's function."""
     url_names: tuple[str, ...] = ()
     """The names of all connections to its URL."""
     takes_responses: bool = False
-    """The host asks it by the Responses API, whatever comes in."""
+    """Whether the host sends every request to it as a Responses API request."""
 
 
 def public_url(url: object) -> str | None:
-    """A base URL without credentials, query and fragment, and without the slash at its end; None where it is none."""
+    """A base URL without credentials, query, fragment and trailing slash. None if `url` is not a URL."""
     if not isinstance(url, str):
         return None
     try:
@@ -49,7 +49,7 @@ def public_url(url: object) -> str | None:
 
 
 def host_of(connections: Iterable[Connection]) -> str | None:
-    """The provider's host name, where all of `connections` agree about it."""
+    """The provider's host name. None if `connections` have different ones."""
     hosts = {urlsplit(connection.url).hostname for connection in connections if connection.url}
     return hosts.pop() if len(hosts) == 1 else None
 
@@ -91,25 +91,25 @@ def _label(connection: Connection) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MeteringRules:
-    """The admin's valves about connections and pass-through. Patterns are separated by commas."""
+    """An admin's settings for connections and pass-through requests. Patterns are separated by commas."""
 
     not_asked_for_usage: str = ""
-    """Connections whose streams are not asked to tell their usage."""
+    """Connections whose streams are not asked to report their usage."""
     free_connections: str = ""
-    """Connections that cost nothing: one's own machines."""
+    """Connections that cost nothing, such as your own machines."""
     allow_unknown_paths: bool = False
-    """Let pass-through calls go to paths that cannot be metered, also while a limit exists."""
+    """Allow pass-through calls to paths that cannot be metered, even if there are limits."""
     allow_unknown_models: bool = False
-    """The same for model ids that the host does not know."""
+    """The same for models that the host does not know."""
 
     def asks_for_usage(self, connection: Connection | None) -> bool:
-        """Whether a stream of `connection` may be asked for usage."""
+        """Whether streams of `connection` are asked to report their usage."""
         if not self.not_asked_for_usage or connection is None:
             return True
         return not is_named(connection, self.not_asked_for_usage)
 
     def is_free(self, connections: Iterable[Connection]) -> bool:
-        """Whether a call that goes to any one of `connections` costs nothing, whichever it is."""
+        """Whether a call costs nothing, whichever of `connections` it goes to."""
         if not self.free_connections:
             return False
         found = list(connections)
@@ -117,9 +117,9 @@ class MeteringRules:
 
 
 def is_named(connection: Connection, patterns: str) -> bool:
-    """Whether one of `patterns` fits the connection: its base URL, host, `host:port`, name or id, in any case.
+    """Whether one of `patterns` matches the connection's base URL, host, `host:port`, name or id. Case does not matter.
 
-    Patterns are whole words or globs (`*` and `?`): `http://192.168.*`, `api.mistral.ai`, `ollama:*`.
+    Patterns are exact values or globs (`*` and `?`): `http://192.168.*`, `api.mistral.ai`, `ollama:*`.
     """
     wanted = _patterns(patterns)
     return bool(wanted) and any(matches(pattern, name) for pattern in wanted for name in _names(connection))

@@ -1,4 +1,4 @@
-"""How hard a model thinks: which models reason, which effort wins, which field a provider understands. Pure rules."""
+"""Reasoning effort: which models take one, which choice wins, and which field a provider understands."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from openwebui_usage.rules.groups import matches
 
 Effort = Literal["low", "medium", "high"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
-"""The documented ones."""
+"""The documented efforts, lowest first."""
 DEFAULT_EFFORT: Effort = "medium"
 PROVIDER_DEFAULT: Final = "default"
-"""Chosen in the menu, where it stands for sending nothing."""
+"""The menu's choice to send no effort."""
 Choice = Level | Literal["default"]
 
-# What is missing here only misses the menu, until an admin adds it; what is wrong here fails with HTTP 400. So these
-# are not here: Grok 4 up to 4.20 and Grok Code, which think but take no effort, and Magistral, which takes other words.
+# A missing model only lacks the menu until an admin adds it; a wrongly listed one gets HTTP 400. Hence these omissions:
+# Grok 4 up to 4.20 and Grok Code, which reason but take no effort, and Magistral, which takes other values.
 REASONING_MODELS = (
     "o1*, o3*, o4*, gpt-5*, codex*, gpt-oss*, grok-3-mini*, grok-4.3*, grok-4.5*, grok-4.6*, deepseek-r*, "
     "deepseek-v4*, qwq*, qwen3*, "
     "claude-3-7*, claude-3.7*, claude-*-4*, claude-opus-*, claude-sonnet-*, claude-haiku-*, gemini-2.5*, gemini-3*, "
     "*reasoner*, *-thinking*"
 )
-"""The default of the valve: patterns of models that take an effort, separated by commas."""
+"""Default of the admin's setting: patterns of models that take an effort, separated by commas."""
 
-# Those with "chat" and "pro" of GPT-5 take one level only.
+# GPT-5 models with "chat" or "pro" in their names take one level only.
 NOT_REASONING_MODELS = (
     "o1-mini*, o1-preview*, *-deep-research*, gpt-5*-chat*, gpt-5-pro*, *-non-reasoning*, *-instruct*, qwen3-coder*, "
     "qwen3-max*, *embed*, *rerank*, *-image*, *-tts*, *-audio*, *-transcribe*"
 )
-"""The default of the valve: exceptions from the above, models that a provider rejects an effort for."""
+"""Default of the admin's setting: exceptions to the above, for which providers reject an effort."""
 
 OLLAMA_MODELS_WITH_LEVELS = "gpt-oss*"
-"""To all others `think` is a switch: Ollama answered 400 where it got a level, at least until early 2026."""
+"""For all other models `think` is a switch: Ollama answered a level with HTTP 400, at least until early 2026."""
 
 
 @dataclass(frozen=True, slots=True)
 class EffortRules:
-    """The admin's valves."""
+    """An admin's settings."""
 
     reasoning_models: str = REASONING_MODELS
     not_reasoning_models: str = NOT_REASONING_MODELS
     default_effort: Effort = DEFAULT_EFFORT
 
     def reasons(self, model_ids: Iterable[str]) -> bool:
-        """Whether a model takes an effort, by its own id or its base model's.
+        """Whether a model takes an effort, by its own id or its base model's id.
 
-        Ids are compared in lower case and without what connections put in front of them: ``openai/o3-mini`` and
-        ``azure.gpt-5`` reason as ``o3-mini`` and ``gpt-5`` do.
+        Ids are compared in lower case and without the prefixes of connections: ``openai/o3-mini`` and ``azure.gpt-5``
+        count as ``o3-mini`` and ``gpt-5``.
         """
         return _reasons(self, frozenset(model_ids))
 
@@ -63,18 +63,17 @@ def _reasons(rules: EffortRules, model_ids: frozenset[str]) -> bool:
 
 
 def parse_effort(value: object) -> Effort | None:
-    """`value` where it is one of low, medium, high (in any case); None for everything else."""
+    """`value` as an effort, if it is low, medium or high in any case, else None."""
     if not isinstance(value, str):
         return None
     return next((effort for effort in EFFORTS if effort == value.strip().lower()), None)
 
 
 def is_documented(reasoning: object) -> bool:
-    """Whether the ``reasoning`` object of a chat request is this package's own, to be turned into something.
+    """Whether the ``reasoning`` object of a chat request is one that this package documents, and has to translate.
 
-    ``{"effort": "low" | "medium" | "high"}`` as it is documented, or with the page's ``"efforts": {MODEL_ID: CHOICE}``
-    beside it, which no provider knows. Everything else (``max_tokens``, ``enabled``, ``exclude``, "none", …) is what a
-    caller says to a provider.
+    That is ``{"effort": "low" | "medium" | "high"}``, alone or with the page's own ``"efforts": {MODEL_ID: CHOICE}``,
+    which no provider knows. Everything else (``max_tokens``, ``enabled``, …, "none") is meant for the provider.
     """
     if not isinstance(reasoning, Mapping) or not reasoning or not reasoning.keys() <= {"effort", "efforts"}:
         return False
@@ -87,12 +86,12 @@ def is_documented(reasoning: object) -> bool:
 
 
 def is_plain(reasoning: object) -> bool:
-    """Whether a documented object is one that a provider may know, too: without the page's own `efforts`."""
+    """Whether a documented object may be understood by a provider as it is: it lacks the page's own `efforts`."""
     return isinstance(reasoning, Mapping) and "efforts" not in reasoning
 
 
 def requested_effort(reasoning: object, model_id: str) -> Choice | None:
-    """What a documented ``reasoning`` object (see `is_documented`) says for `model_id`; None where it says nothing.
+    """The choice for `model_id` in a documented ``reasoning`` object (see `is_documented`), if there is one.
 
     In a chat with several models, `efforts` wins over `effort`.
     """
@@ -110,14 +109,15 @@ def _choice(value: object) -> Choice | None:
 
 
 def menu_preset(levels: EffortLevels, wanted: Effort) -> Choice:
-    """What the menu shows, and the page sends, where nobody has chosen: the admin's `wanted` effort where all of the
-    documented ones are known to be taken unasked, else the provider's default, which sends nothing.
+    """What the menu shows and the page sends before anyone has chosen.
+
+    The admin's `wanted` effort if the model is known to take all documented efforts, else nothing is sent.
     """
     return wanted if levels.preset is not None and wanted in levels.levels else "default"
 
 
 def is_explicit(settings: Mapping[str, Any] | None) -> bool:
-    """Whether a request body, or a model's own parameters, already say how hard to think."""
+    """Whether a request body, or the parameters of a model, already set an effort."""
     if not isinstance(settings, Mapping):
         return False
     nested = [settings.get("custom_params"), settings.get("options")]
@@ -127,7 +127,7 @@ def is_explicit(settings: Mapping[str, Any] | None) -> bool:
 
 
 def set_for_chat(body: MutableMapping[str, Any], level: Level, levels: EffortLevels) -> None:
-    """Chat completions take ``reasoning_effort`` at the top of the body, some providers ``reasoning.effort``."""
+    """Set the effort of a chat completion: ``reasoning_effort``, or at some providers ``reasoning.effort``."""
     if level == levels.unsaid:
         return
     if levels.field == "reasoning":
@@ -137,21 +137,21 @@ def set_for_chat(body: MutableMapping[str, Any], level: Level, levels: EffortLev
 
 
 def set_for_ollama(body: MutableMapping[str, Any], level: Level, model_ids: Iterable[str]) -> None:
-    """Ollama takes the level as ``think``, from models that know levels; the others think as they always do."""
+    """Set the effort of a request to Ollama, as ``think``, if the model knows levels."""
     names = [name for model_id in model_ids for name in names_of(model_id)]
     if level in EFFORTS and _any_match(OLLAMA_MODELS_WITH_LEVELS, names):
         body["think"] = level
 
 
 def levels_of_ollama(model_id: str) -> EffortLevels:
-    """What a model on Ollama takes: all but a few have a switch, or nothing."""
+    """The levels of a model on Ollama. Most models have a switch or nothing, so they have no levels."""
     if not _any_match(OLLAMA_MODELS_WITH_LEVELS, names_of(model_id)):
         return EffortLevels(())
     return EffortLevels(EFFORTS, DEFAULT_EFFORT)
 
 
 def chat_to_responses(body: MutableMapping[str, Any]) -> None:
-    """The Responses API knows no ``reasoning_effort``; it takes ``reasoning.effort``."""
+    """Move ``reasoning_effort`` to ``reasoning.effort``, where the Responses API expects it."""
     effort = body.pop("reasoning_effort", None)
     if effort is None:
         return

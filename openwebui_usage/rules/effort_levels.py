@@ -1,4 +1,4 @@
-"""Which efforts a model takes at which provider, and beside what else: `effort_levels.toml`, as values."""
+"""Which efforts a model takes at which provider, and with which other fields: the data of `effort_levels.toml`."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ Field = Literal["reasoning_effort", "reasoning"]
 _LONGEST_ID = 256
 _PREFIX = re.compile(r"/|\.(?=[a-z])")
 _NEUTRAL = {"temperature": 1, "top_p": 1, "tool_choice": ("auto", "none"), "logprobs": False}
-"""Values that say no more than their absence."""
+"""Values that mean the same as leaving the field out."""
 
 
 @dataclass(frozen=True, slots=True)
 class EffortLevels:
-    """What one model takes."""
+    """The efforts of one model at one provider."""
 
     levels: tuple[Level, ...]
     """Weakest first; empty for a model that takes no effort."""
     preset: Level | None = None
-    """Sent where nobody has chosen; None: nothing is."""
+    """Sent if nobody has chosen. None: nothing is sent."""
     field: Field = "reasoning_effort"
-    """Of a chat completion."""
+    """The field of a chat completion that takes the effort."""
     unsaid: Level | None = None
-    """The level that is asked for by saying nothing."""
+    """The level that applies if no effort is sent."""
     conflicts: tuple[str, ...] = ()
-    """Fields of a chat completion beside which an effort is refused."""
+    """Fields of a chat completion that the provider refuses together with an effort."""
 
     def is_refused_beside(self, level: Level, body: Mapping[str, Any]) -> bool:
-        """Whether the provider would refuse `level` because of what else a chat completion says."""
+        """Whether the provider would refuse `level` because of other fields in `body`."""
         return level != "none" and any(_says(body, name) for name in self.conflicts)
 
 
 UNKNOWN = EffortLevels(("low", "medium", "high"))
-"""A model that an admin calls a reasoning one, and that the table does not know."""
+"""For a model that an admin lists as reasoning, but the table lacks."""
 
 
 @lru_cache(maxsize=4096)
 def effort_levels(model_id: str, host: str | None = None) -> EffortLevels | None:
-    """What the model `model_id` (the one that is called, as its connection names it) takes at the provider `host`.
+    """The levels of `model_id` (the called model, as its connection names it) at the provider `host`.
 
-    None where the table does not know it.
+    None if the table lacks it.
     """
     names = names_of(model_id)
     for entry in _table():
@@ -63,8 +63,9 @@ def effort_levels(model_id: str, host: str | None = None) -> EffortLevels | None
 
 
 def names_of(model_id: str) -> list[str]:
-    """A model id in lower case, and what is left of it without each of its prefixes: all before a slash, or before a
-    dot that a letter follows (the dots of "gemini-2.5" and "llama3.1" belong to the name).
+    """A model id in lower case, followed by what remains after each of its prefixes is cut off.
+
+    A prefix ends with a slash, or with a dot before a letter: the dots of "gemini-2.5" and "llama3.1" end none.
     """
     name = model_id[:_LONGEST_ID].lower()
     return [name, *(name[match.end() :] for match in _PREFIX.finditer(name))]

@@ -1,7 +1,7 @@
-"""Token counts where the provider never told: from text, without ever downloading or waiting.
+"""Estimates tokens from text, for answers whose usage no provider reported. Never downloads anything, never waits.
 
-tiktoken is used where it is installed *and* its encoding already lies on the machine (Open WebUI's Docker image ships
-one); else, and while it is being loaded, characters are weighed by their script. Of a long text, parts are looked at.
+tiktoken is used if it is installed *and* one of its encodings is on the machine (Open WebUI's Docker image has one).
+Otherwise, and while that is being loaded, characters are weighed by their script. Long texts are sampled.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from openwebui_usage.rules.scripts import tokens_by_script
 log = logging.getLogger(__name__)
 
 IMAGE_TOKENS = 85
-"""What OpenAI bills for one low-detail image; files and images are never looked into."""
+"""What OpenAI bills for a low-detail image. The contents of images and files are not looked at."""
 _MESSAGE_TOKENS = 4
 _DEEPEST = 20
 _ENCODINGS = {
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
 }
-"""The SHA-256 of each, as tiktoken has them: it fetches a file anew that has another."""
+"""SHA-256 of each file as tiktoken knows it: a file with another sum would be downloaded again."""
 _ENCODING_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _LONGEST_EXACT = 20_000
 _PARTS = 20
-"""Of a longer text, so many parts of equal distance are looked at, which have so many characters together."""
+"""Of a longer text so many parts at equal distances are counted, with `_LONGEST_EXACT` characters in total."""
 
 
 def text_tokens(text: str) -> int:
-    """Tokens of `text`, at least 1 where there is any."""
+    """Tokens of `text`: at least 1, or 0 if it is empty."""
     if not text:
         return 0
     count = _counter() or tokens_by_script
@@ -49,9 +49,9 @@ def text_tokens(text: str) -> int:
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:
-    """Tokens that the prompt of a request body takes: messages, input, prompt, system, instructions and tools.
+    """Tokens of the prompt in a request body: messages, input, prompt, system, instructions and tools.
 
-    Never raises, whatever the body.
+    Accepts any body and never raises.
     """
     tokens = 0
     for message in _items(body.get("messages")):
@@ -67,7 +67,7 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
 def _content_tokens(content: object, depth: int = 0) -> int:
     if isinstance(content, str):
         return text_tokens(content)
-    if isinstance(content, int):  # A prompt may come as tokens.
+    if isinstance(content, int):  # A prompt may be given as a list of token ids.
         return 1
     if depth > _DEEPEST:
         return 0
@@ -86,7 +86,7 @@ def _json_tokens(value: object) -> int:
         return text_tokens(value or "")
     try:
         return text_tokens(json.dumps(value, ensure_ascii=False, default=str))
-    except (RecursionError, TypeError, ValueError):  # Nested deeper than Python follows, or in itself.
+    except (RecursionError, TypeError, ValueError):  # Nested too deeply, or recursive.
         return 0
 
 
@@ -123,7 +123,7 @@ def _load() -> None:
 
 
 def _lies_on_disk(encoding: str) -> bool:
-    """Whether tiktoken will find `encoding` in its own cache, by the rule of ``tiktoken.load.read_file_cached``."""
+    """Whether tiktoken will find `encoding` in its cache. The same rule as in ``tiktoken.load.read_file_cached``."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     if folder is None:
         folder = str(Path(tempfile.gettempdir()) / "data-gym-cache")

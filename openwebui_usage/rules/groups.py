@@ -1,4 +1,4 @@
-"""A usage group: a name, some models and a token limit. Pure rules."""
+"""Usage groups: a name, some models and a token limit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Literal
 from openwebui_usage.rules.periods import PeriodKind
 
 Counting = Literal["documented", "billed"]
-"""How a group's OUT is made: as documented (completion + reasoning tokens as reported), or as billed."""
+"""How a group's OUT is counted: completion + reasoning tokens as reported (the documented way), or as billed."""
 Action = Literal["block", "warn"]
-"""What happens at the limit: the next call is refused, or only shown."""
+"""What happens at the limit: further calls are refused, or only a warning is shown."""
 DEFAULT_SOFT_LIMITS = (80, 95)
-"""Percent of a limit at which somebody is told."""
+"""Percentages of a limit at which notices are sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What an admin defined. `models` are exact ids or globs, `limit` is in tokens (None: unlimited)."""
+    """A group as an admin defined it. `models` are exact ids or globs, `limit` is in tokens (None: no limit)."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class Group:
     action: Action = "block"
     soft_limits: tuple[int, ...] = DEFAULT_SOFT_LIMITS
     reset_at: float | None = None
-    """When its counters were last set to zero, in seconds since the epoch."""
+    """When its counters were last reset, in seconds since the epoch."""
 
     def holds(self, model_ids: Iterable[str]) -> bool:
         """Whether any of `model_ids` (a model's own id, its base model's id) is in this group."""
@@ -41,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Token sums of many calls. All are kept, so that a change of `counting` is retroactive."""
+    """Totals of many calls. All fields are kept, so that a change of `counting` applies to the past as well."""
 
     calls: int = 0
     estimated_calls: int = 0
@@ -52,9 +52,9 @@ class Sums:
     reasoning: int = 0
     output: int = 0
     cost_nano: int = 0
-    """Thousand-millionths of a US dollar."""
+    """Nano-dollars: billionths of a US dollar."""
     unpriced_calls: int = 0
-    """Calls whose cost nobody knows."""
+    """Calls whose cost is unknown."""
 
     def out(self, counting: Counting) -> int:
         """OUT as a group shows it."""
@@ -67,7 +67,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class GroupUsage:
-    """A group together with what its models used, in its current period and ever."""
+    """A group with what its models used in the current period (`sums`) and since it exists (`ever`)."""
 
     group: Group
     sums: Sums = field(default_factory=Sums)
@@ -75,9 +75,9 @@ class GroupUsage:
 
 
 def matches(pattern: str, model_id: str) -> bool:
-    """Whether `model_id` is `pattern`, or fits it as a glob: `*` is any run of characters, `?` any one.
+    """Whether `model_id` equals `pattern` or matches it as a glob: `*` is any run of characters, `?` any one.
 
-    Only these two are special: brackets occur in real model ids.
+    Only these two are special, because brackets occur in real model ids.
     """
     if pattern == model_id:
         return True
@@ -85,7 +85,7 @@ def matches(pattern: str, model_id: str) -> bool:
 
 
 def is_glob(pattern: str) -> bool:
-    """Whether `pattern` may fit other ids than itself."""
+    """Whether `pattern` may match other ids than itself."""
     return "*" in pattern or "?" in pattern
 
 
@@ -94,6 +94,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     first, *others = ("".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*"))
     if not others:
         return re.compile(first, re.DOTALL)
-    # Each part is taken where it first occurs, for good: no pattern can make this backtrack for long.
+    # Atomic groups: each part matches where it first occurs, so that no pattern can cause long backtracking.
     inner = "".join(f"(?>.*?{part})" for part in others[:-1])
     return re.compile(f"{first}{inner}.*{others[-1]}", re.DOTALL)

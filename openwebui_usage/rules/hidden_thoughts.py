@@ -1,8 +1,8 @@
-"""Thoughts that a provider bills and does not show, for a stream that was left before it told its usage.
+"""Estimates reasoning tokens that were billed but not shown, for streams that were stopped before they reported usage.
 
-Models such as OpenAI's o-series send nothing while they think: whoever leaves at the first visible word has caused
-thousands of tokens that stand in no chunk. What is known of the model's other answers tells how many; for a model that
-was not seen answer yet, the time that it was silent does.
+Models such as OpenAI's o-series send nothing while they reason. A client that stops at the first visible word may have
+caused thousands of tokens that no chunk contains. The model's earlier answers tell how many to expect; for a model that
+has not answered yet, the time before its first token does.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from typing import Any
 from openwebui_usage.rules.effort_levels import effort_levels
 
 TOKENS_PER_SECOND = 60
-"""At which a model is assumed to think that nobody has seen answer yet: about what OpenAI's reasoning models write."""
+"""Assumed for a model that has not answered yet. OpenAI's reasoning models write about as fast."""
 _MOST_REMEMBERED = 1000
 _WEIGHT = 0.2
 _SILENT_BEFORE = 2.0
-"""Seconds before the first token that any model may take: no thoughts are assumed for those."""
+"""Seconds before the first token that any model may need. They are not counted as reasoning."""
 
 Kind = tuple[str, str | None]
-"""A model's id as it is called, and the effort that it was asked for."""
+"""Id of the called model, and the requested effort."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What a model's answers take on average: hidden tokens, and seconds until the first visible one."""
+    """Averages over a model's answers: hidden tokens, and seconds until the first visible one."""
 
     reasoning: float
     seconds: float
 
 
 class UsualThoughts:
-    """How much models think, by effort, learned from what providers report. For any thread."""
+    """How many tokens models spend on reasoning, by effort, learned from reported usage. Thread-safe."""
 
     def __init__(self) -> None:
-        """Knows of no model."""
+        """Starts without any knowledge."""
         self._known: OrderedDict[Kind, Usual] = OrderedDict()
         self._lock = Lock()
 
     def learn(self, model: str, effort: str | None, reasoning: int, seconds: float | None) -> None:
-        """A provider reported `reasoning` hidden tokens, and was silent for `seconds`."""
+        """Note an answer with `reasoning` hidden tokens and `seconds` before its first visible one."""
         kind = (model, effort)
         with self._lock:
             known = self._known.get(kind, Usual(reasoning, seconds or 0.0))
@@ -56,7 +56,10 @@ class UsualThoughts:
                 self._known.popitem(last=False)
 
     def estimate(self, model: str, effort: str | None, silent: float, *, is_over: bool) -> int:
-        """Hidden tokens of an answer that was silent for `silent` seconds; `is_over`: something visible came then."""
+        """Hidden tokens of an answer that was silent for `silent` seconds.
+
+        `is_over`: a visible token followed, so the reasoning had ended.
+        """
         if effort == "none":
             return 0
         known = self._known.get((model, effort)) or self._known.get((model, None))
@@ -69,7 +72,7 @@ class UsualThoughts:
 
 
 def effort_of(body: Mapping[str, Any]) -> str | None:
-    """The effort that a request asks for, in whatever field."""
+    """The effort that a request asks for, in any of the known fields."""
     nested = body.get("reasoning")
     values = (
         body.get("reasoning_effort"),

@@ -19,8 +19,9 @@ def whole_usage(
     parts: tuple[int, int, int, int],
     documented: tuple[bool, bool, bool, bool],
 ) -> TokenUsage:
-    """A call's tokens from its parts: thought, written to a cache, read from one, taken by tools; `documented` says
-    which of these stand beside the whole that they belong to.
+    """A call's tokens. `parts`: reasoning, written to a cache, read from a cache, results of tools.
+
+    `documented` tells for each part whether the provider documents it as beside its whole.
     """
     thought, written, read, tools = parts
     visible = completion or 0
@@ -37,7 +38,7 @@ def whole_usage(
 
 
 _CHANGES = sorted(product((False, True), repeat=4), key=lambda change: (sum(change), [not part for part in change]))
-"""Ways to differ from what is documented, the likeliest first: in few parts, and in reasoning rather than the cache."""
+"""Deviations from what is documented, the likeliest first: in few parts, and in reasoning rather than the cache."""
 
 
 def _that_add_up(
@@ -47,7 +48,7 @@ def _that_add_up(
     parts: tuple[int, int, int, int],
     documented: tuple[bool, bool, bool, bool],
 ) -> tuple[bool, ...] | None:
-    """Which parts stand beside, as the total says; None where it fits no reading."""
+    """Which parts are beside their wholes, so that everything adds up to `total`. None if nothing does."""
     rest = total - prompt - completion
     for change in _CHANGES:
         if any(changed and not size for changed, size in zip(change, parts, strict=True)):
@@ -64,7 +65,7 @@ def _that_add_up(
 def _by_size(
     prompt: int, completion: int, parts: tuple[int, int, int, int], documented: tuple[bool, bool, bool, bool]
 ) -> tuple[bool, ...]:
-    """Which parts stand beside, as documented; what is larger than the whole cannot stand inside."""
+    """Which parts are beside their wholes: as documented, but a part larger than its whole cannot be inside."""
     thought, written, read, tools = parts
     thought_beside, written_beside, read_beside, tools_beside = documented
     inside = (not written_beside) * written + (not read_beside) * read

@@ -1,4 +1,4 @@
-"""Amounts and moments as JSON has them."""
+"""Amounts and times in the form that the API's JSON uses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from openwebui_usage.rules.money import NANO
 
 
 def to_json_amount(value: int, unit: Unit) -> int | float:
-    """A number of a unit for JSON: money in US dollars."""
+    """An amount for JSON: money in US dollars, everything else unchanged."""
     return value / NANO if unit == "usd" else value
 
 
 def iso_utc(moment: datetime | None) -> str | None:
-    """A moment for JSON, in UTC."""
+    """A time in ISO 8601 and UTC: `2026-11-28T09:00:00Z`. None stays None."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

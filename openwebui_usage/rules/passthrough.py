@@ -1,8 +1,8 @@
-"""What a pass-through request asks a provider for, judged by its method, path and body. Pure.
+"""What a pass-through request asks a provider for, judged by its method, path and body.
 
-The host's pass-through route sends any path to the provider. Known ends are metered like any call. Of everything else
-only what is listed here is known to use no tokens; the rest is metered where its answer tells usage, and refused
-while a limit exists, for nobody knows beforehand what it will use.
+The host's pass-through route sends any path to the provider. Known paths of models are metered like any call, and the
+paths listed as free use no tokens. All others are metered if their answers report usage, and refused while there are
+limits, because nobody can tell beforehand what they will use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Use = Literal["metered", "free", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`metered`: a call to a model, in the wire format `wire`; `free`: uses no tokens; `unknown`: nobody knows."""
+    """`metered`: a call to a model in the wire format `wire`. `free`: uses no tokens. `unknown`: may use some."""
 
     use: Use
     wire: Wire = "chat"
@@ -34,7 +34,7 @@ FREE, UNKNOWN_ROUTE = Route("free"), Route("unknown")
 _METERED: Mapping[str, Route] = {
     "chat/completions": Route("metered"),
     "completions": Route("metered"),
-    "completion": Route("metered"),  # llama.cpp's own two.
+    "completion": Route("metered"),  # This one and the next are llama.cpp's.
     "infill": Route("metered"),
     "responses": Route("metered", "responses"),
     "responses/compact": Route("metered", "responses"),
@@ -56,7 +56,7 @@ _FREE_TO_READ = frozenset(
         *("metrics", "props", "slots", "version", "tags", "ps", "load", "ping", "server_info", "info", ""),
     }
 )
-"""First parts of paths whose GET only reads what is there, and whose DELETE only removes it."""
+"""First parts of paths whose GET and DELETE only read and remove what is stored at the provider."""
 
 _FREE_TO_POST = (
     "moderations",
@@ -74,13 +74,13 @@ _FREE_TO_POST = (
     "uploads/*/cancel",
     "show",
 )
-"""Whole paths, after their prefix. Source: the API references of OpenAI, Anthropic, vLLM, llama.cpp and Ollama."""
+"""Whole paths, without the prefix. Source: the API references of OpenAI, Anthropic, vLLM, llama.cpp and Ollama."""
 
 
 def route_of(method: str, path: str, *, has_body: bool) -> Route:
-    """What a request to `path` of a provider asks for, whatever roundabout way the path takes.
+    """What a request to `path` of a provider asks for, however the path is encoded.
 
-    Where it can be read in several ways it is metered if one of them is, and free only if all of them are.
+    A path with several readings is metered if one of them is, and free only if all of them are.
     """
     routes = [_route_of(method, parts, has_body=has_body) for parts in readings_of(path)]
     return next((route for use in ("metered", "unknown") for route in routes if route.use == use), FREE)
@@ -105,10 +105,10 @@ _MOST_DECODINGS = 5
 
 
 def readings_of(path: str) -> list[tuple[str, ...]]:
-    """The parts of a path as providers, and the host's client before them, may understand it.
+    """The parts of a path in each way that a provider, or the host's HTTP client, may understand it.
 
-    Some decode it once more than others, and what follows an encoded `?` or `#` is a part to some and none to others:
-    in `files%23/../chat/completions` the dots lead out of `files#`.
+    Some decode once more than others, and some treat an encoded `?` or `#` as part of the path: in
+    `files%23/../chat/completions` the dots then lead out of `files#`.
     """
     found: dict[tuple[str, ...], None] = {}
     texts = {path}
@@ -123,8 +123,8 @@ def readings_of(path: str) -> list[tuple[str, ...]]:
 
 
 def _parts_of(path: str) -> tuple[str, ...]:
-    """The parts of a path as a lenient server finds them: in lower case, without dots, blanks, parameters and empty
-    parts.
+    """The parts of a path as a lenient server sees them: in lower case, with dots resolved, and without blanks,
+    parameters and empty parts.
     """
     parts: list[str] = []
     for part in path.replace("\\", "/").lower().split("/"):
@@ -137,15 +137,15 @@ def _parts_of(path: str) -> tuple[str, ...]:
 
 
 def read_body(data: bytes) -> tuple[dict[str, Any] | None, bool]:
-    """The JSON object in `data`, or None; and whether it names its model more than once.
+    """The JSON object in `data`, or None, and whether it has more than one key for the model.
 
-    Of two models with one name, or names that differ in case only, providers pick either.
+    Providers differ in which of two equal keys, or keys that differ in case only, they take.
     """
     outermost: list[tuple[str, Any]] = []
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal outermost
-        outermost = pairs  # Objects end inside out: the last one that ends is the outermost.
+        outermost = pairs  # Objects are parsed inside out, so the last one is the outermost.
         return dict(pairs)
 
     try:
@@ -158,6 +158,6 @@ def read_body(data: bytes) -> tuple[dict[str, Any] | None, bool]:
 
 
 def is_model_key(key: object) -> bool:
-    """Whether some provider takes `key` for the model's: those written in Go read names in any case."""
-    # Most keys are of another length; what Unicode folds to these five letters is at least as long.
+    """Whether some provider reads the model from `key`. Those written in Go ignore case."""
+    # A quick test first: whatever Unicode folds to these five letters has at least five characters.
     return isinstance(key, str) and len(key) >= 5 and (key == "model" or key.strip().casefold() == "model")

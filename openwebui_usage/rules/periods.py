@@ -1,7 +1,4 @@
-"""The periods that limits are counted in, cut in a time zone of one's own: days, weeks, months, or all time.
-
-No clock is read here: the caller hands in the moment.
-"""
+"""Periods of limits: days, weeks and months of a given time zone, or all time. The caller passes the time."""
 
 from __future__ import annotations
 
@@ -12,12 +9,12 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 PeriodKind = Literal["total", "day", "week", "month"]
-"""How long a limit lasts before it begins anew; `total` never does."""
+"""After how long a limit starts again from zero. `total`: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One period in one time zone. `key` names it (``2026-11``), `ends_at` is None for the one without end."""
+    """One period in one time zone. `key` identifies it in the ledger; `ends_at` is None for all time."""
 
     key: str
     starts_at: datetime | None = None
@@ -28,15 +25,15 @@ ALL_TIME = Period("total")
 
 
 def period_at(kind: PeriodKind, timezone: str, moment: datetime) -> Period:
-    """The period that `moment` lies in. Days begin at local midnight, weeks on Monday (ISO 8601), months on the first.
+    """The period that contains `moment`. Days begin at local midnight, weeks on Monday (ISO 8601), months on the first.
 
-    Where a change to summer time leaves out midnight, the day begins with the first minute that exists.
+    If summer time begins at midnight and skips it, the day begins with the first minute that exists.
     """
     if kind == "total":
         return ALL_TIME
     zone = zone_of(timezone)
     first = _first_day(kind, moment.astimezone(zone).date())
-    # Where clocks are set back or forth across midnight, a day's name and its place in time differ for a while.
+    # If clocks change across midnight, the local date and the day that contains the moment differ for a while.
     while moment < _midnight(first, zone):
         first = _first_day(kind, first - timedelta(days=1))
     while moment >= _midnight(following := _following(kind, first), zone):

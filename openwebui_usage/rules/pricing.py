@@ -1,9 +1,9 @@
-"""What a call costs, in whole nano-dollars, fixed when it is made.
+"""What a call costs, in whole nano-dollars, fixed at the time of the call.
 
-The first of these that knows decides: the admin's own price of an id, the admin's word that a connection costs nothing,
-the admin's price of a glob, the cost that the provider itself reported (where it can be believed), what is free by its
-name (OpenRouter's ``:free``), the public prices in genai-prices. Where none does, a call is unpriced: that is shown as
-such, and never as 0. (The token client, all of whose limits are in money, has a price for that case.)
+The first of these sources that has a price decides: an admin's price for exactly this id, an admin's statement that a
+connection is free, an admin's price for a glob, a believable cost reported by the provider, a free variant by name
+(OpenRouter's ``:free``), the public prices in genai-prices. Without any of them a call is unpriced, which is shown as
+such and never as 0. (The token client has a fallback price, because all its limits are in money.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openwebui_usage.rules import public_prices
 from openwebui_usage.rules.billed_kinds import read_kinds
 from openwebui_usage.rules.claimed_cost import ceiling, claimed_cost
 from openwebui_usage.rules.cost_parts import CostParts, NanoParts
-from openwebui_usage.rules.groups import matches
+from openwebui_usage.rules.groups import is_glob, matches
 from openwebui_usage.rules.money import NANO, nano_dollars
 from openwebui_usage.rules.tokens import TokenUsage
 
@@ -34,8 +34,8 @@ Source = Literal[
     "not-believed:genai-prices",
     "not-believed:otherwise",
 ]
-"""Who says what a call cost. `not-believed`: the provider said a cost that no provider asks for so many tokens, so the
-next one who knows was asked, if any.
+"""Where a cost comes from. `not-believed`: the provider reported a cost that no provider charges for so many tokens, so
+the next source was used, if there was one.
 """
 _NOT_BELIEVED: dict[Source, Source] = {
     "free": "not-believed:free",
@@ -44,16 +44,16 @@ _NOT_BELIEVED: dict[Source, Source] = {
 }
 MILLION = 1_000_000
 MOST_NANO = MILLION * NANO
-"""A million dollars: no call costs more, whatever its price says, or a few of them would not fit into a sum."""
+"""A million dollars. Costs are capped here, so that sums of them fit into 64 bits."""
 _MOST_REMEMBERED = 10_000
 _LONGEST_REMEMBERED = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An admin's price for the models that fit a glob: US dollars per million tokens, and per request.
+    """An admin's price for an id or a glob: US dollars per million tokens, and per request.
 
-    None takes the next best: cached input and cache writes cost what input does.
+    If `cached_input` or `cache_write` is None, the price of `input` applies.
     """
 
     pattern: str
@@ -64,7 +64,7 @@ class Price:
     request: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a price below zero."""
+        """Raises ValueError for a negative price."""
         for name in ("input", "output", "cached_input", "cache_write", "request"):
             price = getattr(self, name)
             if price is not None and not (price.is_finite() and price >= 0):
@@ -86,35 +86,35 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call cost, and who says so."""
+    """What a call cost, and the source of that."""
 
     nano: int
     source: Source
     parts: NanoParts | None = None
-    """What tokens of each type cost of it; None where only the sum is known. The price of the request itself and of
-    searches is in `nano` alone: the parts add up to `nano` or less.
+    """Costs by type of token. None if only the sum is known. The price of the request itself and of searches is in
+    `nano` alone, so the parts add up to `nano` or less.
     """
     version: str | None = None
-    """Of the list of prices, where it is a list's."""
+    """Version of the price list, if the cost is from one."""
 
     @classmethod
     def by_parts(cls, parts: CostParts, source: Source, version: str | None = None) -> Cost:
-        """What is known by its parts, but no more than `MOST_NANO`."""
+        """A cost whose parts are known, capped at `MOST_NANO`."""
         nano, by_type = parts.in_nano(MOST_NANO)
         return cls(nano, source, by_type, version)
 
 
 _NO_PARTS: NanoParts = (0, 0, 0, 0)
-"""Of what costs nothing."""
+"""The parts of a call that costs nothing."""
 
 
 class PriceBook:
-    """Prices as they are now. `prices` are the admin's, most specific first (see `by_specificity`)."""
+    """All prices at one point in time. `prices` are the admins', most specific first (see `by_specificity`)."""
 
     def __init__(self, prices: Iterable[Price] = (), fallback_price: Price | None = None) -> None:
-        """`fallback_price` is for models that nobody knows a price of.
+        """`fallback_price` applies to models without any other price.
 
-        Looks nothing up yet; genai-prices is imported when a public price is first needed.
+        genai-prices is imported when a public price is first needed.
         """
         self.prices = tuple(prices)
         self._fallback_price = fallback_price
@@ -132,11 +132,10 @@ class PriceBook:
         *,
         is_free_connection: bool = False,
     ) -> Cost | None:
-        """The cost of a call; None where nobody knows a price.
+        """The cost of a call. None if there is no price.
 
-        `model_ids` are the ids by which the model is known, the most specific first, so the last one is what is called;
-        `raw` is the provider's usage payload, `at` is seconds since the epoch, `provider_url` the base URL that it went
-        to.
+        `model_ids` are the ids of the model, most specific first, so the last one is the called model; `raw` is the
+        provider's usage payload, `at` is seconds since the epoch, `provider_url` the base URL of the connection.
         """
         exact = self._exact_price(model_ids)
         if exact is None and is_free_connection:
@@ -161,7 +160,7 @@ class PriceBook:
         at: float | None,
         provider_url: str | None,
     ) -> Cost | None:
-        """By the model that answered: a workspace model may be called "gpt-4-helper", whatever it is made of."""
+        """The public price of the called model: a workspace model may be named "gpt-4-helper", whatever its base."""
         if public_prices.is_free_variant(model_id, provider_url):
             return Cost(0, "free", _NO_PARTS)
         public = public_prices.public_cost(
@@ -179,14 +178,14 @@ class PriceBook:
         return None
 
     def source(self, model_id: str, provider_url: str | None = None) -> Source | None:
-        """Who knows the price of a model before it is called; None for nobody."""
+        """The source of a model's price, as far as it is known before a call. None if there is none."""
         cost = self.cost([model_id], TokenUsage(input=1, completion=1, output=1), provider_url=provider_url)
         return None if cost is None else cost.source
 
     def price(self, model_ids: Sequence[str]) -> Price | None:
-        """The admin's price of a model: of one of its ids, or of a glob that fits what is called.
+        """An admin's price: for one of the model's ids, or for a glob that matches the called model.
 
-        A glob does not look at what a workspace model is called: who may name one could make it free.
+        Globs are not matched with names of workspace models, or people who create one could make it free by its name.
         """
         return self._exact_price(model_ids) or self._glob_price(model_ids[-1])
 
@@ -206,7 +205,7 @@ class PriceBook:
     def is_free(
         self, model_ids: Sequence[str], provider_url: str | None = None, *, is_free_connection: bool = False
     ) -> bool:
-        """Whether a model is known to cost nothing. An unpriced one is not."""
+        """Whether a model is known to cost nothing. An unpriced model is not."""
         key = (*model_ids, provider_url, "free" if is_free_connection else None)
         known = self._free.get(key)
         if known is None:
@@ -221,14 +220,9 @@ class PriceBook:
 
 
 def is_absurd(raw: Mapping[str, Any] | None, usage: TokenUsage) -> bool:
-    """Whether the provider says a cost that is not believed."""
+    """Whether the provider reports a cost that is not believable."""
     claimed = claimed_cost(raw) if raw else None
     return claimed is not None and claimed > ceiling(usage.input + usage.output)
-
-
-def is_glob(pattern: str) -> bool:
-    """Whether a price is that of many models."""
-    return "*" in pattern or "?" in pattern
 
 
 def by_specificity(prices: Iterable[Price]) -> list[Price]:

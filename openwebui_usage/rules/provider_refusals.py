@@ -1,6 +1,6 @@
-"""Which field of a request a provider refuses, read from whatever it answers. Pure; never raises.
+"""Finds out from an error answer which field of a request a provider refuses. Never raises.
 
-Shapes that occur:
+Forms that occur:
 
 ==========================  ==========================================================================================
 OpenAI, xAI, Groq, Azure    ``{"error": {"message": "Unknown parameter: 'x'.", "param": "x"}}``
@@ -24,16 +24,16 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 _BAD_REQUEST = frozenset({400, 422, 500, 501})
-"""Bad request and its kin. Python servers answer 500 to a keyword that they do not expect."""
+"""Statuses of bad requests. Servers in Python answer 500 to an unexpected keyword argument."""
 _NEVER = frozenset({401, 408, 429})
-"""About a key, time and rates, whatever they mention. Gateways wrap a refusal in any other, down to 502."""
+"""About keys, time and rates, whatever their text mentions. Gateways use any other status for a refusal, even 502."""
 
 _LONGEST = 20_000
 _DEEPEST = 8
 _MOST_TEXTS = 200
 
 _ECHOES = frozenset({"input", "ctx", "url", "body", "request", "request_body", "payload", "received", "messages"})
-"""Keys under which providers repeat what was sent: a field that stands there is not refused."""
+"""Keys under which providers repeat the request. A field that is mentioned there is not refused."""
 
 _LISTS = re.compile(
     r"(?:(?<!not )\b(?:supported|valid|allowed|accepted|permitted|available|known)\s+"
@@ -42,29 +42,29 @@ _LISTS = re.compile(
     r"(?:(?![.;?!]\s).)*",
     re.IGNORECASE | re.DOTALL,
 )
-"""What comes after these, to the end of the sentence, is what would be taken."""
+"""What follows these words in a sentence is what would be accepted."""
 
 _INPUTS = re.compile(
     r"input_value=.*?(?=, input_type=|$)"
     r"""|['"]input['"]\s*:.*?(?=\{\s*['"]type['"]\s*:\s*['"]\w+['"]\s*,\s*['"]loc['"]|$)""",
     re.DOTALL,
 )
-"""Where pydantic's errors, printed as text, repeat what was sent."""
+"""Where pydantic's errors, printed as text, repeat the request."""
 
 _IN_MESSAGES = re.compile(r"\b(?:messages|input|tools)\b['\"]?\s*(?:[.,\[]|->)\s*['\"]?\d")
-"""A place inside the conversation, where "reasoning" and "thinking" are parts of messages."""
+"""A location inside the conversation, where "reasoning" and "thinking" are parts of messages."""
 _WORDS = frozenset({"reasoning", "thinking", "think", "effort"})
 
 
 def refused_names(status: int, answer: object, names: Collection[str], model: str = "") -> frozenset[str]:
-    """Those of `names` (fields as they are sent) that the provider's `answer` names as refused.
+    """Those of `names` (fields as they were sent) that `answer` says are refused.
 
-    `answer` is parsed JSON, text or bytes; `model` may itself contain such a word, and does not count.
+    `answer` is parsed JSON, text or bytes. `model` is the model's id, which may contain such a word and is ignored.
     """
     if status not in _BAD_REQUEST:
         if status < 400 or status in _NEVER:
             return frozenset()
-        names = [name for name in names if name not in _WORDS]  # Words of every day occur in any sentence.
+        names = [name for name in names if name not in _WORDS]  # Everyday words occur in any sentence.
     if not names:
         return frozenset()
     found: set[str] = set()
@@ -88,7 +88,7 @@ def _opened(answer: object) -> object:
 
 
 def _texts(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """What of an answer says something: pointers at a field (``param``, ``loc``), and sentences."""
+    """The texts in an answer with their keys: references to a field (``param``, ``loc``), and sentences."""
     if depth > _DEEPEST:
         return
     if isinstance(value, str):
@@ -96,8 +96,8 @@ def _texts(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, 
     elif isinstance(value, Mapping):
         for name, inner in list(value.items())[:_MOST_TEXTS]:
             lowered = str(name).lower()
-            # A validator's own map: {"errors": {"stream_options": ["Unknown field."]}}.
-            # Or, of those that validate forms, {"stream_options": ["Unknown field."]}, with or without "error" around.
+            # A map of a validator: {"errors": {"stream_options": ["Unknown field."]}}.
+            # Or of a form's validator: {"stream_options": ["Unknown field."]}, with or without "error" around it.
             is_map = depth > 0 and key in _MAPS
             if lowered not in _ECHOES and (is_map or (key in ("", "error") and _are_sentences(inner))):
                 yield "pointer", str(name)
@@ -121,7 +121,7 @@ _MAPS = frozenset({"errors", "detail", "details", "fields", "invalid_params", "f
 
 
 def _points_at(text: str, name: str) -> bool:
-    """Whether a path like ``body.stream_options.include_usage`` or ``/reasoning/effort`` goes through `name`."""
+    """Whether a path such as ``body.stream_options.include_usage`` or ``/reasoning/effort`` contains `name`."""
     parts = [_plain(part) for part in re.split(r"[./\[\]\s,'\"]+", text) if part]
     if _plain(name) not in parts:
         return False
@@ -138,7 +138,7 @@ def _named_in(text: str, names: Collection[str], model: str) -> set[str]:
 
 @lru_cache(maxsize=64)
 def _pattern(name: str) -> re.Pattern[str]:
-    """`name` as a word, in snake case, camel case, with a blank or a hyphen."""
+    """Matches `name` as a word in snake_case, camelCase, with spaces or with hyphens."""
     words = "[-_ ]?".join(re.escape(word) for word in name.split("_"))
     return re.compile(rf"(?<![A-Za-z0-9_]){words}(?![A-Za-z0-9_])", re.IGNORECASE)
 

@@ -1,8 +1,8 @@
-"""The public prices of genai-prices (offline, as shipped with that package), by provider and model.
+"""Public prices by provider and model, from the data that is shipped with genai-prices. Nothing is downloaded.
 
-Who the provider is says the base URL of the connection, where it is known, else the id: connections and pipes put
-prefixes in front of ids (`openai/gpt-4o`, `azure.gpt-4o`, `openrouter.anthropic/claude-…`), Bedrock and OpenAI's
-fine-tuning have ids of their own.
+The provider is identified by the base URL of the connection if that is known, else by the model id: connections and
+pipes put prefixes in front of ids (`openai/gpt-4o`, `azure.gpt-4o`, `openrouter.anthropic/claude-…`), and Bedrock and
+OpenAI's fine-tuned models have ids of their own.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from openwebui_usage.rules.tokens import TokenUsage
 log = logging.getLogger(__name__)
 
 Context = tuple[tuple[str, str], ...]
-"""What of a request has another price, as genai-prices names it: pairs such as ``("service_tier", "flex")``."""
+"""Properties of a request that change its price, as genai-prices names them: ``("service_tier", "flex")``."""
 
 MILLION = 1_000_000
 SMALL_PROMPT = 30_000
-"""Tokens up to which no provider takes more for a token of a longer prompt."""
+"""No provider applies long-context rates to prompts of up to this many tokens."""
 QUARTER = 900
-"""Seconds."""
+"""Seconds of a quarter of an hour."""
 _LONGEST_ID = 500
 _UNIT = 1000
 
@@ -42,10 +42,10 @@ _HOSTS = {
     "api.together.ai": "together",
     "openrouter.ai": "openrouter",
 }
-"""Hosts whose regional names (``eu.api.openai.com``) genai-prices does not know."""
+"""Hosts with regional names (``eu.api.openai.com``) that genai-prices does not know."""
 _BEDROCK_HOST = re.compile(r"bedrock[a-z-]*\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)")
 _SAME_PRICES = frozenset(("aws", "azure", "google"))
-"""Clouds that sell the models of others for what their makers ask: what their own list lacks, the maker's has."""
+"""Clouds that sell models at their makers' prices: models missing from a cloud's list are looked up at the maker."""
 _BEDROCK_ID = re.compile(
     r"(?:^|[./])(?:arn:aws[a-z-]*:bedrock:|bedrock/|(?:us|us-gov|eu|apac|jp|au|ca|sa|me|af|global)\.[a-z0-9]+\.[a-z])"
     r"|^(?:[a-z_-]+[./])*[a-z0-9]+\.[a-z][\w.-]*-v?\d+:\d+(?::\w+)?$",
@@ -53,9 +53,9 @@ _BEDROCK_ID = re.compile(
 )
 _FINE_TUNED = re.compile(r"(?:^|[./])(ft:.+)$", re.IGNORECASE)
 _VARIANT = re.compile(r":(?:free|nitro|floor|thinking|online|beta|extended|exacto)$", re.IGNORECASE)
-"""OpenRouter's words for how a model is routed."""
+"""OpenRouter's suffixes for how a request is routed."""
 _PULLED = re.compile(r"(?:^|\.)(?:hf\.co|huggingface\.co|modelscope\.cn)/", re.IGNORECASE)
-"""What Ollama fetched from there runs on a machine of one's own."""
+"""Models that Ollama downloaded from these hosts run on your own machine."""
 
 
 def public_cost(
@@ -66,7 +66,7 @@ def public_cost(
     kinds: BilledKinds = NONE,
     context: Context = (),
 ) -> CostParts | None:
-    """The cost of a call; None where the list knows no such model. `at`: seconds since the epoch."""
+    """The cost of a call. None if the list lacks the model. `at`: seconds since the epoch."""
     if len(model_id) > _LONGEST_ID:
         return None
     found = _known_name(model_id, provider_url)
@@ -84,7 +84,7 @@ def public_cost(
 
 
 def is_free_variant(model_id: str, provider_url: str | None = None) -> bool:
-    """Whether the id is one of OpenRouter's (``vendor/model:free``) that cost nothing by their name."""
+    """Whether the id names a free variant at OpenRouter (``vendor/model:free``)."""
     return (
         model_id.endswith(":free")
         and "/" in model_id
@@ -94,7 +94,7 @@ def is_free_variant(model_id: str, provider_url: str | None = None) -> bool:
 
 
 def context_of(raw: Mapping[str, Any] | None) -> Context:
-    """The service tier and speed that the provider says it answered with, where these have a price of their own."""
+    """The service tier and speed that the provider reports, if they have a price of their own."""
     if not raw:
         return ()
     found = []
@@ -110,7 +110,7 @@ def context_of(raw: Mapping[str, Any] | None) -> Context:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """US dollars for one token of each kind, and for one request and one search."""
+    """US dollars per token of each kind, per request and per search."""
 
     input: Decimal
     output: Decimal
@@ -139,7 +139,7 @@ class Rates:
         return parts if kinds is NONE else self._with_kinds(parts, kinds.within(usage))
 
     def _with_kinds(self, parts: CostParts, kinds: BilledKinds) -> CostParts:
-        """The same with what `kinds` cost more, or less, than other tokens of their part."""
+        """The same, corrected by what tokens of `kinds` cost more or less than other tokens of the same part."""
         return CostParts(
             input=parts.input
             + (kinds.audio_input - kinds.audio_cached) * (self.audio_input - self.input)
@@ -157,10 +157,10 @@ class Rates:
 
 @lru_cache(maxsize=10_000)
 def rate(name: str, provider: str | None, quarter: float, context: Context = (), over: int = 0) -> Rates:
-    """A model's public price as rates: calculating a call by these is fifty times faster than asking the package.
+    """A model's public price as rates, by which a call is calculated fifty times faster than by the package.
 
-    True for prompts of more than `over` tokens up to the next of `long_prompts`; and for the quarter of an hour that
-    begins at `quarter`, for a few providers have night rates.
+    They apply to prompts of more than `over` tokens, up to the next size in `long_prompts`, and to the quarter of an
+    hour that begins at `quarter`, because a few providers have night rates.
     """
     unit = over + 1 if over else _UNIT
     base = calculate(name, provider, TokenUsage(), quarter, context=context)
@@ -170,7 +170,7 @@ def rate(name: str, provider: str | None, quarter: float, context: Context = (),
         return (calculate(name, provider, usage, quarter, kinds, context) - base) / unit
 
     def beside(output: int = 0, **kinds: int) -> Decimal:
-        """Of what is no input: which prompt it answers decides what it costs."""
+        """The price of what is not input, which depends on the length of the prompt."""
         usage = TokenUsage(input=unit, output=output)
         return (calculate(name, provider, usage, quarter, BilledKinds(**kinds), context) - prompt) / unit
 
@@ -195,7 +195,7 @@ def rate(name: str, provider: str | None, quarter: float, context: Context = (),
 
 @lru_cache(maxsize=10_000)
 def long_prompts(name: str, provider: str | None, quarter: float, context: Context = ()) -> tuple[int, ...]:
-    """Sizes in tokens: a larger prompt has another price for each token. Raises LookupError for an unknown model."""
+    """Sizes in tokens above which all tokens have another price. Raises LookupError for an unknown model."""
     from genai_prices.types import TieredPrices
 
     prices = vars(_calculation(name, provider, {}, quarter, context).model_price).values()
@@ -204,7 +204,7 @@ def long_prompts(name: str, provider: str | None, quarter: float, context: Conte
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    """Of the list."""
+    """Version of the price list."""
     return metadata.version("genai-prices")
 
 
@@ -240,7 +240,7 @@ def calculate(
     except ValueError:
         if kinds is NONE:
             raise
-        # The list has a price for sound and one for what was cached, but none for both at once.
+        # The list has prices for sound and for cached tokens, but none for cached sound.
         return calculate(name, provider, usage, at, context=context)
     if price < 0:
         raise ValueError(f"negative price for {name}")
@@ -261,7 +261,7 @@ def _calculation(name: str, provider: str | None, counts: Mapping[str, int], at:
 
 @lru_cache(maxsize=10_000)
 def _known_name(model_id: str, provider_url: str | None) -> tuple[str, str | None] | None:
-    """The name and, where it is known, the provider under which genai-prices has a model."""
+    """The name of a model in genai-prices, and its provider there if that is known. None if it is not listed."""
     try:
         import genai_prices
     except ImportError:
@@ -277,7 +277,7 @@ def _known_name(model_id: str, provider_url: str | None) -> tuple[str, str | Non
 
 
 def _candidates(model_id: str, provider: str | None) -> Iterator[tuple[str, str | None]]:
-    """What a model may be called, and where, the most certain first."""
+    """Possible names and providers of a model, the likeliest first."""
     if provider is not None:
         for name in _names(model_id):
             yield name, provider
@@ -290,7 +290,7 @@ def _candidates(model_id: str, provider: str | None) -> Iterator[tuple[str, str 
     if _BEDROCK_ID.search(model_id):
         for name in _names(model_id):
             yield name, "aws"
-    # Ollama's tags: such a model runs on the deployment's own machines, and has no public price.
+    # Tags of Ollama: such a model runs on your own machines and has no public price.
     elif _PULLED.search(model_id) or (":" in model_id and "/" not in model_id):
         return
     name = model_id
@@ -303,7 +303,7 @@ def _candidates(model_id: str, provider: str | None) -> Iterator[tuple[str, str 
 
 
 def _names(model_id: str) -> Iterator[str]:
-    """An id, what is left of it without each of its prefixes, and both without OpenRouter's variant."""
+    """An id, what remains after each of its prefixes is cut off, and all of these without OpenRouter's suffix."""
     name = model_id
     while name:
         yield name
@@ -313,7 +313,7 @@ def _names(model_id: str) -> Iterator[str]:
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    """The first prefix, what ends it, and the rest: the dots of ``gpt-4.1`` and ``gemini-2.5-pro`` end none."""
+    """The first prefix, its separator, and the rest. The dots of ``gpt-4.1`` and ``gemini-2.5-pro`` end no prefix."""
     slash, dot = name.find("/"), name.find(".")
     if dot > 0 and (slash < 0 or dot < slash) and not any(char.isdigit() for char in name[:dot]):
         return name[:dot], ".", name[dot + 1 :]
@@ -322,7 +322,7 @@ def _split(name: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=1000)
 def _provider_of(url: str | None) -> str | None:
-    """The provider of a base URL, as genai-prices names it; None where it knows none."""
+    """The provider of a base URL, as genai-prices names it. None if it knows none."""
     if not url:
         return None
     try:

@@ -47,7 +47,7 @@ _DIGITS = b"0123456789"
 _DIGIT = 1 / 3
 _BLANKS = re.compile(r"\s{5,}")
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{100,}")
-"""Base64 and the like; the letters of real words come in one case, and without digits."""
+"""Long runs without blanks, which may be Base64."""
 _OF_ENCODED = 0.68
 
 
@@ -58,7 +58,7 @@ def tokens_by_script(text: str) -> float:
         text = _BLANKS.sub(" " * CHARACTERS_PER_TOKEN, text)
         for match in _ENCODED.finditer(text):
             if _is_encoded(match[0]):
-                # Its own weight, instead of the one that its letters and digits get below.
+                # Replaces the weight that its letters and digits get below.
                 tokens += _OF_ENCODED * len(match[0]) - _of_ascii(match[0])
     for pattern, weight in _WEIGHTS:
         if text.isascii():

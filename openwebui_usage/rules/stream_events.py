@@ -1,4 +1,4 @@
-"""What an event of a stream says: its JSON, and the text in it that a model wrote."""
+"""Events of a stream: their JSON, and the text in it that a model wrote."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def parse_line(line: bytes) -> object:
-    """The JSON of one line, with or without ``data:`` before it; None where there is none."""
+    """The JSON object in a line, with or without ``data:`` before it. None if there is none."""
     line = line.strip()
     if line.startswith(b"data:"):
         line = line[5:].lstrip()
@@ -21,7 +21,7 @@ def parse_line(line: bytes) -> object:
 
 
 def streamed_text(data: bytes) -> Iterator[str]:
-    """Everything that the model wrote in these lines: answer, thoughts and tool arguments, of any wire format."""
+    """Everything that the model wrote in these lines, in any wire format: answer, reasoning, arguments of tools."""
     for line in data.splitlines():
         event = parse_line(line)
         if isinstance(event, dict):
@@ -50,9 +50,9 @@ def _event_text(event: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     if depth == 0 and isinstance(kind, str) and kind.startswith("response."):
         if isinstance(event.get("delta"), str):
             yield event["delta"]
-        return  # Responses events that are no deltas repeat what the deltas said.
+        return  # All other Responses events repeat the text of the deltas.
     for key in _TEXT_KEYS:
-        # vLLM says its thoughts twice, under the old name and the new one.
+        # vLLM sends its reasoning twice, under the old name and the new one.
         if isinstance(event.get(key), str) and not (key == "reasoning" and event.get("reasoning_content")):
             yield event[key]
     for key in _NESTED_KEYS:

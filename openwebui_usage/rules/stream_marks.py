@@ -1,4 +1,4 @@
-"""The bytes by which a stream's usage, end and first tokens are recognised, without reading its JSON."""
+"""Bytes that indicate usage, the end and the first tokens in a stream, so that its JSON need not be parsed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from openwebui_usage.rules.usage_places import usage_marks
 from openwebui_usage.rules.wires import Wire
 
-# What a report is found by; OpenAI's other chunks say `"usage": null`. What a model says cannot match: there each quote
-# is escaped. The literal beginnings make these as quick as a search for bytes.
+# Usage reports. OpenAI's other chunks have `"usage": null`, and a model's text cannot match because its quotes are
+# escaped. The literal prefixes make these patterns as fast as a search for bytes.
 _USAGE = rb'"usage(?:Metadata|_metadata)?"\s*:\s*\{'
 REPORT: dict[Wire, re.Pattern[bytes]] = {
     "chat": re.compile(_USAGE),
@@ -17,7 +17,7 @@ REPORT: dict[Wire, re.Pattern[bytes]] = {
     "ollama": re.compile(rb'eval_count"\s*:'),
 }
 LAST_REPORT = re.compile(rb'"(?:%s)"\s*:' % b"|".join(re.escape(mark.encode()) for mark in usage_marks()))
-"""All the rest, which only last chunks carry: looked for where nothing else was reported, once the stream is over."""
+"""Usage under other names, which only last chunks have. Searched for at the end, if there was no other report."""
 END_MARK: dict[Wire, bytes] = {
     "chat": b"[DONE]",
     "responses": b"response.completed",
@@ -25,8 +25,8 @@ END_MARK: dict[Wire, bytes] = {
     "ollama": b"true",
 }
 ENDS = frozenset(("response.completed", "response.incomplete", "response.failed", "message_stop"))
-"""Types of events that are the last of their stream."""
+"""Types of events that end a stream."""
 
-# The first visible and the first hidden token; the escaped quote of a string's content never matches.
+# Visible and hidden tokens. Escaped quotes inside a text do not match.
 VISIBLE = re.compile(rb'"(?:content|text|response|arguments)":\s*"[^"]|output_text\.delta|"text_delta"')
 HIDDEN = re.compile(rb'"(?:reasoning_content|reasoning|thinking)":\s*"[^"]|reasoning_\w+\.delta|"thinking_delta"')

@@ -1,7 +1,7 @@
-"""The usage inside a stream, read as its bytes pass: a few byte searches a chunk, JSON only where they hit.
+"""Reads usage from a stream as its bytes pass, with a few byte searches per chunk. JSON is only parsed on a match.
 
-A stream is server-sent events (``data: {…}`` lines) or, from Ollama, one JSON object a line. The bytes may be cut
-anywhere: network chunks know nothing of lines.
+A stream consists of server-sent events (``data: {…}`` lines) or, from Ollama, of one JSON object per line. Chunks may
+end anywhere, not only at the end of a line.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from openwebui_usage.rules.usage_reading import plain_usage, read_usage
 from openwebui_usage.rules.wires import Wire
 
 _EVENT_END = (b"}\n", b"}\n\n", b"}\r\n", b"}\r\n\r\n")
-"""How a chunk of chat completions ends that is not the last one: that ends in ``[DONE]``."""
+"""How each chunk of chat completions ends, except the last one, which ends in ``[DONE]``."""
 _CHUNKS_TOGETHER = 256
-"""Chunks of a chat that are looked through at once: one search in many costs a fraction of as many searches."""
+"""Chunks of a chat that are searched together, which takes a fraction of the time of separate searches."""
 _SHORT = 1024
-"""Bytes of a chunk that may wait for that."""
+"""Largest size in bytes of a chunk that may wait for that."""
 _LAST_BYTES = 32_000
-"""An error is the last that a provider says, so it is looked for in so many last bytes, once the stream is over."""
+"""Providers send an error last, so at the end of a stream this many of its last bytes are searched for one."""
 
 
 _KEEP_BYTES = 1_000_000
-"""Bytes kept for an estimate before they are counted and let go."""
+"""Bytes that are kept for an estimate, before their tokens are counted and they are dropped."""
 _LONGEST_LINE = 16_000_000
-"""Bytes of a line that never ends, before it is taken as it is. A line may carry a picture."""
+"""Bytes after which a line counts as complete even without an end. A line may contain a picture."""
 _LONGEST_END = 100_000
 
 
 class StreamReader:
-    """Watches one stream. `feed` it each chunk; then ask for `usage()` and the times."""
+    """Watches one stream. `feed` it each chunk, then ask for `usage()` and the times."""
 
     __slots__ = (
         "_at_once",
@@ -61,10 +61,8 @@ class StreamReader:
     )
 
     def __init__(self, wire: Wire, *, at_once: bool = False) -> None:
-        """`wire` says which marks to look for.
-
-        `at_once`: `feed` tells of every usage as it passes. Else that of a plain chat, which only matters once the chat
-        has ended, is looked for in many lines together.
+        """`at_once`: `feed` notices every usage report immediately. Otherwise many chunks of a plain chat are searched
+        together, because its usage only matters at the end.
         """
         self._wire = wire
         self._search = REPORT[wire].search
@@ -80,9 +78,9 @@ class StreamReader:
         self._reported_last = False
         self._unreported_tokens = 0
         self.raw_usage: dict[str, Any] | None = None
-        """The numbers that were reported, as the provider names them."""
+        """The reported numbers under the provider's own names."""
         self.ended = False
-        """The provider said that this was all."""
+        """Whether the provider has sent its end mark."""
         self.error: str | None = None
         """The class of the error that the provider sent, see `error_classes`."""
         self.first_token_at: float | None = None
@@ -90,9 +88,9 @@ class StreamReader:
         self.visible_at: float | None = None
 
     def feed(self, chunk: bytes) -> bool:
-        """Look at a chunk. False where it was whole lines that tell nothing but text, as nearly all are.
+        """Look at a chunk. False if it is nothing but whole lines of text, as nearly all chunks are.
 
-        Never raises on anything that a provider may send.
+        Never raises, whatever a provider sends.
         """
         if (
             self._is_patient
@@ -123,8 +121,8 @@ class StreamReader:
             self._read(chunk)
             return True
         self._keep(chunk)
-        # Not so where Open WebUI's chat completions answer with Responses events, as they do where the connection is
-        # of that kind: the last of those tells usage and end in one, and no client sees it before it is counted.
+        # Only safe for real chat chunks. Responses-type connections also answer here, and their last event, which
+        # reports usage and end at once, must be counted before it is forwarded.
         if not self._is_patient and self._wire == "chat":
             self._is_patient = b'"choices"' in chunk
         return cut
@@ -136,26 +134,26 @@ class StreamReader:
 
     @property
     def pending(self) -> bool:
-        """Whether a line has begun that is not whole yet."""
+        """Whether the last line is still incomplete."""
         return bool(self._begun)
 
     @property
     def is_silent(self) -> bool:
-        """Whether the chat is over and nothing was told of its usage. Some gateways tell it after ``[DONE]``."""
+        """Whether a chat has reported no usage so far. Some gateways report it after ``[DONE]``."""
         return self._wire == "chat" and self._reported is None and not self.failed
 
     def finish(self) -> None:
-        """The stream is over: read what stands in an unfinished last line."""
+        """The stream is over: read its last line, even if it is incomplete."""
         self._read_unread()
         if self._begun:
             self._read(self._take_begun())
         self._read_last()
 
     def usage(self) -> TokenUsage | None:
-        """What was reported, and an estimate of whatever was streamed after the last report.
+        """The reported usage plus an estimate of what was streamed after the last report. None without any report.
 
-        None where nothing was reported at all. A finished stream's last report is the truth, unless it knows nothing
-        of an answer; in one that was cut off, tokens streamed after the last report were billed though nobody told.
+        The last report of a finished stream is complete, unless it has no output. In a stream that was cut off, tokens
+        after the last report were billed as well, although no report contains them.
         """
         self._read_unread()
         if self._reported is None or (self.ended and self._reported.output):
@@ -163,13 +161,13 @@ class StreamReader:
         return self._reported.followed_by(self.unreported_tokens())
 
     def unreported_tokens(self) -> int:
-        """Estimated tokens of everything that was streamed since the last report."""
+        """Estimated tokens of everything that was streamed after the last report."""
         self._read_unread()
         self._count_unreported()
         return self._unreported_tokens
 
     def _whole_lines(self, chunk: bytes) -> bytes:
-        """The lines that are whole by now. An end counts as whole: pipes send no newline after it."""
+        """The lines that are complete by now. An end mark counts as complete: pipes send no newline after it."""
         cut = chunk.rfind(b"\n") + 1
         lines = self._take_begun() + chunk[:cut] if cut else b""
         rest = chunk[cut:]
@@ -226,7 +224,7 @@ class StreamReader:
             self._read_last()
 
     def _first_telling_line(self, chunk: bytes) -> int:
-        """Where the first line begins that may tell more than text."""
+        """Where the first line begins that may contain more than text."""
         report = self._search(chunk)
         places = (-1 if report is None else report.start(), chunk.find(self._end_mark), chunk.find(b'"error"'))
         first = min((place for place in places if place >= 0), default=len(chunk))
@@ -244,7 +242,7 @@ class StreamReader:
         return True
 
     def _read_last(self) -> None:
-        """What is only told by the last chunks: an error, and counts that are not called usage."""
+        """Look for what only last chunks contain: an error, and counts that are not called usage."""
         last = b""
         for chunk in reversed(self._unreported):
             last = chunk[-_LAST_BYTES:] + last
@@ -256,7 +254,7 @@ class StreamReader:
         self._read_last_report()
 
     def _read_last_report(self) -> None:
-        """Running totals, of which the last one counts."""
+        """Look for running totals, of which the last one counts."""
         if self._reported is not None and not self._reported_last:
             return
         for chunk in reversed(self._unreported):
@@ -271,7 +269,7 @@ class StreamReader:
             return self._wire == "chat" and line.strip().removeprefix(b"data:").strip() == b"[DONE]"
         if self._wire == "ollama":
             return event.get("done") is True
-        # Open WebUI's chat completions answer with Responses events where the connection is of that kind.
+        # Responses-type connections answer chat completions with Responses events.
         kind = event.get("type")
         return isinstance(kind, str) and kind in ENDS
 

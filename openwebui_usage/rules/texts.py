@@ -1,4 +1,4 @@
-"""Amounts and refusals in words, for people."""
+"""Texts for people: amounts, and why a call was refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openwebui_usage.rules.periods import zone_of
 
 
 def refusal_message(refusal: Refusal, now: datetime) -> str:
-    """Why a call was refused, as a person understands it: what, how much of how much, and until when."""
+    """Why a call was refused: which limit, how much of it is used, and when it starts again."""
     budget, period = refusal.counter.budget, refusal.counter.period
     if refusal.used < (budget.limit or 0):
         return (
@@ -29,7 +29,7 @@ _UNIT_WORDS: dict[Unit, str] = {"tokens": " tokens", "usd": "", "requests": " re
 
 
 def amount(value: int, unit: Unit) -> str:
-    """A number of a unit for people: `1,000,123`, `$12.34`."""
+    """An amount as people read it: `1,000,123`, or `$12.34` for nano-dollars."""
     if unit != "usd":
         return f"{value:,}"
     if value == 0:

@@ -1,4 +1,4 @@
-"""What one call used, in tokens, the same for every provider.
+"""What one call used, in tokens, in one form for all providers.
 
 Totals are inclusive, as in OpenTelemetry's gen_ai conventions: `input` contains what was read from or written to a
 cache, `output` contains reasoning.
@@ -26,10 +26,10 @@ class TokenUsage:
     output: int = 0
     """All that was generated and billed: visible and reasoning, each once."""
     estimated: bool = False
-    """True where the provider never told."""
+    """True if the provider reported nothing."""
 
     def merged(self, other: TokenUsage) -> TokenUsage:
-        """Two reports of the *same* call: field by field the greatest, for providers repeat cumulative numbers."""
+        """Two reports of the *same* call: the greater value of each field, because providers repeat running totals."""
         counts = {name: max(getattr(self, name), getattr(other, name)) for name in _COUNTS}
         counts["input"] = max(counts["input"], counts["cached_input"] + counts["cache_write"])
         return TokenUsage(**counts, estimated=self.estimated and other.estimated)
@@ -39,11 +39,11 @@ class TokenUsage:
         return TokenUsage(**{name: getattr(self, name) + getattr(other, name) for name in _COUNTS})
 
     def without_output(self) -> TokenUsage:
-        """The same as input only: an embedding generates nothing, whatever field its tokens are reported in."""
+        """All tokens as input: an embedding generates nothing, in whichever field its tokens are reported."""
         return replace(self, input=self.input + self.output, completion=0, reasoning=0, output=0)
 
     def followed_by(self, output: int) -> TokenUsage:
-        """This report, and `output` more tokens that were seen after it and that nobody reported."""
+        """This report plus `output` estimated tokens that were streamed after it."""
         if output <= 0:
             return self
         return replace(self, completion=self.completion + output, output=self.output + output, estimated=True)

@@ -1,7 +1,7 @@
-"""Under which names providers report what a call used: one table for counts, one for what a usage payload may keep.
+"""The names under which providers report usage: those of counts, and those that are stored with a row.
 
 Names are compared in snake_case, so ``cacheReadInputTokens`` (Bedrock), ``promptTokenCount`` (Gemini) and
-``prompt_tokens`` (OpenAI) need one entry each. A new spelling is a new word in one of these tables.
+``prompt_tokens`` (OpenAI) need one entry each. To support a new name, add it to one of these tables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeGuard
 
 MAX_TOKENS = 10**9
-"""No single call is larger. A provider that claims more is not believed: one report could use up a limit for good."""
+"""Larger reports are not believed: one of them could use up a limit for good."""
 
 CACHE_READ = frozenset(
     (
@@ -36,14 +36,14 @@ CACHE_WRITE = frozenset(
 )
 """Prompt tokens that were written to a cache."""
 CACHE_LIFETIMES = frozenset(("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"))
-"""Parts of what was written to a cache, by how long it is kept (Anthropic, DashScope): these are added up."""
+"""Parts of what was written to a cache, by how long it is kept (Anthropic, DashScope). They are added up."""
 REASONING = frozenset(
     (
         *("reasoning_tokens", "reasoning_token_count", "reasoning_output_tokens", "num_reasoning_tokens"),
         *("thinking_tokens", "thoughts_token_count", "thought_tokens", "internal_reasoning_tokens"),
     )
 )
-"""Tokens that the model thought."""
+"""Tokens of the model's reasoning."""
 TOOL_PROMPT = frozenset(("tool_use_prompt_token_count", "tool_use_prompt_tokens"))
 """Prompt tokens that the results of the provider's own tools took."""
 TOTAL = frozenset(("total_tokens", "total_token_count"))
@@ -61,22 +61,22 @@ OUTPUT_DETAILS = frozenset(
     )
 )
 CACHE_DETAILS = frozenset(("cached_tokens_details", "cached_token_details"))
-"""What was read from a cache, by kind (OpenAI Realtime): added up where the sum itself is missing."""
+"""What was read from a cache, by kind (OpenAI Realtime). Added up if the sum itself is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One provider's pair of words for what went in and came out, and what it documents about the parts of both.
+    """One provider's names for input and output, and what it documents about the parts of both.
 
-    What `beside` names stands beside the whole where neither total nor sizes tell otherwise.
+    A part with `…_beside` comes on top of its whole, unless the total or the sizes show otherwise.
     """
 
     input: str
     output: tuple[str, ...]
     cache_beside: bool = False
-    """Whatever the cache is called, and wherever it is reported."""
+    """For cache counts of any name, wherever they are reported."""
     top_cache_beside: bool = False
-    """Anthropic's ``cache_…`` beside ``input_tokens`` are no part of them; OpenAI's, inside the details, are."""
+    """Anthropic's ``cache_…`` counts next to ``input_tokens`` are not part of them. OpenAI's, in the details, are."""
     reasoning_beside: bool = False
     tools_beside: bool = False
 
@@ -94,15 +94,15 @@ FORMATS = (
     Format("prompt_n", ("predicted_n",), cache_beside=True),
 )
 """OpenAI chat · OpenAI Responses, Anthropic, Bedrock Converse, Cohere · Gemini · Bedrock's metrics, watsonx · Ollama ·
-llama.cpp's timings. The first that says something is read."""
+llama.cpp's timings. The first format with a count is used."""
 
 INPUT = tuple(form.input for form in FORMATS)
 OUTPUT = tuple(name for form in FORMATS for name in form.output)
 TELLING = frozenset((*INPUT, *OUTPUT, *TOTAL, *REASONING, "cache_n", "billed_units", "tokens"))
-"""A payload with none of these has nothing to count."""
+"""A payload without any of these has nothing to count."""
 
 COHERE = ("billed_units", "tokens")
-"""Cohere's counts: what is billed, and what the model saw. The first that is reported counts."""
+"""Cohere's counts: billed tokens, and all that the model saw. The first one that is reported is used."""
 
 _LABELS = frozenset(
     ("service_tier", "tier", "speed", "currency", "type", "modality", "ttl", "traffic_type", "inference_geo")
@@ -114,7 +114,7 @@ _LISTS = frozenset(
         *("response_tokens_details", "tool_use_prompt_tokens_details"),
     )
 )
-"""Lists of counts with a label each: Anthropic's iterations, Bedrock's cache writes, Gemini's modalities."""
+"""Lists of labelled counts: Anthropic's iterations, Bedrock's cache writes, Gemini's modalities."""
 _ANSWERS = frozenset(("message", "choices", "response", "output", "delta", "context", "content"))
 _LONGEST_NAME = 64
 _LONGEST_LABEL = 40
@@ -124,7 +124,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def name_of(key: object) -> str:
-    """A key in snake_case; empty for what is no name."""
+    """A key in snake_case, or an empty string if it is not a name."""
     if not isinstance(key, str) or len(key) > _LONGEST_NAME:
         return ""
     return key if key.islower() else _snake(key)
@@ -136,17 +136,17 @@ def _snake(key: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """A number that JSON and a database can hold: no bool, NaN or infinity, nothing absurd."""
+    """Whether a value is a number that JSON and the database can hold: no bool, NaN, infinity or absurd size."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**15
 
 
 def as_count(value: object) -> int | None:
-    """A number of tokens; None for all that cannot be one."""
+    """`value` as a number of tokens. None if it cannot be one."""
     return int(value) if is_number(value) and 0 <= value <= MAX_TOKENS else None
 
 
 def amount_of(value: object) -> Decimal | None:
-    """An amount of money, written as a number or, as some gateways do, as text; None for all that cannot be one."""
+    """`value`, a number or (from some gateways) a text, as an amount of money. None if it cannot be one."""
     if isinstance(value, str):
         if len(value) > _LONGEST_LABEL:
             return None
@@ -159,10 +159,10 @@ def amount_of(value: object) -> Decimal | None:
 
 
 def plain_usage(usage: Mapping[str, Any], money: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """What of a usage payload is kept: its numbers, those of its details, and labels such as the service tier.
+    """The part of a usage payload that is stored: numbers, those of its details, and labels such as the service tier.
 
-    Never another text: Ollama and llama.cpp report their counts in the same object as the answer. Under the names in
-    `money` a text that is an amount is kept as a number.
+    No other text is, because Ollama and llama.cpp report their counts in the same object as the answer. Under the names
+    in `money`, an amount that is written as text is stored as a number.
     """
     return _kept(usage, money, 0)
 
@@ -191,5 +191,5 @@ def _kept(usage: Mapping[str, Any], money: frozenset[str], depth: int) -> dict[s
 
 
 def is_labelled(item: object) -> TypeGuard[dict[str, Any]]:
-    """Whether an item of a list says what its counts are of."""
+    """Whether an item of a list has a label for its counts."""
     return isinstance(item, dict) and any(isinstance(item.get(label), str) for label in ("type", "modality", "ttl"))

@@ -1,4 +1,4 @@
-"""Takes the usage out of a stream whose client did not ask for it."""
+"""Hides usage that this package asked for from clients that did not ask for it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ _LONGEST_END = 100_000
 
 
 class UsageHider:
-    """Takes out of a chat stream the one event that tells the usage and nothing else, with its blank line.
+    """Removes the event that only reports usage from a chat stream, with the blank line after it.
 
-    For clients that did not ask for it. What may be the beginning of that event is held back until its line is whole.
+    An incomplete line is held back until it is known whether it is that event.
     """
 
     __slots__ = ("_begun", "_hid")
 
     def __init__(self) -> None:
-        """Nothing seen yet."""
         self._begun = b""
         self._hid = False
 
     def pass_on(self, chunk: bytes) -> bytes:
-        """What the client may see of this chunk and of what was held back before it."""
+        """The bytes to send to the client, of this chunk and of what was held back before it."""
         data = self._begun + chunk
         cut = len(data) if len(data) - data.rfind(b"\n") > _LONGEST_END else data.rfind(b"\n") + 1
         lines, self._begun = data[:cut], data[cut:]
@@ -30,11 +29,11 @@ class UsageHider:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is held back, nor any blank line waited for."""
+        """Whether nothing is held back, and no blank line has to be removed next."""
         return not self._begun and not self._hid
 
     def rest(self) -> bytes:
-        """What is still held back when the stream is over."""
+        """The bytes that are still held back at the end of the stream."""
         rest, self._begun = self._begun, b""
         return b"" if self._hides(rest) else rest
 

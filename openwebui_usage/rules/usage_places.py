@@ -1,4 +1,4 @@
-"""Where in an answer its usage stands, whatever the provider."""
+"""Where usage is found in the answers of all providers."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ _PLACES: tuple[tuple[str, ...], ...] = (
     ("meta",),
     ("response", "meta"),
 )
-"""Where a usage object stands: OpenAI chat and most others · OpenAI Responses · Anthropic's ``message_start`` · Groq ·
-Cloudflare · Cohere's ``message-end`` · Bedrock Converse · gateways · Cohere v1. And in each choice (Moonshot)."""
+"""Paths to the object that contains the usage: OpenAI chat and most others · OpenAI Responses · Anthropic's
+``message_start`` · Groq · Cloudflare · Cohere's ``message-end`` · Bedrock Converse · gateways ·
+Cohere v1. And in each choice (Moonshot)."""
 _OBJECTS = ("usage", "usageMetadata", "usage_metadata", "amazon-bedrock-invocationMetrics")
-"""What it is called there; the last two are Vertex through some proxies, and Bedrock's ``InvokeModel``."""
+"""Its key there. The last two come from Vertex through some proxies, and from Bedrock's ``InvokeModel``."""
 _BARE = ("billed_units", "prompt_eval_count", "eval_count")
-"""Counts that stand in such a place without an object of their own: Cohere's ``meta``, and Ollama."""
+"""Counts that are in such a place without an object of their own: Cohere's ``meta``, and Ollama."""
 _LEAST = ("timings",)
-"""llama.cpp's timings: only where there is no usage, for the two describe the same tokens."""
+"""llama.cpp's timings. Only used if there is no usage, because both describe the same tokens."""
 _MOST_CHOICES = 128
 
 
 def usage_marks() -> tuple[str, ...]:
-    """The names by which a place of usage is known. What has none of these in its JSON carries no usage."""
+    """Keys that indicate usage. JSON without any of these has none."""
     return (*_OBJECTS, *_BARE, *_LEAST)
 
 
 def find_usage(event: object) -> Mapping[str, Any] | None:
-    """The usage payload inside a parsed response body or stream event, or None where it carries none.
+    """The usage payload inside a parsed response body or stream event, or None.
 
-    The first one that says something, in the order of the places above. With it comes what providers put beside it,
-    not into it: the service tier, and what the call cost.
+    The first payload with a count, in the order of the paths above, together with the service tier and the cost that
+    some providers put next to it.
     """
     if not isinstance(event, dict):
         return None
@@ -53,7 +54,7 @@ def find_usage(event: object) -> Mapping[str, Any] | None:
 
 
 def _candidates(event: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Each object that may be usage, with the object that it stands in."""
+    """Each object that may be usage, after the object that contains it."""
     for path in _PLACES:
         holder: Any = event
         for key in path:

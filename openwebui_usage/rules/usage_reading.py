@@ -1,4 +1,4 @@
-"""Any provider's usage payload as one `TokenUsage`. Pure: no I/O, and nothing here raises on any input.
+"""Reads any provider's usage payload into a `TokenUsage`. Nothing here raises, whatever the input.
 
 Some providers count cached tokens within the prompt and reasoning within the completion, others beside them.
 `inside_or_beside` decides for each part by the reported total and the sizes; where those leave it open, by what the
@@ -19,8 +19,8 @@ Ollama                 ``prompt_eval_count``, ``eval_count``       yes          
 llama.cpp timings      ``prompt_n``, ``predicted_n``               yes                    no
 =====================  ==========================================  =====================  ==================
 
-By their totals alone are known: xAI's chat (reasoning beside), gateways to Anthropic (cache beside), and Gemini
-through OpenAI's format, where the total is more than prompt and completion and nobody says why: it is reasoning.
+Some are recognised by their totals alone: xAI's chat (reasoning beside), gateways to Anthropic (cache beside), and
+Gemini in OpenAI's format, whose total exceeds prompt and completion without a reason given: the rest is reasoning.
 
 Sources: OpenAI's OpenAPI description ("completion_tokens … including reasoning tokens"), docs.x.ai "Understanding
 token usage", Anthropic's "Prompt caching", "Streaming messages" and "Compaction", ai.google.dev ``UsageMetadata``,
@@ -41,11 +41,11 @@ from openwebui_usage.rules.usage_fields import FORMATS, MAX_TOKENS, Format, as_c
 
 
 def read_usage(usage: object) -> TokenUsage | None:
-    """A usage payload of any known wire format as `TokenUsage`; None where it tells nothing that can be believed.
+    """A usage payload of any known wire format as `TokenUsage`. None if it reports nothing believable.
 
-    A field that is missing, negative, not a number or absurdly large counts as not reported, and so do zeros alone:
-    gateways fill them in where they know nothing. Of two formats in one payload (gateways rename fields and keep the
-    old ones) the first that says something counts.
+    Fields that are missing, negative, not numbers or absurdly large count as not reported. So does a payload of zeros,
+    which gateways send if they know nothing. If a payload has two formats (gateways rename fields and keep the old
+    ones), the first with a count is used.
     """
     if not isinstance(usage, dict):
         return None
@@ -59,18 +59,18 @@ def read_usage(usage: object) -> TokenUsage | None:
 
 
 def plain_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a usage payload is kept beside the row: numbers, those of its details, and labels (the service tier).
+    """The part of a usage payload that is stored with the row: numbers, those of its details, and labels.
 
-    Never another text: Ollama and llama.cpp report their counts in the same object as the answer. What `read_usage` and
-    `reported_cost` read from it is kept.
+    It contains everything that `read_usage` and `reported_cost` need, and none of the text that Ollama and llama.cpp
+    put into the same object.
     """
     return usage_fields.plain_usage(usage, claimed_cost.NAMES)
 
 
 def reported_cost(usage: object) -> float | None:
-    """What the provider itself says the call cost, in US dollars; None where it says nothing that can be believed.
+    """The cost that the provider reports, in US dollars. None if it reports none that is believable.
 
-    It is believed up to a sum that no provider asks for so many tokens (see `claimed_cost.ceiling`).
+    Believable is what does not exceed `claimed_cost.ceiling` for so many tokens.
     """
     claimed = claimed_cost.claimed_cost(usage)
     if claimed is None or claimed > claimed_cost.ceiling(_all_tokens(usage)):
@@ -84,7 +84,7 @@ def _all_tokens(usage: object) -> int:
 
 
 class _Counts:
-    """The counts of one payload, by their names in snake_case, with those of its details."""
+    """The counts of one payload and of its details, by name in snake_case."""
 
     __slots__ = ("cohere", "iterations", "output_details", "prompt_details", "top", "written_by_lifetime")
 
@@ -93,7 +93,7 @@ class _Counts:
         self.prompt_details: dict[str, int] = {}
         self.output_details: dict[str, int] = {}
         self.written_by_lifetime = [0, 0]
-        """At the top, and in the details."""
+        """At the top level, and in the details."""
         self.iterations: list[Mapping[str, Any]] = []
         self.cohere: Mapping[str, Any] | None = None
         for key, value in usage.items():
@@ -131,7 +131,7 @@ class _Counts:
             _add(self.prompt_details, "cached_tokens", sum(as_count(count) or 0 for count in value.values()))
 
     def tokens(self) -> TokenUsage | None:
-        """All parts put together; None where nothing is counted."""
+        """All counts as `TokenUsage`. None if there are none."""
         if self.cohere is not None and not any(self.top.get(name) for name in ("input_tokens", "output_tokens")):
             return self._cohere_tokens(self.cohere)
         form = next((form for form in FORMATS if self._tells(form)), None)
@@ -152,7 +152,7 @@ class _Counts:
         tokens = _Counts(units).tokens()
         if tokens is None or tokens.cached_input:
             return tokens
-        # Cached tokens are among those that the model saw, of which the billed ones may be a few.
+        # Cached tokens are part of what the model saw, which may be far more than what is billed.
         return replace(tokens, cached_input=min(_greatest(self.top, usage_fields.CACHE_READ), tokens.input))
 
     def _tokens(self, form: Format, total: int | None) -> TokenUsage:
@@ -169,9 +169,9 @@ class _Counts:
         thought = _greatest(self.output_details, usage_fields.REASONING) or _greatest(top, usage_fields.REASONING)
         tools = _greatest(top, usage_fields.TOOL_PROMPT)
         if form.input == "prompt_eval_count" and read_top > (prompt or 0):
-            prompt = read_top  # Ollama's prompt is what had to be evaluated, in some versions.
+            prompt = read_top  # In some versions Ollama's prompt leaves out what was cached.
         is_perplexity = "citation_tokens" in top
-        if is_perplexity:  # Whose total leaves out what it bills beside the completion.
+        if is_perplexity:  # Its total leaves out what it bills beside the completion.
             total = None
         beside = (
             form.reasoning_beside or is_perplexity,
@@ -184,14 +184,14 @@ class _Counts:
 
 
 def _is_anthropic(top: Mapping[str, int]) -> bool:
-    """Whether the cache reads are spelled as those that ``input_tokens`` leave out."""
+    """Whether cache reads have Anthropic's names, whose ``input_tokens`` do not contain them."""
     return any(top.get(name) for name in usage_fields.CACHE_READ if name.startswith("cache_"))
 
 
 def _with_iterations(top: TokenUsage, iterations: list[Mapping[str, Any]]) -> TokenUsage:
-    """The call with those of its steps that Anthropic bills beside its top level: compactions, an adviser's answers.
+    """The whole call, with steps that Anthropic bills in addition to the top-level counts: compactions, advisers.
 
-    The top level is the sum of all steps that are messages.
+    The top-level counts are the sum of all steps of the type `message`.
     """
     messages, others = TokenUsage(), TokenUsage()
     for step in iterations:
@@ -224,7 +224,7 @@ def _greatest(counts: Mapping[str, int], names: frozenset[str]) -> int:
 
 
 def _first(counts: Mapping[str, int], *names: str) -> int | None:
-    """The first one that was reported with a value; a reported zero only where nothing better is."""
+    """The first count above zero, else the first that was reported at all."""
     found = None
     for name in names:
         count = counts.get(name)

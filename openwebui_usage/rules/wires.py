@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 Wire = Literal["chat", "responses", "anthropic", "ollama"]
-"""Wire formats of a stream. `chat` is OpenAI's chat completions and everything made after it."""
+"""`chat` is OpenAI's chat completions and everything modelled on it."""
