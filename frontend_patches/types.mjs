@@ -11,7 +11,7 @@ import * as prettier from 'prettier';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** By the name of the document. */
-const FILES = { usage: 'src/openapi.d.ts' };
+const FILES = { usage: 'src/openapi.d.ts', client: 'client/openapi.d.ts' };
 const HEADER =
   '/** Written by `npm run types` from the OpenAPI document of our endpoints. Do not edit it. */\n\n';
 

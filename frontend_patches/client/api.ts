@@ -1,35 +1,17 @@
+import type { components, paths } from './openapi';
+
 export type Effort = 'medium' | 'high';
 
-export interface About {
-  model: string;
-  demo: boolean;
-  reasons: boolean;
-  priced: boolean;
-}
+type Schemas = components['schemas'];
+type Events = paths['/chat']['post']['responses'][200]['content']['text/event-stream'];
 
-export interface Stats {
-  name: string;
-  total_tokens: number;
-  total_cost: number;
-  request_count: number;
-  usage_limit: number | null;
-  is_active: boolean;
-}
-
+export type About = Schemas['About'];
+export type Stats = Schemas['AccountStats'];
 /** What one answer took. A cost is null where no price is known. */
-export interface Numbers {
-  prompt_tokens: number;
-  reasoning_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-  cost: number | null;
-  user_total_cost: number | null;
-  request_count: number | null;
-  thinking_time: number;
-}
-
-export type Piece = { type: 'thinking' | 'content'; text: string };
-export type End = Numbers & ({ type: 'done' } | { type: 'error'; error: string });
+export type Numbers = Omit<Schemas['ChatAnswer'], 'content'>;
+/** What the model thinks or says. */
+export type Piece = Extract<Events, { text: string }>;
+export type End = Exclude<Events, Piece>;
 
 export interface Message {
   role: 'user' | 'assistant';

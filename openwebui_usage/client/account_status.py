@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -16,7 +15,6 @@ from openwebui_usage.ledger.schema import usage_budget
 from openwebui_usage.ledger.totals import read_totals, sum_calls
 from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.groups import Sums
-from openwebui_usage.rules.money import dollars
 from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
 
 
@@ -78,19 +76,3 @@ def statuses_of(connection: Connection, accounts: Iterable[Account]) -> list[Acc
             period = periods[own.id]
             found.append(AccountStatus(account, own, totals.get((own.id, period.key), Sums()), period))
     return found
-
-
-def stats(status: AccountStatus) -> dict[str, Any]:
-    """The documented answer of `GET /user/stats`. Costs are US dollars, the time is UTC."""
-    account = status.account
-    last = account.last_used
-    return {
-        "name": account.name,
-        "total_tokens": status.tokens,
-        "total_cost": dollars(status.sums.cost_nano),
-        "request_count": status.requests,
-        "usage_limit": dollars(status.limit_nano),
-        "is_active": account.is_active,
-        "last_used": None if last is None else datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-        "last_ip": account.last_ip,
-    }

@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from openwebui_usage.client.account_status import stats
 from openwebui_usage.client.accounts import AccountMissing, Accounts
 from openwebui_usage.client.addresses import Network
+from openwebui_usage.client.answers import EVENTS, About, AccountStats, ChatAnswer, Failure, Readiness
 from openwebui_usage.client.auth import UNKNOWN_TOKEN, Authenticator
 from openwebui_usage.client.chat import ChatService, ChatTurn
 from openwebui_usage.client.errors import ApiError
@@ -91,7 +91,15 @@ def _add_api(
         except TooMany as wait:
             raise ApiError(429, f"Too many requests. Try again in {wait.seconds} seconds.", wait.seconds) from None
 
-    @app.post("/chat")
+    @app.post(
+        "/chat",
+        summary="Ask the model",
+        response_model=ChatAnswer,
+        responses={
+            200: {"content": {"text/event-stream": {"schema": EVENTS}}},
+            **_failures(400, 401, 403, 408, 413, 422, 429, 502, 503),
+        },
+    )
     async def chat(request: Request) -> Response:
         body = await _json_object(request)
         account = await authenticator.account(request, body.get("token"))
@@ -109,33 +117,47 @@ def _add_api(
             return EventStream(await service.stream(turn))
         return Json(await service.answer(turn))
 
-    @app.get("/healthz")
+    @app.get(
+        "/healthz",
+        summary="Whether questions are taken",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Not yet"}},
+    )
     async def healthz() -> Response:
         ready = runtime.is_running
-        return Json({"status": "ok" if ready else "starting"}, 200 if ready else 503)
+        return Json(Readiness(status="ok" if ready else "starting").model_dump(), 200 if ready else 503)
 
-    @app.get("/about")
+    @app.get("/about", summary="Who answers", response_model=About)
     async def about() -> Response:
-        return Json(
-            {
-                "model": provider.model,
-                "demo": provider.upstream.is_demo,
-                "reasons": provider.takes_effort,
-                "priced": _is_priced(runtime, provider.model),
-            }
+        who = About(
+            model=provider.model,
+            demo=provider.upstream.is_demo,
+            reasons=provider.takes_effort,
+            priced=_is_priced(runtime, provider.model),
         )
+        return Json(who.model_dump())
 
-    @app.get("/user/stats")
-    @app.get("/user/stats/{token}")
+    stats: dict[str, Any] = {
+        "summary": "What a user has used",
+        "response_model": AccountStats,
+        "responses": _failures(401, 422, 429, 503),
+    }
+
+    @app.get("/user/stats", **stats)
+    @app.get("/user/stats/{token}", **stats)
     async def user_stats(request: Request, token: str | None = None) -> Response:
         account = await authenticator.account(request, token)
         await count(f"stats {account.id}")
-        return Json(stats(await asyncio.to_thread(accounts.status, account.id)))
+        return Json(AccountStats.of(await asyncio.to_thread(accounts.status, account.id)).model_dump())
 
 
 def _is_priced(runtime: Runtime, model: str) -> bool:
     book = runtime.gate.definitions.book if runtime.is_running else PriceBook()
     return book.source(model) is not None
+
+
+def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Failure} for status in statuses}
 
 
 class Json(JSONResponse):

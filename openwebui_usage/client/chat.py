@@ -16,6 +16,7 @@ from openwebui_usage.admission.gate import LedgerAway
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.client.account import Account
 from openwebui_usage.client.accounts import AccountMissing, Accounts
+from openwebui_usage.client.answers import ChatNumbers
 from openwebui_usage.client.completions import content_of_answer
 from openwebui_usage.client.errors import ApiError
 from openwebui_usage.client.stream import Stream
@@ -55,7 +56,7 @@ class ChatService:
         self._provider = provider
 
     async def answer(self, turn: ChatTurn) -> dict[str, Any]:
-        """The documented answer of `POST /chat`. Raises `ApiError`."""
+        """The documented answer of `POST /chat`, see `ChatAnswer`. Raises `ApiError`."""
         body = self._provider.body(turn.messages, turn.effort, stream=False)
         call = await self._admitted(turn, body)
         started = time.monotonic()
@@ -156,17 +157,18 @@ class ChatService:
             log.warning("The totals of an account cannot be told: %s", str(error).partition("\n")[0])
         usage = row.usage if row else TokenUsage()
         reasoning = max(usage.reasoning, usage.output - usage.completion)
-        return {
-            "content": content,
-            "prompt_tokens": usage.input,
-            "reasoning_tokens": reasoning,
-            "completion_tokens": usage.output - reasoning,
-            "total_tokens": usage.input + usage.output,
-            "cost": dollars(self._cost(row)),
-            "user_total_cost": None if status is None else dollars(status.sums.cost_nano),
-            "request_count": None if status is None else status.requests,
-            "thinking_time": round(thinking, 2),
-        }
+        numbers = ChatNumbers(
+            prompt_tokens=usage.input,
+            reasoning_tokens=reasoning,
+            completion_tokens=usage.output - reasoning,
+            total_tokens=usage.input + usage.output,
+            cost=dollars(self._cost(row)),
+            user_total_cost=None if status is None else dollars(status.sums.cost_nano),
+            request_count=None if status is None else status.requests,
+            thinking_time=round(thinking, 2),
+        )
+        # Beside the model: what a provider says need not be sound Unicode.
+        return {"content": content, **numbers.model_dump()}
 
     def _cost(self, row: CallRow | None) -> int | None:
         if row is None:

@@ -5,21 +5,16 @@ Every answer is held against the documentation, whatever else a test looks at.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-import jsonschema_rs
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.openapi.utils import get_openapi
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine
-from starlette.routing import Match
 
 from openwebui_usage.api import Access, Caller, usage_router
 from openwebui_usage.api.access import PageModel
@@ -30,6 +25,7 @@ from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
 from tests.support.clients import Client
+from tests.support.documented import Documented
 
 PEOPLE = {
     "admin": Caller("admin", "Ada", is_admin=True),
@@ -64,8 +60,7 @@ class Router:
             )
 
         self.routes = usage_router(self.store, _access(), "documented", changed, health)
-        self.documentation = get_openapi(title="Usage", version="1.0", routes=self.routes.routes)
-        self._strict = _closed(self.documentation)
+        self.documented = Documented(self.routes.routes)
         self.app = FastAPI()
         self.app.include_router(self.routes)
 
@@ -74,32 +69,9 @@ class Router:
         """Somebody who asks, by one of the tokens of `PEOPLE`."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         with TestClient(self.app, base_url="http://usage.test", headers=headers) as http:
-            http.event_hooks = {"response": [self.check]}
+            http.event_hooks = {"response": [self.documented.check]}
             caller = PEOPLE.get(token or "")
             yield Client("http://usage.test", token, {"id": caller.id} if caller else None, http)
-
-    def check(self, answer: httpx.Response) -> None:
-        """Raises AssertionError where an answer is not as documented, or has a field that is not."""
-        answer.read()
-        route = self.route_of(answer.request)
-        if route is None:
-            return
-        method, path = route
-        documented = self._strict["paths"][path][method.lower()]["responses"]
-        status = str(answer.status_code)
-        assert status in documented, f"{method} {path} does not say that it answers {status}: {answer.text}"
-        schema = documented[status]["content"]["application/json"]["schema"]
-        validator = jsonschema_rs.validator_for({**schema, "components": self._strict["components"]})
-        wrong = [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(answer.json())]
-        assert not wrong, f"{method} {path} {status} is not as documented: {wrong}"
-
-    def route_of(self, request: httpx.Request) -> tuple[str, str] | None:
-        """Method and documented path of a request; None where there is no such route."""
-        scope = {"type": "http", "method": request.method, "path": request.url.path, "headers": []}
-        for route in self.routes.routes:
-            if route.matches(scope)[0] is Match.FULL:
-                return request.method, str(getattr(route, "path_format"))  # noqa: B009
-        return None
 
     def record(self, *models: str, user_id: str = "user", **usage: int) -> None:
         """Calls of these models are in the ledger."""
@@ -132,12 +104,3 @@ def _access() -> Access:
         return () if caller.is_admin else ("staff",)
 
     return Access(user, admin, visibility, page_models, user_groups)
-
-
-def _closed(documentation: dict[str, Any]) -> dict[str, Any]:
-    """The same, where no answer may have a field that is not documented."""
-    closed = copy.deepcopy(documentation)
-    for schema in closed["components"]["schemas"].values():
-        if "properties" in schema:
-            schema["additionalProperties"] = False
-    return closed

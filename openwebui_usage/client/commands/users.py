@@ -215,12 +215,12 @@ def _time(seconds: float | None) -> str | None:
 
 
 def _user(status: Any) -> dict[str, Any]:
-    from openwebui_usage.client.account_status import stats
+    from openwebui_usage.client.answers import AccountStats
     from openwebui_usage.rules.money import dollars
 
     account = status.account
     return {
-        **stats(status),
+        **AccountStats.of(status).model_dump(),
         "remaining": dollars(status.remaining_nano),
         "token_start": account.token_start,
         "created_at": _time(account.created_at),

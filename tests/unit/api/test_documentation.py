@@ -99,7 +99,7 @@ def asked(client: Client, endpoint: str, path: str, body: Any) -> int:
 def documented(router: Router) -> dict[str, set[int]]:
     return {
         f"{method.upper()} {path.removeprefix(BASE)}": {int(status) for status in operation["responses"]}
-        for path, operations in router.documentation["paths"].items()
+        for path, operations in router.documented.openapi["paths"].items()
         for method, operation in operations.items()
     }
 
@@ -147,7 +147,7 @@ def bodies(router: Router) -> dict[str, dict[str, Any]]:
     """What is documented of the body of each endpoint that has one."""
     return {
         f"{method.upper()} {path.removeprefix(BASE)}": operation["requestBody"]["content"]["application/json"]
-        for path, operations in router.documentation["paths"].items()
+        for path, operations in router.documented.openapi["paths"].items()
         for method, operation in operations.items()
         if "requestBody" in operation
     }
@@ -165,7 +165,7 @@ def test_each_body_has_examples_that_work(router: Router, admin: Client) -> None
 
 
 def fields(router: Router, schema: str) -> dict[str, Any]:
-    return dict(router.documentation["components"]["schemas"][schema]["properties"])
+    return dict(router.documented.openapi["components"]["schemas"][schema]["properties"])
 
 
 def number(field: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def test_what_a_change_leaves_out_has_no_default(router: Router) -> None:
 
 
 def test_each_number_of_an_answer_has_its_least(router: Router) -> None:
-    schemas = router.documentation["components"]["schemas"]
+    schemas = router.documented.openapi["components"]["schemas"]
     answers = set(schemas) - {name for name in schemas if hasattr(requests, name)} - {"InvalidField"}
     unbounded = []
     for schema in answers:
@@ -208,7 +208,7 @@ def test_each_number_of_an_answer_has_its_least(router: Router) -> None:
 
 
 def test_each_field_has_an_example_that_it_takes(router: Router) -> None:
-    components = router.documentation["components"]
+    components = router.documented.openapi["components"]
     for schema in components["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             has_own = "$ref" in str(field) or name in ("detail", "status")
