@@ -883,6 +883,8 @@ export interface components {
        */
       running: boolean;
       ledger: components['schemas']['LedgerStatus'];
+      /** @description Null while the database does not answer. */
+      reports: components['schemas']['ReportsStatus'] | null;
       /**
        * Tasks
        * @description The periodic tasks, each with what its last round failed with, or null.
@@ -938,6 +940,24 @@ export interface components {
        * @description For people, in English.
        */
       detail: string;
+    };
+    /**
+     * ReportsStatus
+     * @description How far the work is that reports are made fast by. They are exact at any time.
+     */
+    ReportsStatus: {
+      /**
+       * Folded Until
+       * @description Up to when sums of longer spans are made; null before the first.
+       * @example 2026-11-27T00:00:00Z
+       */
+      folded_until: string | null;
+      /**
+       * Converted
+       * @description The share of calls from older versions that reports know already; null for all of them.
+       * @example null
+       */
+      converted: number | null;
     };
     /**
      * ScopeBody
