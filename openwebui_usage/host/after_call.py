@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import Any
 
 from openwebui_usage.host.outer_call import stream_within
 from openwebui_usage.host.patch_points import PatchPoint
+from openwebui_usage.host.provider_answers import tells_error
 from openwebui_usage.meter import Call
 from openwebui_usage.rules.error_classes import error_class, reported_class, status_class
 
@@ -27,8 +28,7 @@ async def settle(point: PatchPoint, call: Call, result: Any) -> Any:
         body = getattr(result, "body", result)
         if isinstance(body, bytes | bytearray | memoryview):
             body = _parsed(bytes(body))
-        failed = isinstance(body, Mapping) and body.get("error") and not body.get("choices")
-        await _log_errors(call.failed(reported_class(body)) if failed else call.answered(body))
+        await _log_errors(call.failed(reported_class(body)) if tells_error(body) else call.answered(body))
     return result
 
 

@@ -24,10 +24,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from openwebui_usage.host.provider_answers import tells_error
 from openwebui_usage.rules.connections import ConnectionKind
 
 _API_KEY = "sk-"
@@ -90,9 +91,7 @@ def is_error(answer: Any) -> bool:
     From 0.12 on, and before 0.9, the endpoint hands on the refusal that it got. In between it raises the sentence as a
     plain HTTP 400, or answers None where the chat has a message to show it in; our status, code and headers are lost.
     """
-    if answer is None or getattr(answer, "status_code", 200) >= 400:
-        return True
-    return isinstance(answer, Mapping) and bool(answer.get("error")) and not answer.get("choices")
+    return answer is None or getattr(answer, "status_code", 200) >= 400 or tells_error(answer)
 
 
 def including_outer_groups(find: Callable[..., Any]) -> dict[str, bool]:

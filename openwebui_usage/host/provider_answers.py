@@ -21,13 +21,17 @@ async def refusal_in(result: Any) -> Refusal | None:
     """
     status = getattr(result, "status_code", 200)
     if not isinstance(status, int) or status < 400:
-        error = result.get("error") if isinstance(result, Mapping) else None
-        return (400, result) if error and not result.get("choices") else None
+        return (400, result) if tells_error(result) else None
     body = getattr(result, "body", None)
     if isinstance(body, bytes | bytearray | memoryview):
         return status, bytes(body)
     chunks = getattr(result, "body_iterator", None)
     return None if chunks is None else (status, await _beginning(result, chunks))
+
+
+def tells_error(body: object) -> bool:
+    """Whether a dictionary is an error in the place of an answer: some providers send both."""
+    return isinstance(body, Mapping) and bool(body.get("error")) and not body.get("choices")
 
 
 def refusal_of(error: Exception, *, is_direct: bool = False) -> Refusal | None:

@@ -172,6 +172,22 @@ class TestBudgets:
         assert [chat(user).status_code, chat(user).status_code] == [200, 429]
         assert chat(user, "llama3.2:latest").status_code == 200
 
+    def test_in_money_leave_free_connections_alone(
+        self, admin: Client, user: Client, provider: Provider, name: str
+    ) -> None:
+        valves = "/api/v1/functions/id/usage_metering/valves/update"
+        admin.request("PUT", "/api/usage/prices", {"model": "gpt-4o-mini", "input": 1000, "output": 1000})
+        scope = {"kind": "user", "id": user.id}
+        admin.request("POST", BUDGETS, {"name": name, "scope": scope, "unit": "usd", "limit": 0})
+        assert chat(user).status_code == 429
+        admin.request("POST", valves, {"free_connections": f"{provider.url}/openai/*"})
+        try:
+            wait_until(
+                lambda: chat(user).status_code == 200, timeout=10, every=0.5, what="the connection is known to be free"
+            )
+        finally:
+            admin.request("POST", valves, {})
+
     def test_must_all_admit_a_call(self, admin: Client, provider: Provider, name: str) -> None:
         for number, limit in enumerate((10**6, 0)):
             form = {"name": f"{name} {number}", "scope": {"kind": "everyone"}, "unit": "requests", "limit": limit}

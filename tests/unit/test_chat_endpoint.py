@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
@@ -174,6 +175,28 @@ async def test_a_chat_is_checked_for_the_connection_that_it_will_go_to(
     state.config.OLLAMA_BASE_URLS = ["http://192.168.1.7:11434"]
     await host.ask()
     assert (gate.asked[0].provider_url, gate.asked[0].is_free_connection) == (url, True)
+
+
+async def test_a_host_that_does_not_know_its_models_yet_is_made_to_ask_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = OnlyFree()
+    host = ChatHost(gate=gate, valves=FREE)
+    host.app.state.MODELS = {}
+    asked = []
+
+    async def get_all_models(request: Any, user: Any) -> None:
+        asked.append(user)
+        host.app.state.MODELS = {"m": {"id": "m"}}
+
+    for name in ("open_webui", "open_webui.models", "open_webui.models.models", "open_webui.utils"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    models, utils = sys.modules["open_webui.models.models"], ModuleType("open_webui.utils.models")
+    vars(models)["Models"] = SimpleNamespace(get_model_by_id=lambda model_id: None)
+    vars(utils)["get_all_models"] = get_all_models
+    monkeypatch.setitem(sys.modules, utils.__name__, utils)
+    assert await host.ask() == ANSWER
+    assert asked == [ADMIN]
 
 
 async def test_an_arena_is_checked_without_a_connection() -> None:
