@@ -6,7 +6,7 @@ from openwebui_usage.client.commands.serve import serve
 
 
 def main() -> None:
-    """For a `main.py` of one's own."""
+    """The entry point for your own `main.py`."""
     typer.run(serve)
 
 

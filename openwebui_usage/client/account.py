@@ -25,7 +25,7 @@ class Account:
 
     @property
     def user_id(self) -> str:
-        """How the ledger and its budgets know this user."""
+        """The user id in the ledger and its budgets."""
         return f"account:{self.id}"
 
 

@@ -1,4 +1,4 @@
-"""The budget that is an account's limit: one of the ledger's, so that the gate holds it as it does any other."""
+"""The limit of an account, as an ordinary budget of the ledger that the gate enforces like any other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openwebui_usage.rules.periods import ALL_TIME
 
 
 def budget_name(account: Account) -> str:
-    """What tells an account's own budget from others that an admin gave it."""
+    """The name that distinguishes an account's own budget from others that an admin gives it."""
     return f"account {account.name}"
 
 
@@ -35,20 +35,20 @@ def new_budget(account: Account, limit_nano: int) -> Budget:
 
 
 def insert_budget(connection: Connection, budget: Budget) -> None:
-    """Define it, and let every gate read its definitions anew."""
+    """Define a budget, and make every gate read its definitions again."""
     connection.execute(insert(usage_budget), {**budget_values(budget), "created_at": time.time()})
     raise_revision(connection)
 
 
 def delete_budget(connection: Connection, budget: Budget) -> None:
-    """Remove it with its sums, and let every gate read its definitions anew."""
+    """Remove a budget with its sums, and make every gate read its definitions again."""
     connection.execute(delete(usage_total).where(usage_total.c.subject == budget.id))
     connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
     raise_revision(connection)
 
 
 def seed_budget(connection: Connection, budget: Budget, account: Account) -> None:
-    """Start a budget that is made after the first calls with what they used."""
+    """Start a new budget of an existing account with what the account has already used."""
     sums = sum_calls(connection, ALL_TIME, calls_of(account))
     if sums.calls:
         values = {name: getattr(sums, name) for name in SUMS}

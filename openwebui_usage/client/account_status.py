@@ -20,7 +20,7 @@ from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """An account with what it used and may use. `budget` is None where an admin deleted it: no limit, then."""
+    """An account with what it has used and may use. `budget` is None if an admin deleted it: there is no limit then."""
 
     account: Account
     budget: Budget | None
@@ -29,12 +29,12 @@ class AccountStatus:
 
     @property
     def limit_nano(self) -> int | None:
-        """The limit in nano-USD; None for no limit in money."""
+        """The limit in nano-USD. None if there is no limit in money."""
         return self.budget.limit if self.budget is not None and self.budget.unit == "usd" else None
 
     @property
     def remaining_nano(self) -> int | None:
-        """What is left of it."""
+        """What is left of the limit, in nano-USD. None if there is no limit in money."""
         return None if self.limit_nano is None else max(0, self.limit_nano - self.sums.cost_nano)
 
     @property
@@ -57,7 +57,7 @@ def statuses_of(connection: Connection, accounts: Iterable[Account]) -> list[Acc
     query = select(usage_budget).where(usage_budget.c.scope == "user")
     if len(accounts) == 1:
         query = query.where(usage_budget.c.scope_id == accounts[0].user_id)
-    # An admin may give an account further budgets: its own is told by its name.
+    # An admin may give an account further budgets. Its own is recognised by its name.
     own_names = {account.user_id: budget_name(account) for account in accounts}
     budgets = {
         budget.scope.id: budget

@@ -1,7 +1,7 @@
-"""The users of the token client: a name, a token of which only a keyed hash is kept, and a budget that is their limit.
+"""The accounts of the token client: a name, a token of which only a keyed hash is stored, and a limit.
 
-An account is the user `account:ID` of the ledger, and its limit an ordinary budget of that user. So the gate holds it,
-and groups and reports count it, as they do with everybody.
+In the ledger an account is the user `account:ID`, and its limit an ordinary budget of that user. So gate, groups and
+reports treat it like any other user.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from openwebui_usage.rules.money import NANO
 
 DEFAULT_LIMIT = 1000 * NANO
 LONGEST_NAME = 80
-"""The budget's name has 100 characters, "account " among them."""
+"""Together with "account " the name must fit into a budget's name, which has 100 characters."""
 
 
 class AccountExists(Exception):
@@ -36,11 +36,11 @@ class AccountExists(Exception):
 
 
 class AccountMissing(Exception):
-    """Nobody has that token, or that name."""
+    """No account has that token, name or id."""
 
 
 class OtherSecret(Exception):
-    """The accounts that exist have hashes made with another secret: a token made here would not be known there."""
+    """Existing accounts have hashes made with another secret, so their server would not accept a token made here."""
 
 
 class Accounts:
@@ -52,7 +52,7 @@ class Accounts:
         self._hasher = hasher
 
     def create(self, name: str, limit_nano: int = DEFAULT_LIMIT) -> tuple[AccountStatus, str]:
-        """A new account, and its token, which nobody can tell afterwards. Raises `AccountExists`, `OtherSecret`."""
+        """A new account and its token, which cannot be read again later. Raises `AccountExists`, `OtherSecret`."""
         account = Account(uuid.uuid4().hex, name, "", True, time.time(), self._hasher.key_id)
         budget = new_budget(account, limit_nano)
         try:
@@ -80,7 +80,7 @@ class Accounts:
         return account_of(row)
 
     def named(self, name: str) -> Account:
-        """The account of that name. Raises `AccountMissing`."""
+        """The account with that name. Raises `AccountMissing`."""
         with self._engine.connect() as connection:
             row = connection.execute(select(usage_account).where(usage_account.c.name == name)).first()
         if row is None:
@@ -88,7 +88,7 @@ class Accounts:
         return account_of(row)
 
     def revision(self) -> int:
-        """Raised by every change of a definition, limits of accounts among them."""
+        """A number that increases with every change of a definition, including the limits of accounts."""
         with self._engine.connect() as connection:
             return read_revision(connection)
 
@@ -98,7 +98,7 @@ class Accounts:
             return _status(connection, account_id)
 
     def settled(self, account_id: str, call_id: str) -> tuple[AccountStatus, CallRow | None]:
-        """The same, and a call's row, which is not there while the database is away or the row waits."""
+        """The same, and the row of a call. None while the row waits to be written."""
         with self._engine.connect() as connection:
             row = connection.execute(select(usage_call).where(usage_call.c.id == call_id)).first()
             return _status(connection, account_id), None if row is None else CallRow.from_row(row)
@@ -110,7 +110,7 @@ class Accounts:
             return statuses_of(connection, [account_of(row) for row in rows])
 
     def last_seen(self) -> list[tuple[str, str]]:
-        """From which address each was used last, and the hash of its token; who was never used is left out."""
+        """The last address and the token's hash of each account that has been used, the latest last."""
         query = select(usage_account.c.last_ip, usage_account.c.token_hash).where(usage_account.c.last_ip.is_not(None))
         with self._engine.connect() as connection:
             return [
@@ -118,29 +118,29 @@ class Accounts:
             ]
 
     def made_elsewhere(self) -> int:
-        """How many accounts have a hash made with another secret, so that their tokens are not known here."""
+        """How many accounts have a hash made with another secret, so that their tokens are not accepted here."""
         with self._engine.connect() as connection:
             keys = connection.execute(select(usage_account.c.key_id)).scalars()
             return sum(key != self._hasher.key_id for key in keys)
 
     def used(self, account_id: str, ip: str | None) -> None:
-        """The account made a call, from `ip`."""
+        """Note that the account made a call from `ip`."""
         query = update(usage_account).where(usage_account.c.id == account_id)
         with self._engine.begin() as connection:
             connection.execute(query.values(last_used=time.time(), last_ip=ip and ip[:45]))
 
     def toggle(self, account_id: str) -> AccountStatus:
-        """Shut the account out, or let it in again. Raises `AccountMissing`."""
+        """Deactivate the account, or activate it again. Raises `AccountMissing`."""
         return self._change(account_id, lambda now: {"is_active": not now.account.is_active})
 
     def reset_requests(self, account_id: str) -> AccountStatus:
-        """Count its requests from zero; cost, tokens and the ledger's rows stay. Raises `AccountMissing`."""
+        """Count its requests from zero. Cost, tokens and the ledger's rows stay. Raises `AccountMissing`."""
         return self._change(
             account_id, lambda now: {"requests_offset": now.sums.calls, "requests_reset_at": time.time()}
         )
 
     def rotate(self, account_id: str) -> tuple[AccountStatus, str]:
-        """A new token; the old one is void at once. Raises `AccountMissing`."""
+        """A new token. The old one is void immediately. Raises `AccountMissing`."""
         token = ""
 
         def change(_: AccountStatus) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Accounts:
     def add_limit(self, account_id: str, nano: int) -> AccountStatus:
         """Raise the limit, or lower it by a negative amount, never below zero. Raises `AccountMissing`.
 
-        Makes a limit where there is none in money (an admin deleted or changed the budget).
+        Makes a new limit if there is none in money, because an admin deleted or changed the budget.
         """
         with writing(self._engine) as connection:
             now = _status(connection, account_id)
@@ -175,7 +175,7 @@ class Accounts:
             return _status(connection, account_id)
 
     def delete(self, account_id: str) -> AccountStatus:
-        """Remove the account and its limit; the ledger keeps its rows. Raises `AccountMissing`."""
+        """Remove the account and its limit. The ledger keeps its rows. Raises `AccountMissing`."""
         with writing(self._engine) as connection:
             last = _status(connection, account_id)
             if last.budget is not None:

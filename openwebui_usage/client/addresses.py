@@ -1,4 +1,8 @@
-"""Which address asks, behind which proxies, and which network it is in."""
+"""The address that a request comes from, behind trusted proxies, and the network that it belongs to.
+
+Uvicorn's own proxy headers do not fit: they trust no IPv4 proxy that connects over IPv6 (`::ffff:10.0.0.1`), take a
+header that is not an address for one, and do not help inside Open WebUI, whose server has already replaced the peer.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def network_of(address: str, v4: int = 32, v6: int = 64) -> str:
-    """The network that an address is in; prefixes of `v4` and `v6` bits."""
+    """The network of an address, with a prefix of `v4` or `v6` bits."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -21,7 +25,7 @@ def network_of(address: str, v4: int = 32, v6: int = 64) -> str:
 
 
 def parse_networks(text: str) -> list[Network]:
-    """`10.0.0.0/8, 127.0.0.1` or `*`. Raises ValueError that names the entry."""
+    """Parse `10.0.0.0/8, 127.0.0.1` or `*`. Raises a ValueError that names the wrong entry."""
     networks: list[Network] = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
         if entry == "*":
@@ -37,11 +41,11 @@ def parse_networks(text: str) -> list[Network]:
 def client_address(
     peer: str | None, forwarded: Iterable[str], trusted: Sequence[Network], *, rewritten: bool = False
 ) -> str:
-    """Who asks: the connection's other end, or, where that is a trusted proxy, the last in the chain of
-    `X-Forwarded-For` that is none. All before that was written by whoever asks.
+    """The address of the client: `peer`, or if that is a trusted proxy, the last address in `X-Forwarded-For` that is
+    not one. Anything before it was written by the client itself.
 
-    `rewritten`: the server in front put some address of that chain in the place of `peer`. Open WebUI's takes the
-    first, which anybody may write; the last comes from its proxy, if there is one.
+    `rewritten`: the server has replaced `peer` with an address of that chain. Open WebUI's takes the first one, which
+    a client may choose freely. The last one comes from its proxy, if there is one.
     """
     address = peer or "unknown"
     if not rewritten and not _is_in(address, trusted):
@@ -68,7 +72,7 @@ def _is_in(address: str, networks: Sequence[Network]) -> bool:
 
 
 def _plain_address(text: str) -> str | None:
-    """Some proxies write a port, or brackets, beside the address."""
+    """An address without the port and the brackets that some proxies add. None if `text` is not an address."""
     found = re.fullmatch(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+", text)
     try:
         return str(ipaddress.ip_address((found[1] or found[2]) if found else text))

@@ -1,4 +1,4 @@
-"""The routes of the token client: `POST /chat`, `GET /user/stats/{token}`, and the page. Without Open WebUI."""
+"""The routes of the token client: `POST /chat`, `GET /user/stats/{token}`, and the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 BODY_TIMEOUT = 30.0
-"""Seconds for the body of a request."""
+"""Seconds in which the body of a request must arrive."""
 
 
 def create_app(
@@ -54,9 +54,11 @@ def create_app(
     make_buckets: Callable[[], Buckets] = MemoryBuckets,
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
-    """The client as an ASGI app. `rate`: requests of one account in a minute (0: any number);
-    `trusted`: proxies whose `X-Forwarded-For` is believed; `rewritten`: see `client_address`;
-    `make_buckets`: where guesses and requests are counted, called once, on the event loop.
+    """The client as an ASGI app.
+
+    `rate`: requests per minute of one account (0: no limit). `trusted`: proxies whose `X-Forwarded-For` is believed.
+    `rewritten`: see `client_address`. `make_buckets` makes what counts guesses and requests. It is called once, on the
+    event loop.
     """
     app = FastAPI(title="O1 Pro Client", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.add_middleware(SecurityHeaders)
@@ -161,23 +163,23 @@ def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class Json(JSONResponse):
-    """What a model says may hold half of a surrogate pair, which is no Unicode: U+FFFD stands for it."""
+    """JSON in which half a surrogate pair, which a model may produce but which is not valid Unicode, becomes U+FFFD."""
 
     def render(self, content: Any) -> bytes:
-        """As JSON in UTF-8."""
+        """`content` in UTF-8."""
         return sound_json(content, separators=(",", ":"))
 
 
 class EventStream(StreamingResponse):
-    """Sends a `Stream`, and closes it however the sending ends."""
+    """Sends a `Stream`, and closes it in any case."""
 
     def __init__(self, stream: Stream) -> None:
-        """Nothing is sent yet."""
+        """`stream` has begun and has not been read yet."""
         super().__init__(stream.events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
         self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The client may go away at any time."""
+        """Also closes the stream if the client disconnects."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -213,7 +215,7 @@ async def _as_problem(request: Request, problem: Exception) -> Response:
 
 
 async def _gone(request: Request, missing: Exception) -> Response:
-    """Deleted since it was let in."""
+    """The account was deleted after its token was checked."""
     return await _as_problem(request, ApiError(401, UNKNOWN_TOKEN))
 
 

@@ -1,4 +1,4 @@
-"""Lets accounts in by their token."""
+"""Authentication by token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN_TOKEN = "This token is not valid."  # noqa: S105 - a sentence
 
 
 class Authenticator:
-    """Lets accounts in by their token."""
+    """Finds the account of a request's token, and throttles wrong ones."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Authenticator:
         self._guesses: Guesses | None = None
 
     def address(self, request: Request) -> str:
-        """Who asks."""
+        """The address of the client."""
         peer = request.client.host if request.client else None
         chain = request.headers.getlist("x-forwarded-for")
         address = client_address(peer, chain, self._trusted, rewritten=self._rewritten)
@@ -55,7 +55,10 @@ class Authenticator:
         return address
 
     async def account(self, request: Request, token: object) -> Account:
-        """The account of a token from path or body, else of the header `Authorization`. Raises `ApiError`."""
+        """The account of `token` (from path or body), or if that is empty, of the header `Authorization`.
+
+        Raises `ApiError`.
+        """
         if token is None or token == "":
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer":

@@ -1,4 +1,4 @@
-"""One question of one account to the provider: admitted, metered, and answered as a whole or as a stream of events."""
+"""Sends an account's chat to the provider: admitted, metered, and answered at once or as a stream of events."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
-    """What an account asks, from where."""
+    """A chat to be continued: its account, where the request came from, and the messages."""
 
     account: Account
     address: str
@@ -47,10 +47,10 @@ class ChatTurn:
 
 
 class ChatService:
-    """Takes questions."""
+    """Answers chats."""
 
     def __init__(self, runtime: Runtime, accounts: Accounts, provider: Provider) -> None:
-        """Runtime and provider are started by whoever made them."""
+        """The caller starts and stops `runtime` and `provider`."""
         self._runtime = runtime
         self._accounts = accounts
         self._provider = provider
@@ -65,7 +65,7 @@ class ChatService:
         except ProviderFailed as failure:
             await call.failed(error_class(failure))
             raise _problem(failure) from failure
-        except BaseException:  # The server ends while the provider is at it, which bills the prompt.
+        except BaseException:  # The server stops during the request, and the provider bills the prompt.
             call.stopped()
             raise
         thinking = time.monotonic() - started
@@ -73,7 +73,7 @@ class ChatService:
         return await self._report(turn.account, call, content_of_answer(answer), thinking)
 
     async def stream(self, turn: ChatTurn) -> Stream:
-        """The same, as it comes. Raises `ApiError` before the first event."""
+        """The same as a stream. Raises `ApiError` before its first event."""
         body = self._provider.body(turn.messages, turn.effort, stream=True)
         call = await self._admitted(turn, body)
         stream = Stream(call, self._provider.stream(body), lambda *told: self._report(turn.account, call, *told))
@@ -94,7 +94,7 @@ class ChatService:
         try:
             await self._catch_up()
             await self._check_price(account)
-        except SQLAlchemyError as error:  # The gate decides whether calls go on without the ledger.
+        except SQLAlchemyError as error:  # The gate decides whether calls are admitted without the ledger.
             log.warning("It could not be seen what is new in the ledger: %s", str(error).partition("\n")[0])
         url = public_url(self._provider.upstream.url)
         info = CallInfo(
@@ -128,13 +128,13 @@ class ChatService:
         return call
 
     async def _catch_up(self) -> None:
-        """The gate looks at its definitions once a second; an account, or its limit, may be younger than that."""
+        """Refresh the gate, which reads its definitions once a second, if an account or its limit is newer."""
         gate = self._runtime.gate
         if gate.definitions.revision != await asyncio.to_thread(self._accounts.revision):
             await gate.refresh()
 
     async def _check_price(self, account: Account) -> None:
-        """A limit in dollars says nothing about calls that cost nobody knows what."""
+        """Refuse models without a price, because a limit in dollars cannot be enforced for them."""
         provider = self._provider
         book, url = self._runtime.gate.definitions.book, public_url(provider.upstream.url)
         if provider.upstream.is_demo or book.source(provider.model, url) is not None:
@@ -148,12 +148,12 @@ class ChatService:
             )
 
     async def _report(self, account: Account, call: Call, content: str, thinking: float) -> dict[str, Any]:
-        """The fields of the documented answer, once the call is in the ledger."""
+        """The fields of the documented answer, after the call is in the ledger."""
         row, status = call.row, None
         try:
             status, written = await asyncio.to_thread(self._accounts.settled, account.id, call.id)
             row = written or row
-        except (SQLAlchemyError, AccountMissing) as error:  # The answer counts, and waits in the spool.
+        except (SQLAlchemyError, AccountMissing) as error:  # The call is counted, but waits in the spool.
             log.warning("The totals of an account cannot be told: %s", str(error).partition("\n")[0])
         usage = row.usage if row else TokenUsage()
         reasoning = max(usage.reasoning, usage.output - usage.completion)
@@ -180,7 +180,7 @@ class ChatService:
 
 
 def refusal_text(refusal: Refusal, account: Account, now: datetime) -> str:
-    """Why a question was refused, to the person who asked it."""
+    """Why a chat was refused, in the words of the token client."""
     budget = refusal.counter.budget
     if budget.scope.id != account.user_id:
         return refusal_message(refusal, now)

@@ -1,4 +1,4 @@
-"""What a model says in the chat completions of its provider, whole or in pieces."""
+"""Text of chat completions."""
 
 from __future__ import annotations
 

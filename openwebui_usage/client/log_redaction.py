@@ -10,10 +10,10 @@ _TOKEN_IN_QUERY = re.compile(r"([?&]token=)[^&\s]*")
 
 
 class TokensHidden(logging.Filter):
-    """Takes tokens out of access logs: one stands in the path of `/user/stats/{token}`, and in links with `?token=`."""
+    """Removes tokens from access logs: they occur in the path of `/user/stats/{token}` and in links with `?token=`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Never drops a line."""
+        """Change the record. Always True: no line is dropped."""
         if isinstance(record.args, tuple):
             record.args = tuple(hide_tokens(arg) if isinstance(arg, str) else arg for arg in record.args)
         if isinstance(record.msg, str):
@@ -22,5 +22,5 @@ class TokensHidden(logging.Filter):
 
 
 def hide_tokens(text: str) -> str:
-    """`text` without the tokens in its addresses."""
+    """`text` without the tokens in its paths and queries."""
     return _TOKEN_IN_QUERY.sub(r"\1…", _TOKEN_IN_PATH.sub(r"\1…", text))

@@ -4,7 +4,7 @@ from openwebui_usage.client.commands.users import users
 
 
 def main() -> None:
-    """For a `manage.py` of one's own."""
+    """The entry point for your own `manage.py`."""
     users(prog_name="manage.py")
 
 

@@ -12,7 +12,7 @@ from openwebui_usage.client.throttling import Bucket, Buckets, TooMany
 Clock = Callable[[], float]
 
 MOST_REMEMBERED = 10_000
-"""Buckets of one rate, and proven pairs. The one that was not used for longest is forgotten first."""
+"""Buckets of one rate, and proven pairs. The least recently used is forgotten first."""
 
 
 ROUNDING = 1e-6
@@ -26,7 +26,7 @@ class MemoryBuckets(Buckets):
         """`clock` tells seconds."""
         self._clock = clock
         self._empty_at: defaultdict[str, OrderedDict[str, float]] = defaultdict(OrderedDict)
-        """By rate and key, when the bucket will have leaked dry: no level needs to be updated as time goes by."""
+        """By rate and key, when the bucket will be empty. So no level has to be updated as time passes."""
         self._proven: OrderedDict[str, None] = OrderedDict()
 
     async def pour(self, buckets: Sequence[Bucket], amount: int, *, refuse: bool) -> None:
@@ -49,7 +49,10 @@ class MemoryBuckets(Buckets):
 
     async def is_proven(self, pair: str) -> bool:
         """See `Buckets`."""
-        return pair in self._proven
+        if pair not in self._proven:
+            return False
+        self._proven.move_to_end(pair)
+        return True
 
     async def prove(self, pair: str) -> None:
         """See `Buckets`."""
@@ -60,7 +63,7 @@ class MemoryBuckets(Buckets):
         self._proven.pop(pair, None)
 
     def _wait(self, bucket: Bucket, now: float) -> float:
-        """Seconds until one more fits; negative where it does."""
+        """Seconds until one more fits. Not positive if it does now."""
         rate = bucket.rate
         left = max(self._empty_at[rate.name].get(bucket.key, now) - now, 0.0)
         return left - (rate.burst - 1) * rate.every

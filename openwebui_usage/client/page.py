@@ -1,4 +1,4 @@
-"""The page: its files, and the headers that keep it, and every other answer, from doing more than it should."""
+"""The files of the page, and security headers for it and all other answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECURITY = {
 
 
 def add_page(app: FastAPI) -> None:
-    """One route for each of its files: a path that is no file's stays an endpoint's, or nobody's."""
+    """Add one route for each file, so that all other paths are left to the endpoints."""
     folder = Path(str(importlib.resources.files("openwebui_usage") / "web" / "client"))
     files = GZipMiddleware(_PageFiles(directory=folder, html=True))
     for file in sorted(folder.iterdir()):
@@ -36,7 +36,7 @@ def add_page(app: FastAPI) -> None:
 
 
 class _PageFiles(StaticFiles):
-    """Asked for again each time, and mostly told that nothing changed."""
+    """Browsers ask for the files each time, and mostly get the answer that nothing has changed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -45,14 +45,14 @@ class _PageFiles(StaticFiles):
 
 
 class SecurityHeaders:
-    """Adds them to every answer but that to a fault of ours, which is made outside of all middleware."""
+    """Adds security headers to all answers but those to unexpected errors, which are made outside of middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wraps `app`."""
+        """`app` is the application to wrap."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Everything but HTTP passes through."""
+        """Only changes answers to HTTP requests."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 REDIS_TIMEOUT = 1.0
 """Seconds that a request waits for Redis."""
 RETRY_SECONDS = 5.0
-"""While Redis is away, one request each so many seconds finds out whether it is back; the others do not wait."""
+"""While Redis is away, one request in this time finds out whether it is back. The others do not wait."""
 PROVEN_SECONDS = 30 * 24 * 3600
-"""How long Redis keeps that a token was right from a network; each use begins anew."""
+"""How long Redis remembers that a token was right from a network, since a worker last asked."""
 
 
 class RedisBuckets(Buckets):
@@ -34,7 +34,7 @@ class RedisBuckets(Buckets):
         self._redis = redis
         self._prefix = f"{prefix}:{{usage}}:client"
         self._alone = MemoryBuckets()
-        """Counts along, so that a guesser does not start from zero when Redis goes away."""
+        """Counts everything of this worker as well, so that guessing does not start from zero when Redis goes away."""
         self._is_away = False
         self._retry_at = 0.0
         self._pour = (importlib.resources.files(__package__) / "lua" / "pour.lua").read_text(encoding="utf-8")
@@ -58,7 +58,7 @@ class RedisBuckets(Buckets):
         """See `Buckets`."""
         if await self._alone.is_proven(pair):
             return True
-        if await self._ask(lambda: self._redis.exists(self._proven_key(pair))):
+        if await self._ask(lambda: self._redis.expire(self._proven_key(pair), PROVEN_SECONDS)):
             await self._alone.prove(pair)
             return True
         return False
@@ -77,11 +77,11 @@ class RedisBuckets(Buckets):
         return f"{self._prefix}:proven:{hashlib.sha256(pair.encode()).hexdigest()}"
 
     async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Any:
-        """What Redis answers; None where it is away."""
+        """The answer of Redis. None if it is away."""
         if self._is_away:
             if time.monotonic() < self._retry_at:
                 return None
-            self._retry_at = time.monotonic() + RETRY_SECONDS  # The others go on without it meanwhile.
+            self._retry_at = time.monotonic() + RETRY_SECONDS  # Other requests go on without it meanwhile.
         try:
             answer = await asyncio.wait_for(command(), REDIS_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - whatever the client raises

@@ -1,4 +1,4 @@
-"""The body of `POST /chat`, and what is wrong with it: a sentence that names the field."""
+"""The body of `POST /chat`, and the error messages about it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from openwebui_usage.rules.effort import DEFAULT_EFFORT, EFFORTS, Effort, parse_effort
 
 MAX_BODY = 4_000_000
-"""Bytes."""
+"""Bytes of a request's body."""
 MAX_MESSAGES = 200
 MAX_CONTENT = 400_000
 """Characters of one message's text."""
@@ -71,7 +71,7 @@ def _effort(value: object) -> object:
 
 
 class Message(BaseModel):
-    """One message. Fields that a provider would not know are left out."""
+    """One message. Fields that providers do not know are dropped."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -80,7 +80,7 @@ class Message(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """The documented body, but for the token, which may stand in a header instead."""
+    """The documented body, without the token, which may be in a header instead."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -90,7 +90,7 @@ class ChatRequest(BaseModel):
 
 
 def complaint(error: ValidationError) -> str:
-    """`messages[0].content: must be a text`."""
+    """The first error as a sentence that names the field: `messages[0].content: must be a text`."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ""
     for part in first["loc"]:

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API, for models that answer nowhere else: the same question, and the same answer, in its words."""
+"""Translates chat completions to OpenAI's Responses API and back, for models that are only available there."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ ONLY_HERE = (
     *("o1-pro*", "o3-pro*", "gpt-5-pro*", "gpt-5.*-pro*", "gpt-6*-pro*", "gpt-5*-codex*", "gpt-6*-codex*"),
     *("codex-mini*", "o3-deep-research*", "o4-mini-deep-research*"),
 )
-"""OpenAI's own ids, as its list of models has them ("Responses API only"). Gateways, which answer these in chat
-completions, put a prefix in front.
+"""Models that OpenAI's documentation marks as "Responses API only". Ids of gateways have a prefix and do not match:
+these offer the same models as chat completions.
 """
 
 
 def is_needed(model: str) -> bool:
-    """Whether OpenAI answers `model` by the Responses API only."""
+    """Whether OpenAI offers `model` in the Responses API only."""
     return any(matches(pattern, model.lower()) for pattern in ONLY_HERE)
 
 
 def request_of(chat: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a chat completion as one of Responses. Nothing is kept by the provider."""
+    """The body of a chat completion as that of a response. The provider is asked to store nothing."""
     body = {key: value for key, value in chat.items() if key not in ("messages", "stream_options")}
     body |= {"input": [_message(message) for message in chat.get("messages", ())], "store": False}
     chat_to_responses(body)
@@ -46,7 +46,7 @@ def _part(part: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def content_of(answer: Mapping[str, Any]) -> str:
-    """What the model says in a whole answer."""
+    """The text of a complete answer."""
     return "".join(_texts(answer))
 
 
@@ -69,7 +69,7 @@ _KINDS = {
 
 
 def piece_of(event: object) -> tuple[str, str] | None:
-    """What the model says in an event of a stream: `content` or `thinking`, and the text."""
+    """The kind (`content` or `thinking`) and the text of an event of a stream. None if it has no text."""
     if not isinstance(event, Mapping):
         return None
     kind, text = event.get("type"), event.get("delta")
@@ -78,7 +78,7 @@ def piece_of(event: object) -> tuple[str, str] | None:
 
 
 def failure_in(event: object) -> Mapping[str, Any] | None:
-    """The object that holds an `error`, where an event or an answer says that it failed."""
+    """The object with the `error`, if an event or an answer reports a failure."""
     if not isinstance(event, Mapping):
         return None
     response = event.get("response")

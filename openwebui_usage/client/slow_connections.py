@@ -1,6 +1,6 @@
-"""Ends connections that never finish asking: each holds one of the server's places, and a thousand shut it for all.
+"""Closes connections that never complete a request. Otherwise a thousand of them would block the server for everyone.
 
-Uvicorn waits for the first byte, and for the rest of a request's headers, for as long as it takes.
+Uvicorn itself has no timeout for the first byte of a request and for the rest of its headers.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from weakref import WeakKeyDictionary
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 HEADERS_TIMEOUT = 10.0
-"""Seconds for the headers of a request, from the connection or its first byte on."""
+"""Seconds for the headers of a request, counted from the start of the connection or from its first byte."""
 MOST_WAITING = 500
-"""Connections of a server that are waited for; beyond that the one that has waited longest makes room for a new one."""
+"""Connections of a server that may wait at the same time. Beyond that the one that waits longest is closed."""
 
 _waiting: WeakKeyDictionary[Any, dict[ImpatientProtocol, None]] = WeakKeyDictionary()
-"""By server, in the order in which they began to wait."""
+"""Waiting connections by server, the longest first."""
 
 
 class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """Uvicorn's own protocol, and a clock that runs while no request is under way."""
+    """Uvicorn's own protocol with a timeout while no request is under way."""
 
     _clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """The first request is awaited."""
+        """Start to wait for the first request."""
         super().connection_made(transport)
         self._start_clock()
 
     def data_received(self, data: bytes) -> None:
-        """More of a request: its headers are whole, or still awaited."""
+        """Stop waiting if the headers of a request are complete now."""
         super().data_received(data)
         if self._is_asked():
             self._stop_clock()
@@ -39,7 +39,7 @@ class ImpatientProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is waited for any more."""
+        """Stop waiting."""
         self._stop_clock()
         super().connection_lost(exc)
 

@@ -1,4 +1,4 @@
-"""JSON that can always be sent. A model may cut a character in two, and half a surrogate pair is no Unicode."""
+"""JSON that can always be encoded. A model may split a character, and half a surrogate pair is not valid Unicode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def sound_json(data: Any, *, separators: tuple[str, str] = (", ", ": ")) -> bytes:
-    """JSON in UTF-8. Halves that belong together are joined, what else is no Unicode becomes U+FFFD."""
+    """JSON in UTF-8. Halves of surrogate pairs are joined if they are adjacent, else replaced by U+FFFD."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=separators)
     try:
         return text.encode()

@@ -1,4 +1,4 @@
-"""The token client as a server of its own: its database, its writer, its gate, one process."""
+"""The token client as a server of its own: one process with its database, writer and gate."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ log = logging.getLogger("openwebui_usage")
 
 _REDIS_PREFIX = "openwebui-usage-client"
 _GRACE = 10
-"""Seconds that answers under way get to end when the server is stopped."""
+"""Seconds for answers under way to finish when the server is stopped."""
 
 
 class Standalone:
-    """Everything that one client process has. `open` it, then serve `app`."""
+    """Everything that one client process needs. Serve `app`."""
 
     def __init__(self, place: Place, settings: ClientSettings) -> None:
-        """Makes or upgrades the tables. Raises `ConfigError`."""
+        """Opens the database, and makes or upgrades its tables. Raises `ConfigError`."""
         self.place = place
         self.upstream = Upstream.configured(settings)
         try:
             trusted = parse_networks(settings.trusted_proxies)
-            # Webhook and spool are the same variables as inside Open WebUI.
+            # Variables for webhook and spool are the same as inside Open WebUI.
             self._settings = Settings(_env_file=".env")  # type: ignore[call-arg]
         except ValidationError as error:
             raise ConfigError(settings_complaint(error, "OPENWEBUI_USAGE_")) from None
@@ -92,7 +92,7 @@ class Standalone:
 
 
 def _redis(settings: ClientSettings) -> Any:
-    """An asynchronous client, which connects when it is first used; None where no Redis is configured."""
+    """An asynchronous client, which connects when it is first used. None if no Redis is configured."""
     if settings.redis_url is None:
         return None
     try:
@@ -106,7 +106,7 @@ def _redis(settings: ClientSettings) -> Any:
 
 
 def greeting(client: Standalone, host: str, port: int) -> list[str]:
-    """What to say at the start."""
+    """The lines to print at the start."""
     name = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host  # noqa: S104
     upstream, opened = client.upstream, client.opened
     lines = [f"The O1 Pro client is ready on http://{name}:{port}; Ctrl-C stops it."]
@@ -129,7 +129,7 @@ def greeting(client: Standalone, host: str, port: int) -> list[str]:
 
 
 def price_note(opened: Session, upstream: Upstream) -> list[str]:
-    """What to say where nobody knows what the model costs."""
+    """The lines to print if there is no price for the model."""
     source = opened.store.definitions().book.source(upstream.model)
     if upstream.is_demo or source not in (None, "otherwise"):
         return []
@@ -145,12 +145,12 @@ def price_note(opened: Session, upstream: Upstream) -> list[str]:
 
 
 def run(client: Standalone, listening: socket.socket) -> None:
-    """Serve until a signal says otherwise. No access log: a token stands in the path of `/user/stats/{token}`."""
+    """Serve until a signal ends the process. Without an access log, because `/user/stats/{token}` contains tokens."""
     config = uvicorn.Config(
         client.app,
         log_level="warning",
         access_log=False,
-        proxy_headers=False,  # Whom to believe is for OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES to say.
+        proxy_headers=False,  # OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES decides instead, see `addresses`.
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
         ws="none",

@@ -1,4 +1,4 @@
-"""Where the accounts are: a database, and the secret that their tokens are hashed with."""
+"""The database of the accounts, and the secret that their tokens are hashed with."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from openwebui_usage.settings import ClientSettings
 
 DEFAULT_FILE = "usage-client.db"
 FALLBACK_PRICE = Price("*", input=Decimal(15), output=Decimal(60), cached_input=Decimal("7.5"))
-"""That of o1, for models that nobody knows a price of: a limit in dollars holds with them, too. Not in Open WebUI's
+"""The price of o1, for models without a price, so that limits in dollars work with them, too. Not used in Open WebUI's
 database, where such calls count as unpriced."""
 SECRET_FILE = "usage-client.secret"  # noqa: S105 - a name
 _OPEN_WEBUI_KEY_FILE = ".webui_secret_key"
 
 
 class ConfigError(Exception):
-    """Why there is no database to work on: one sentence that says what to do."""
+    """A setting is wrong or missing. The text is one sentence that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database, and who it belongs to."""
+    """Where a database is, and whether it is Open WebUI's."""
 
     url: str
     schema: str | None = None
@@ -43,7 +43,7 @@ class Place:
 
     @property
     def file(self) -> Path | None:
-        """The database's file, where it is one; beside Open WebUI's the ledger has a file of its own."""
+        """The SQLite file. Next to Open WebUI's, the ledger has a file of its own. None for other databases."""
         file = self._given_file
         return ledger_file(file) if file is not None and self.of_open_webui else file
 
@@ -54,11 +54,11 @@ class Place:
 
     @property
     def folder(self) -> Path:
-        """Where the secret and the spool are kept: beside the file, else in the working directory."""
+        """Where the secret and the spool are: next to the file, or in the working directory."""
         return self.file.parent if self.file is not None else Path()
 
     def engine(self) -> Engine:
-        """A new engine. A SQLite file is made for its owner alone."""
+        """A new engine. A SQLite file is made readable by its owner only."""
         file = self.file
         try:
             if file is None:
@@ -71,7 +71,7 @@ class Place:
             raise ConfigError(f"--database: {error}") from None
 
     def move_to(self, engine: Engine) -> None:
-        """Take over what an earlier version kept in Open WebUI's own file."""
+        """Move tables that an earlier version kept in Open WebUI's own file."""
         file = self._given_file
         if self.of_open_webui and file is not None and file.exists():
             old = create_engine(self.url)
@@ -79,8 +79,8 @@ class Place:
             old.dispose()
 
     def hasher(self, settings: ClientSettings) -> TokenHasher:
-        """What hashes tokens here, by the first that there is: OPENWEBUI_USAGE_CLIENT_SECRET; in Open WebUI's database
-        its WEBUI_SECRET_KEY; the file beside the database, which is made, for its owner alone.
+        """The hasher with the first of these secrets: OPENWEBUI_USAGE_CLIENT_SECRET, WEBUI_SECRET_KEY if the database is
+        Open WebUI's, else a file next to the database, which is made readable by its owner only.
         """
         if settings.secret is not None:
             return TokenHasher(settings.secret.get_secret_value().encode())
@@ -91,7 +91,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A place in use."""
+    """An open database with everything that works on it."""
 
     engine: Engine
     store: Store
@@ -126,12 +126,12 @@ def database_of(database: str | None, settings: ClientSettings) -> Place:
         make_url(url)
     except ArgumentError:
         raise ConfigError(f"--database: {given!r} is neither a database URL nor a path.") from None
-    # Where Open WebUI's key is in the same environment, this is its database: they must agree about tokens.
+    # If Open WebUI's key is in the same environment, this is its database, and both must accept the same tokens.
     return Place(url, os.environ.get("DATABASE_SCHEMA") or None, of_open_webui=settings.webui_secret_key is not None)
 
 
 def read_settings() -> ClientSettings:
-    """From the environment, and `.env` in the working directory. Raises `ConfigError` that names the variable."""
+    """Read the environment, and `.env` in the working directory. Raises a `ConfigError` that names the variable."""
     try:
         return ClientSettings(_env_file=".env")  # type: ignore[call-arg]
     except ValidationError as error:
@@ -139,7 +139,7 @@ def read_settings() -> ClientSettings:
 
 
 def settings_complaint(error: ValidationError, prefix: str = "OPENWEBUI_USAGE_CLIENT_") -> str:
-    """`OPENWEBUI_USAGE_CLIENT_RATE: …`."""
+    """The first error as a sentence that names the variable."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0])
     name = name if name.isupper() else f"{prefix}{name.upper()}"
@@ -147,7 +147,7 @@ def settings_complaint(error: ValidationError, prefix: str = "OPENWEBUI_USAGE_CL
 
 
 def hasher_of_open_webui(settings: ClientSettings) -> TokenHasher:
-    """Inside Open WebUI, and for whoever makes accounts for it. Raises `ConfigError`."""
+    """The hasher for accounts in Open WebUI's database. Raises `ConfigError`."""
     if settings.secret is not None:
         return TokenHasher(settings.secret.get_secret_value().encode())
     key = settings.webui_secret_key.get_secret_value() if settings.webui_secret_key is not None else None

@@ -1,4 +1,9 @@
-"""An answer under way, as server-sent events."""
+"""An answer under way, as server-sent events.
+
+The provider's events are read line by line and not with httpx-sse. That reads httpx responses only, while the bytes
+here have passed the meter; and it drops what some providers send: JSON without `data:` (an error in the middle of a
+stream, for example), and a last event without a blank line after it.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +26,9 @@ from openwebui_usage.rules.stream_events import parse_line
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 15.0
-"""Seconds of silence after which a comment is sent: a model may think for minutes, and proxies give up sooner."""
+"""Seconds of silence after which a comment is sent. Models may reason for minutes, and proxies time out earlier."""
 FIRST_ANSWER_TIMEOUT = 10.0
-"""Seconds that a stream waits for the provider's yes or no, so that a no has an HTTP status of its own."""
+"""Seconds to wait for the provider's status, so that a refusal can be answered with an HTTP status."""
 
 Report = Callable[[str, float], Any]
 
@@ -31,12 +36,12 @@ Report = Callable[[str, float], Any]
 class Stream:
     """An answer under way, as server-sent events: `thinking`, `content`, and at the end `done` or `error`.
 
-    `begin` it, then read its `events`, and `close` it in any case: a stream that nobody listens to any more is settled
-    by what came so far.
+    `begin` it, read its `events`, and `close` it in any case. A stream that is closed early is settled with an estimate
+    of what was received.
     """
 
     def __init__(self, call: Call, answer: AbstractAsyncContextManager[AsyncIterator[bytes]], report: Report) -> None:
-        """`answer` is the provider's, not yet asked for; `report` tells the numbers when it is over."""
+        """`answer` sends the request when it is entered. `report` returns the numbers of the last event."""
         self._call = call
         self._answer = answer
         self._answers = asyncio.Event()
@@ -48,7 +53,7 @@ class Stream:
         self._content: list[str] = []
 
     async def begin(self) -> None:
-        """Ask the provider. Raises `ProviderFailed` where it refuses soon; what takes longer is told by an event."""
+        """Ask the provider. Raises `ProviderFailed` if it refuses soon. A later refusal becomes an event."""
         self._next = asyncio.ensure_future(anext(self._chunks, None))
         answers = asyncio.ensure_future(self._answers.wait())
         try:
@@ -59,7 +64,7 @@ class Stream:
             self._next.result()
 
     async def _received(self) -> AsyncIterator[bytes]:
-        """The provider's bytes. One that refuses is paid nothing."""
+        """The provider's bytes. A refusal is not charged."""
         try:
             async with self._answer as chunks:
                 self._answers.set()
@@ -71,7 +76,7 @@ class Stream:
             raise
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Each event's bytes. The last one comes only after the call is in the ledger."""
+        """The bytes of each event. The last one follows after the call is in the ledger."""
         failure: str | None = None
         rest = b""
         try:
@@ -96,19 +101,19 @@ class Stream:
         yield _event({"type": "error", "error": failure, **numbers} if failure else {"type": "done", **numbers})
 
     async def close(self) -> None:
-        """Give up the provider's answer, wherever it stands."""
+        """Stop the provider's answer."""
         if self._next is not None:
             self._next.add_done_callback(_see_error)
             self._next.cancel()
-            # Raises only where we are cancelled ourselves: then the stream is settled by what came of it, as it ends.
+            # Raises only if this task is cancelled, too. The stream then settles when it ends.
             await asyncio.wait({self._next})
         with contextlib.suppress(Exception):
             await self._chunks.aclose()  # type: ignore[attr-defined]
-        if self._call.row is None:  # It was never begun to be read.
+        if self._call.row is None:  # The stream was never iterated.
             self._call.stopped()
 
     async def _patiently(self) -> AsyncIterator[bytes | None]:
-        """The chunks; None where none came for a while."""
+        """The chunks, and None after each `KEEP_ALIVE` without one."""
         while True:
             if self._next is None:
                 self._next = asyncio.ensure_future(anext(self._chunks, None))
@@ -121,7 +126,7 @@ class Stream:
             yield chunk if isinstance(chunk, bytes) else chunk.encode()
 
     def _read(self, event: object) -> list[tuple[str, str]]:
-        """What the model says in an event of the provider's."""
+        """Kinds and texts in an event of the provider."""
         delta = first_choice(event).get("delta")
         if not isinstance(delta, Mapping):
             piece = responses.piece_of(event)
@@ -143,7 +148,7 @@ class Stream:
 
 
 def _see_error(task: asyncio.Task[Any]) -> None:
-    """Nobody else asks for it any more."""
+    """Retrieve the exception, which asyncio would otherwise log."""
     if not task.cancelled():
         task.exception()
 

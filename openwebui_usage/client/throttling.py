@@ -1,6 +1,6 @@
-"""Slows down guesses at tokens, by address, and requests, by account.
+"""Throttles wrong tokens by address, and requests by account.
 
-Everything is counted in leaky buckets, in memory (`memory_buckets`) or in Redis for several workers (`redis_buckets`).
+Both are counted in leaky buckets, in memory (`memory_buckets`) or in Redis for several workers (`redis_buckets`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from openwebui_usage.client.addresses import network_of
 
 
 class TooMany(Exception):
-    """Not now. `seconds` until it may be tried again."""
+    """Refused for now. It may be tried again in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
-        """Rounded up, for the header `Retry-After`."""
+        """`seconds` are rounded up, for the header `Retry-After`."""
         super().__init__()
         self.seconds = max(1, math.ceil(seconds))
 
@@ -35,21 +35,24 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What one address, network or account has used of a rate. It leaks one each `rate.every` seconds."""
+    """Counts for one address, network or account, and leaks one every `rate.every` seconds."""
 
     rate: Rate
     key: str
 
 
 class Buckets(ABC):
-    """All leaky buckets, and which tokens were right from which network. One contract for memory and Redis."""
+    """All buckets, and which tokens have been right from which networks. One contract, kept in memory or in Redis.
+
+    A pair is a network and the hash of a token in one string.
+    """
 
     async def take(self, *buckets: Bucket) -> None:
-        """Count one in each bucket, or in none and raise `TooMany` where one is full."""
+        """Count one in each bucket. If one of them is full, raise `TooMany` and count nothing."""
         await self.pour(buckets, 1, refuse=True)
 
     async def check(self, *buckets: Bucket) -> None:
-        """Raise `TooMany` where a bucket is full, and count nothing."""
+        """Raise `TooMany` if a bucket is full. Count nothing."""
         await self.pour(buckets, 0, refuse=True)
 
     async def add(self, *buckets: Bucket) -> None:
@@ -62,23 +65,23 @@ class Buckets(ABC):
 
     @abstractmethod
     async def pour(self, buckets: Sequence[Bucket], amount: int, *, refuse: bool) -> None:
-        """Change all levels by `amount` in one step. `refuse`: raise `TooMany` instead where one more does not fit."""
+        """Change all levels by `amount` in one step. `refuse`: raise `TooMany` instead if one more does not fit."""
 
     @abstractmethod
     def remember(self, pairs: Iterable[str]) -> None:
-        """Start with these proven pairs. Nothing is waited for, so no other worker learns of them."""
+        """Start with these proven pairs. They are not shared with other workers."""
 
     @abstractmethod
     async def is_proven(self, pair: str) -> bool:
-        """Whether `prove` was told of this pair of a network and a token's hash."""
+        """Whether the token has been right from the network."""
 
     @abstractmethod
     async def prove(self, pair: str) -> None:
-        """A token was right from a network."""
+        """Note that the token was right from the network."""
 
     @abstractmethod
     async def disprove(self, pair: str) -> None:
-        """It no longer is."""
+        """Note that the token is no longer right."""
 
 
 PER_ADDRESS = Rate("address", burst=10, every=60.0)
@@ -89,27 +92,27 @@ EVERYWHERE = Rate("everywhere", burst=300, every=0.1)
 """Wrong tokens from all addresses together, because addresses are cheap. At ten a second it takes a lifetime to guess
 one of a hundred tokens among 36^8."""
 REJECTED = Rate("rejected", burst=300, every=0.1)
-"""Rejected attempts per address. Above this rate valid tokens from there are throttled too: else each attempt would
-test a token."""
+"""Rejected attempts per address. Above this rate valid tokens from that address are throttled, too: otherwise each
+attempt would test a token."""
 
 
 class Guesses:
-    """Slows down whoever tries tokens.
+    """Throttles wrong tokens.
 
-    A token that was right once from an address stays usable there. So a guesser shuts nobody out, not even somebody
-    behind the same address, and not with thousands of addresses.
+    A token that has been right from an address stays usable there. So guessing locks nobody out, not even from behind
+    the same address, or with thousands of addresses.
     """
 
     def __init__(self, buckets: Buckets, proven: Iterable[tuple[str, str]] = ()) -> None:
-        """`proven`: addresses, and hashes of tokens that were right from there in an earlier process."""
+        """`proven`: addresses and hashes of tokens that were right from there before this process started."""
         self._buckets = buckets
         buckets.remember(_pair(network_of(address), token_hash) for address, token_hash in proven)
-        # Many new tokens of one address are looked at one after the other, so that right ones do not fill the buckets.
+        # New tokens from one address are checked one after the other, so that right ones do not fill the buckets.
         self._locks = [asyncio.Lock() for _ in range(64)]
 
     @asynccontextmanager
     async def guess(self, address: str, token_hash: str, wrong: type[Exception]) -> AsyncIterator[None]:
-        """Find out inside the block whether a token is right, and raise `wrong` where it is not. Raises `TooMany`."""
+        """Check the token inside the block, and raise `wrong` there if it is not right. Raises `TooMany`."""
         network = network_of(address)
         pair, rejected = _pair(network, token_hash), Bucket(REJECTED, network)
         levels = (
@@ -143,7 +146,7 @@ class Guesses:
     async def _first_time(
         self, pair: str, levels: Sequence[Bucket], rejected: Bucket, wrong: type[Exception]
     ) -> AsyncIterator[None]:
-        """Counted as wrong before anyone looks, or workers that look at once would admit a guess each."""
+        """Counted as wrong before it is checked, or several workers could check one guess too many each."""
         try:
             await self._buckets.take(*levels)
         except TooMany:
@@ -153,7 +156,7 @@ class Guesses:
             yield
         except wrong:
             raise
-        except BaseException:  # Nobody knows: the database is away, say, or the connection is gone.
+        except BaseException:  # Neither right nor wrong: for example, the database is away.
             await self._buckets.give_back(*levels)
             raise
         await self._buckets.give_back(*levels)

@@ -1,4 +1,4 @@
-"""Tokens of the token client: how they are made, and the keyed hash that is all a database keeps of one."""
+"""How tokens of the token client are made and hashed. Only the hash is stored."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _TOKEN = re.compile(rf"[a-z0-9]{{{TOKEN_LENGTH}}}")
 
 
 class TokenHasher:
-    """Makes tokens and their hashes (HMAC-SHA256): without the secret, a stolen database tells no token."""
+    """Makes tokens and their hashes (HMAC-SHA256). Without the secret, a stolen database reveals no token."""
 
     def __init__(self, secret: bytes) -> None:
-        """`secret` is the server's; who makes accounts for it needs the same."""
+        """`secret` must be the same for everything that works on one database."""
         self._key = hmac.digest(secret, b"openwebui-usage token", hashlib.sha256)
         self.key_id = hmac.new(secret, b"openwebui-usage key id", hashlib.sha256).hexdigest()[:8]
-        """Tells secrets apart, and nothing of them."""
+        """Identifies the secret without revealing it."""
 
     def hash(self, token: str) -> str:
-        """64 hex digits."""
+        """The hash of a token: 64 hex digits."""
         return hmac.new(self._key, token.encode(errors="replace"), hashlib.sha256).hexdigest()
 
     @staticmethod
     def new_token() -> str:
-        """Eight of [a-z0-9]: 2.8 million million, provided that guessing is slow."""
+        """Eight characters of [a-z0-9]: 2.8 trillion possibilities, which are enough if guessing is slow."""
         return "".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH))
 
 

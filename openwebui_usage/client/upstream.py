@@ -1,4 +1,4 @@
-"""Who answers: the configured OpenAI-compatible endpoint, or the demo provider, on a port of its own."""
+"""The provider that answers chats: the configured OpenAI-compatible endpoint, or the demo provider on a local port."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from openwebui_usage.settings import ClientSettings
 OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "o1"
 _PLACEHOLDER = "your_api_key_here"
-"""What stands in .env.example."""
+"""The value in .env.example."""
 _LONGEST_REASON = 300
 _NO_SUCH_PATH = (404, 405, 501)
 
 
 class ProviderFailed(Exception):
-    """It did not answer, or said no. The text is for the person who asked."""
+    """The provider did not answer, or refused. The text is shown to the user."""
 
     def __init__(self, text: str, retry_after: str | None = None, status_code: int | None = None) -> None:
         """`retry_after` is the provider's own header, `status_code` its HTTP status where it said no."""
@@ -42,7 +42,7 @@ class ProviderFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where questions go. `url` is None for the demo provider, which starts with the client."""
+    """Model, URL and key of the provider. `url` is None for the demo provider, which is started with the client."""
 
     model: str
     url: str | None = None
@@ -55,7 +55,7 @@ class Upstream:
 
     @classmethod
     def configured(cls, settings: ClientSettings) -> Upstream:
-        """What the environment says. Open WebUI's lists of connections count where the single variables are not set."""
+        """The upstream in the settings. Without the single variables, Open WebUI's lists of connections are used."""
         keys = _first(settings.openai_api_keys.get_secret_value() if settings.openai_api_keys else None)
         urls = _first(settings.openai_api_base_urls)
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
@@ -70,30 +70,30 @@ class Upstream:
 
 
 class Provider:
-    """Asks the upstream. `start` and `stop` it on the event loop."""
+    """Sends requests to the upstream. `start` and `stop` it on the event loop."""
 
     def __init__(self, upstream: Upstream, timeout: float) -> None:
-        """`timeout`: seconds of silence before a call is given up."""
+        """`timeout`: seconds of silence after which a call is given up."""
         self.upstream = upstream
         self.model = upstream.model
         host = httpx.URL(upstream.url).host if upstream.url else None
         self._levels = effort_levels(upstream.model, host) or UNKNOWN
         self.takes_effort = EffortRules().reasons([upstream.model]) and bool(self._levels.levels)
         self.wire: Wire = "chat" if upstream.is_demo or not responses.is_needed(upstream.model) else "responses"
-        """What the provider is asked by. A gateway that has no Responses API is asked by chat completions."""
+        """The API of the provider that is used. Gateways without a Responses API are asked by chat completions."""
         self._timeout = httpx.Timeout(timeout, connect=10.0)
         self._http: httpx.AsyncClient | None = None
         self._demo: _Demo | None = None
 
     async def start(self) -> None:
-        """Open connections; the demo begins to listen."""
+        """Make the HTTP client, and start the demo provider if it is used."""
         url = self.upstream.url
         if url is None:
             self._demo = _Demo()
             url = self._demo.start()
         headers = {"Authorization": f"Bearer {self.upstream.key}"} if self.upstream.key else {}
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        # A proxy from the environment is for the world outside, not for a demo on loopback.
+        # Proxies in the environment are not meant for a demo on loopback.
         self._http = httpx.AsyncClient(
             base_url=f"{url}/",
             headers=headers,
@@ -103,7 +103,7 @@ class Provider:
         )
 
     async def stop(self) -> None:
-        """Close what is open."""
+        """Close connections, and stop the demo provider."""
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -112,7 +112,7 @@ class Provider:
             self._demo = None
 
     def body(self, messages: Sequence[Mapping[str, Any]], effort: Effort, *, stream: bool) -> dict[str, Any]:
-        """The request as it goes out; without an effort where the model takes none."""
+        """The body of a chat completion, with an effort if the model takes one."""
         body: dict[str, Any] = {"model": self.model, "messages": list(messages)}
         if self.takes_effort and effort in self._levels.levels:
             set_for_chat(body, effort, self._levels)
@@ -121,7 +121,7 @@ class Provider:
         return body
 
     async def ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole answer. Raises `ProviderFailed`."""
+        """The complete answer. Raises `ProviderFailed`."""
         async with self._post(body) as response:
             try:
                 answer = json.loads(await response.aread())
@@ -135,7 +135,7 @@ class Provider:
 
     @asynccontextmanager
     async def stream(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The answer's bytes as they come. Raises `ProviderFailed` before the first of them."""
+        """The bytes of the answer as they arrive. Raises `ProviderFailed` before the first of them."""
         async with self._post(body) as response:
             yield response.aiter_raw() if "content-encoding" not in response.headers else response.aiter_bytes()
 
@@ -151,7 +151,7 @@ class Provider:
                     refusal = await _refused(response)
                     self.wire = "chat"
                     again = await stack.enter_async_context(self._request(body))
-                    if again.is_error:  # That was not the reason, then.
+                    if again.is_error:  # So the missing path was not the reason.
                         self.wire = "responses"
                         raise refusal
                     response = again
@@ -176,7 +176,7 @@ async def _refused(response: httpx.Response) -> ProviderFailed:
     with contextlib.suppress(httpx.HTTPError):
         await response.aread()
     status = response.status_code
-    if status in (401, 403):  # What it says then is about our key.
+    if status in (401, 403):  # Its text would be about the server's key.
         text = f"The provider did not accept the server's API key ({status}). Tell whoever runs it."
         return ProviderFailed(text, status_code=status)
     if status == 429:
@@ -196,7 +196,7 @@ def _reason(answer: object) -> str | None:
 
 
 def reason_of_event(event: object) -> str | None:
-    """What went wrong, where an event of a stream says so."""
+    """Why a stream failed, if an event reports that."""
     event = responses.failure_in(event) or event
     if isinstance(event, Mapping) and event.get("error"):
         return _reason(event) or "The provider broke off with an error."
@@ -208,7 +208,7 @@ def _first(values: str | None) -> str | None:
 
 
 class _Demo:
-    """The demo provider on loopback, in a thread: it answers beside whatever loop this runs in."""
+    """The demo provider on loopback, in a thread with an event loop of its own."""
 
     def __init__(self) -> None:
         from openwebui_usage.demo.server import create_server

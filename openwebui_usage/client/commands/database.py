@@ -1,4 +1,4 @@
-"""Which database a command works on, and what it says where that cannot be opened."""
+"""The database that a command works on, and the error message if it cannot be opened."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def where(database: str | None, open_webui: bool) -> tuple[Any, Any]:
 
 @contextmanager
 def saying_why() -> Iterator[None]:
-    """One sentence, instead of a traceback."""
+    """Print errors as one sentence instead of a traceback."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from openwebui_usage.client.accounts import AccountExists, AccountMissing, OtherSecret

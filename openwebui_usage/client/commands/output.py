@@ -1,4 +1,4 @@
-"""What the commands print: JSON, tables, and a sentence for what went wrong."""
+"""Output of the commands: JSON, tables and error messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
-    """Fitted to a terminal; whole, however wide, where the output goes elsewhere."""
+    """Print a table, fitted to the width of a terminal. In full width if the output goes elsewhere."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.measure import Measurement

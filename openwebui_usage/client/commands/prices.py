@@ -1,4 +1,4 @@
-"""`openwebui-usage prices …`: what models cost, by the word of an admin."""
+"""`openwebui-usage prices …`: an admin's own prices of models."""
 
 from __future__ import annotations
 
