@@ -234,11 +234,22 @@ class TestDocs:
         assert {GROUPS, f"{GROUPS}/{{name}}", f"{GROUPS}/{{name}}/reset", "/api/chat/completions"} <= set(paths)
         assert next(iter(paths)).startswith("/api/usage/")
 
+    def test_leave_what_open_webui_says_of_its_own_as_it_was(
+        self, openwebui: OpenWebUI, bare_openwebui: OpenWebUI
+    ) -> None:
+        """A model of ours by the name of one of theirs would rename both."""
+        ours, theirs = (each.anonymous().get("/openapi.json").json() for each in (openwebui, bare_openwebui))
+        assert {path: ours["paths"].get(path) for path in theirs["paths"]} == theirs["paths"]
+        schemas = theirs["components"]["schemas"]
+        assert {name: ours["components"]["schemas"].get(name) for name in schemas} == schemas
+
     def test_of_ours_alone_are_at_a_place_of_their_own(self, openwebui: OpenWebUI, user: Client) -> None:
         page = user.get("/api/usage/docs")
         assert page.status_code == 200
         [url] = re.findall(r'"url": "([^"]+)"', page.text)
-        assert all(path.startswith("/api/usage/") for path in user.request("GET", url)["paths"])
+        paths = user.request("GET", url)["paths"]
+        assert all(path.startswith("/api/usage/") for path in paths)
+        assert paths[GROUPS]["post"]["requestBody"]["content"]["application/json"]["examples"]
         assert openwebui.anonymous().get("/api/usage/docs").status_code == 401
 
     def test_functions_belong_to_the_first_admin(self, admin: Client) -> None:

@@ -27,7 +27,8 @@ class ReportsStatus(BaseModel):
     """How far the work is that reports are made fast by. They are exact at any time."""
 
     folded_until: Moment | None = Field(
-        description="Up to when sums of longer spans are made; null before the first.", examples=["2026-11-27T00:00:00Z"]
+        description="Up to when sums of longer spans are made; null before the first.",
+        examples=["2026-11-27T00:00:00Z"],
     )
     converted: float | None = Field(
         ge=0,
