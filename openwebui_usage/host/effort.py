@@ -17,7 +17,7 @@ _REQUESTED = "openwebui_usage_reasoning"
 _EXPLICIT = "openwebui_usage_explicit_effort"
 
 
-def pop_requested_effort(request: Request, form_data: dict[str, Any]) -> None:
+def pop_requested_effort(http_request: Request, form_data: dict[str, Any]) -> None:
     """Take the documented `reasoning` object off a chat request, before the host merges its models' parameters.
 
     Left in the body it would shadow an admin's own `reasoning` parameter. Any other object is the caller's, and stays.
@@ -26,13 +26,13 @@ def pop_requested_effort(request: Request, form_data: dict[str, Any]) -> None:
     documented = effort.is_documented(requested)
     if documented:
         del form_data["reasoning"]
-    setattr(request.state, _REQUESTED, requested if documented else None)
-    setattr(request.state, _EXPLICIT, form_data.get("reasoning_effort"))
+    setattr(http_request.state, _REQUESTED, requested if documented else None)
+    setattr(http_request.state, _EXPLICIT, form_data.get("reasoning_effort"))
 
 
-def said_of_effort(request: Any) -> object:
+def said_of_effort(http_request: Any) -> object:
     """The documented object that `pop_requested_effort` took off; None where there was none."""
-    return getattr(getattr(request, "state", None), _REQUESTED, None)
+    return getattr(getattr(http_request, "state", None), _REQUESTED, None)
 
 
 def for_responses(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,8 +58,8 @@ class EffortPolicy:
 
     async def apply(
         self,
-        request: Request,
-        body: dict[str, Any],
+        http_request: Request,
+        sent: dict[str, Any],
         model_ids: frozenset[str],
         user_id: str | None,
         *,
@@ -67,28 +67,28 @@ class EffortPolicy:
         is_task: bool,
         connections: Sequence[Connection] = (),
     ) -> None:
-        """Change `body`, a copy of ours, so that the provider thinks as hard as it should.
+        """Change `sent`, which is what goes out, so that the provider thinks as hard as it should.
 
         What the caller or the model's own parameters say wins; a model that takes no effort gets none, and neither do
         tasks. `connections` are those that the call may go to, where they are known.
         """
-        requested: object = getattr(request.state, _REQUESTED, None)
-        if not hasattr(request.state, _REQUESTED) and effort.is_documented(body.get("reasoning")):
-            requested = body.pop("reasoning")  # A pass-through endpoint: the chat endpoint never saw this request.
+        requested: object = getattr(http_request.state, _REQUESTED, None)
+        if not hasattr(http_request.state, _REQUESTED) and effort.is_documented(sent.get("reasoning")):
+            requested = sent.pop("reasoning")  # A pass-through endpoint: the chat endpoint never saw this request.
         if is_task:
             return
-        model_id = str(body.get("model"))
+        model_id = str(sent.get("model"))
         called = next(iter(model_ids - {model_id}), model_id)
         if ollama:
-            _keep_explicit(request, body, model_ids)
-        if _says_itself(body, ollama=ollama):
+            _keep_explicit(http_request, sent, model_ids)
+        if _says_itself(sent, ollama=ollama):
             return
         rules = await self._valves.effort_rules()
         known = effort_levels(called, host_of(connections))
         if rules is None or not rules.reasons(model_ids):
             on_ollama = ollama or any(connection.kind == "ollama" for connection in connections)
             if known is None and not on_ollama and effort.is_plain(requested):
-                body["reasoning"] = requested  # Nobody knows better than the caller what this provider takes.
+                sent["reasoning"] = requested  # Nobody knows better than the caller what this provider takes.
             return
         levels = known or UNKNOWN
         wanted = effort.requested_effort(requested, model_id)
@@ -97,15 +97,15 @@ class EffortPolicy:
         if wanted is None or wanted == "default" or await self._host_models.has_own_effort(model_id):
             return
         if ollama:
-            effort.set_for_ollama(body, wanted, model_ids)
-        elif await self._is_taken(wanted, levels, body, model_id, connections):
-            effort.set_for_chat(body, wanted, levels)
+            effort.set_for_ollama(sent, wanted, model_ids)
+        elif await self._is_taken(wanted, levels, sent, model_id, connections):
+            effort.set_for_chat(sent, wanted, levels)
 
     async def _is_taken(
         self,
         level: Level,
         levels: EffortLevels,
-        body: Mapping[str, Any],
+        sent: Mapping[str, Any],
         model_id: str,
         connections: Sequence[Connection],
     ) -> bool:
@@ -115,21 +115,21 @@ class EffortPolicy:
         if any(connection.takes_responses for connection in connections):
             return True  # All conflicts are those of chat completions.
         # The host merges a model's own parameters into the request after us; what the request says wins.
-        return not levels.is_refused_beside(level, {**await self._host_models.own_parameters(model_id), **body})
+        return not levels.is_refused_beside(level, {**await self._host_models.own_parameters(model_id), **sent})
 
 
-def _says_itself(body: Mapping[str, Any], *, ollama: bool) -> bool:
-    if ollama and body.get("think") is not None:
+def _says_itself(sent: Mapping[str, Any], *, ollama: bool) -> bool:
+    if ollama and sent.get("think") is not None:
         return True
-    return effort.is_explicit(body)
+    return effort.is_explicit(sent)
 
 
-def _keep_explicit(request: Request, body: dict[str, Any], model_ids: frozenset[str]) -> None:
+def _keep_explicit(http_request: Request, sent: dict[str, Any], model_ids: frozenset[str]) -> None:
     """Open WebUI drops `reasoning_effort` on its way to Ollama, or puts it among the options, which Ollama ignores."""
-    options = body.get("options")
+    options = sent.get("options")
     options = dict(options) if isinstance(options, Mapping) else {}
     said = effort.parse_effort(options.pop("reasoning_effort", None))
-    said = said or effort.parse_effort(getattr(request.state, _EXPLICIT, None))
-    if said is not None and body.get("think") is None:
-        body["options"] = options
-        effort.set_for_ollama(body, said, model_ids)
+    said = said or effort.parse_effort(getattr(http_request.state, _EXPLICIT, None))
+    if said is not None and sent.get("think") is None:
+        sent["options"] = options
+        effort.set_for_ollama(sent, said, model_ids)

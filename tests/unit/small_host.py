@@ -50,9 +50,9 @@ class EffortPolicy:
     def __init__(self, effort: str | None) -> None:
         self._effort = effort
 
-    async def apply(self, request: Any, body: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    async def apply(self, http_request: Any, sent: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         if self._effort is not None:
-            body["reasoning_effort"] = self._effort
+            sent["reasoning_effort"] = self._effort
 
 
 class Models(HostModels):
