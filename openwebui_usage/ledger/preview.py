@@ -103,7 +103,7 @@ class _Rows:
         scope = budget.scope
         self._needs_groups = scope.kind in ("group", "each_user_of_group")
         self._groups: dict[int, frozenset[str]] = {}
-        self._condition = usage_call.c.unverified.is_(False)
+        self._condition: Any = usage_call.c.unverified.is_(False)
         if scope.kind == "user":
             self._condition &= usage_call.c.user_id == scope.id
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,30 @@ Added = tuple[int, tuple[int, ...], tuple[int, ...]]
 """The number of a part of the time, those of the dimensions, and the sums."""
 
 
+class Grouping(NamedTuple):
+    """What is grouped by: `columns` of `usage_combination`."""
+
+    columns: Sequence[str] = ()
+    apart: Collection[tuple[int, ...]] | None = None
+    """The numbers that get groups of their own; all others are one group. None: all do."""
+    other: int = 0
+    """The number that stands for the others in each column."""
+
+    def terms(self) -> list[str]:
+        """As SQL."""
+        columns = [f'c."{column}"' for column in self.columns]
+        if self.apart is None or not columns:
+            return columns
+        alternatives = (
+            " AND ".join(f"{column} = {number}" for column, number in zip(columns, numbers, strict=True))
+            for numbers in sorted(self.apart)
+        )
+        condition = " OR ".join(f"({alternative})" for alternative in alternatives)
+        if len(columns) == 1 and self.apart:
+            condition = f"{columns[0]} IN ({', '.join(str(number) for (number,) in sorted(self.apart))})"
+        return [f"CASE WHEN {condition or '1 = 0'} THEN {column} ELSE {self.other} END" for column in columns]
+
+
 class SumReader:
     """In one transaction. Only numbers are written into the statements, so nothing needs to be escaped."""
 
@@ -28,25 +53,25 @@ class SumReader:
         self._errors = "0" if error is None else f"CASE WHEN c.outcome = {error} THEN u.calls ELSE 0 END"
 
     def of_cube(
-        self, cube: int, stretches: Sequence[Stretch], columns: Sequence[str], condition: str, *, users_first: bool
+        self, cube: int, stretches: Sequence[Stretch], grouping: Grouping, condition: str, *, users_first: bool
     ) -> Iterator[Added]:
-        """In the order of `CUBE_SUMS`, then errors. `columns` are those of `usage_combination`.
+        """In the order of `CUBE_SUMS`, then errors.
 
         `users_first`: go from combinations to their rows, instead of through all rows of the time.
         """
         sums = (*(f"u.{name}" for name in CUBE_SUMS), self._errors)
         where = [f"u.cube = {cube}", condition]
-        yield from self._all("usage_cube", stretches, columns, where, sums, combinations_first=users_first)
+        yield from self._all("usage_cube", stretches, grouping, where, sums, combinations_first=users_first)
 
-    def of_refusals(self, stretches: Sequence[Stretch], columns: Sequence[str], condition: str) -> Iterator[Added]:
+    def of_refusals(self, stretches: Sequence[Stretch], grouping: Grouping, condition: str) -> Iterator[Added]:
         """The number of calls that were refused."""
-        yield from self._all("usage_refusal", stretches, columns, [condition], ("u.calls",), combinations_first=False)
+        yield from self._all("usage_refusal", stretches, grouping, [condition], ("u.calls",), combinations_first=False)
 
     def _all(
         self,
         table: str,
         stretches: Sequence[Stretch],
-        columns: Sequence[str],
+        grouping: Grouping,
         conditions: Sequence[str],
         sums: Sequence[str],
         *,
@@ -57,7 +82,7 @@ class SumReader:
         tables += ["r", f"{self._prefix}{table} u"]
         tables += [] if combinations_first else [f"{self._prefix}usage_combination c"]
         where = ["u.start >= r.first", "u.start < r.last", "c.id = u.combination", *filter(None, conditions)]
-        groups = ["r.part + (u.start - r.first) / r.width", *(f'c."{column}"' for column in columns)]
+        groups = ["r.part + (u.start - r.first) / r.width", *grouping.terms()]
         for start in range(0, len(stretches), _STRETCHES_PER_QUERY):
             rows = ", ".join(str(tuple(stretch)) for stretch in stretches[start : start + _STRETCHES_PER_QUERY])
             statement = (
@@ -66,7 +91,8 @@ class SumReader:
                 f"GROUP BY {', '.join(str(number + 1) for number in range(len(groups)))}"
             )
             for part, *values in self._run(statement, sums):
-                yield part, tuple(values[: len(columns)]), tuple(values[len(columns) :])
+                count = len(grouping.columns)
+                yield part, tuple(values[:count]), tuple(values[count:])
 
     def _run(self, statement: str, sums: Sequence[str]) -> list[tuple[int, ...]]:
         try:
@@ -88,4 +114,6 @@ class SumReader:
 
     def _rows(self, statement: str, sums: Sequence[str]) -> list[tuple[int, ...]]:
         found = self._connection.exec_driver_sql(statement.format(sums=", ".join(sums)))
+        if self._connection.dialect.name == "sqlite":
+            return found.all()  # type: ignore[return-value]
         return [tuple(map(int, row)) for row in found]  # PostgreSQL's sums are decimals.

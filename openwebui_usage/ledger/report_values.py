@@ -11,7 +11,7 @@ from openwebui_usage.ledger.schema import usage_dimension
 from openwebui_usage.rules.groups import is_glob, matches
 
 _IDS_PER_QUERY = 500
-_SETS: frozenset[Dimension] = frozenset(("usage_group", "user_group"))
+SETS: frozenset[Dimension] = frozenset(("usage_group", "user_group"))
 """A call may be in several of these; the ledger numbers each set of them."""
 _MODELS: frozenset[Dimension] = frozenset(("model", "called_model"))
 
@@ -49,7 +49,7 @@ class Values:
 
     def numbers(self, dimension: Dimension, wanted: Collection[str]) -> set[int]:
         """The numbers of all values that are asked for; of sets, those that have such a member."""
-        if dimension in _SETS:
+        if dimension in SETS:
             return self.sets(dimension, {*self._keys(dimension, wanted), *wanted})
         if dimension in _MODELS:
             fits = fitting(dimension, wanted)
@@ -75,7 +75,7 @@ class Values:
     def shown(self, dimension: Dimension, number: int, fits: Iterable[Fits] = ()) -> tuple[Value, ...]:
         """What a report shows of a number: several values where it is a set, of which only those that fit."""
         key, name = self._known.get(number, (str(number), None))
-        if dimension not in _SETS:
+        if dimension not in SETS:
             return (_shown(dimension, key, name),)
         names = dict(self._of_kind(dimension).values())
         members = ((member, names.get(member)) for member in key.split(" "))

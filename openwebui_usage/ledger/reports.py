@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise, product
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
@@ -33,10 +33,12 @@ from openwebui_usage.ledger.report_query import (
     Value,
 )
 from openwebui_usage.ledger.report_spans import family_of, runs, stretches
-from openwebui_usage.ledger.report_sums import SumReader
-from openwebui_usage.ledger.report_values import Values
+from openwebui_usage.ledger.report_sums import Grouping, SumReader
+from openwebui_usage.ledger.report_values import SETS, Values
 from openwebui_usage.ledger.schema import usage_progress
 
+_OTHER = -2
+"""The number of all groups but the top, where the database adds them up."""
 _NOT_RECORDED = -1
 """The number of what was not recorded yet; 0 is none."""
 
@@ -47,6 +49,7 @@ _Numbers = tuple[int, ...]
 _Key = tuple[Value, ...]
 _Sums = tuple[int, ...]
 """In the order of `REPORT_SUMS`."""
+_Anything = TypeVar("_Anything")
 _NOTHING: _Sums = (0,) * len(REPORT_SUMS)
 
 
@@ -83,13 +86,27 @@ class _Answer:
     def report(self) -> Report:
         query = self._query
         parts = [(start, end, number) for number, (start, end) in enumerate(pairwise((*self._starts, query.time.end)))]
-        found = self._sum(parts, query.group_by)
-        self._values.know(number for _, numbers in found for number in numbers if number > 0)
+        found = self._sum_top(parts) if self._may_leave_others_to_the_database(parts) else self._sum_all(parts)
         previous = None
         if query.compare_previous:
             before = query.time.previous()
             previous = _total(self._sum([(before.start, before.end, 0)], ()).values())
         return Report(query, tuple(self._rows(found)), _total(found.values()), previous, self._recorded_since)
+
+    def _may_leave_others_to_the_database(self, parts: Sequence[_Part]) -> bool:
+        """Whether each group is one combination of numbers: a call is not in several of them."""
+        return self._query.top is not None and len(parts) > 1 and SETS.isdisjoint(self._query.group_by)
+
+    def _sum_all(self, parts: Sequence[_Part]) -> dict[tuple[int, _Numbers], _Sums]:
+        found = self._sum(parts, self._query.group_by)
+        self._values.know(number for _, numbers in found for number in numbers if number > 0)
+        return found
+
+    def _sum_top(self, parts: Sequence[_Part]) -> dict[tuple[int, _Numbers], _Sums]:
+        """The same, where the database adds up all but the top: thousands of users by day are a million rows else."""
+        whole = {numbers: sums for (_, numbers), sums in self._sum_all([(parts[0][0], parts[-1][1], 0)]).items()}
+        ranked = sorted(whole, key=lambda numbers: (_rank(whole[numbers]), str(self._keys(numbers)[0])))
+        return self._sum(parts, self._query.group_by, frozenset(ranked[: self._query.top]))
 
     # -- rows -----------------------------------------------------------------------------------------------------
 
@@ -98,24 +115,25 @@ class _Answer:
         groups: dict[_Key, _Sums] = {}
         for (_, numbers), sums in found.items():
             for key in keys[numbers]:
-                groups[key] = _plus(groups.get(key, _NOTHING), sums)
-        ranked = sorted(groups, key=lambda key: (*(-number for number in ReportSums(*groups[key]).rank), str(key)))
+                _add(groups, key, sums)
+        ranked = sorted(groups, key=lambda key: (_rank(groups[key]), str(key)))
         top = self._query.top
-        other = (OTHER,) * len(self._query.group_by)
+        others = (len(ranked), (OTHER,) * len(self._query.group_by))
         places: dict[_Key, tuple[int, _Key]] = {
-            key: (place, key) if top is None or place < top else (len(ranked), other)
-            for place, key in enumerate(ranked)
+            key: (place, key) if top is None or place < top else others for place, key in enumerate(ranked)
         }
         rows: dict[tuple[int, tuple[int, _Key]], _Sums] = {}
         for (part, numbers), sums in found.items():
             # A call that is in several of the others is among them once.
-            for place in {places[key] for key in keys[numbers]}:
-                rows[part, place] = _plus(rows.get((part, place), _NOTHING), sums)
+            for place in {places[key] for key in keys[numbers]} or (others,):
+                _add(rows, (part, place), sums)
         for (part, (_, key)), sums in sorted(rows.items(), key=lambda row: (row[0][0], row[0][1][0])):
             yield ReportRow(self._starts[part], key, ReportSums(*sums))
 
     def _keys(self, numbers: _Numbers) -> list[_Key]:
-        """The rows that a call of these numbers is in."""
+        """The rows that a call of these numbers is in; none for those that the database added up as the others."""
+        if _OTHER in numbers:
+            return []
         shown = [
             self._shown(dimension, number) for dimension, number in zip(self._query.group_by, numbers, strict=True)
         ]
@@ -128,15 +146,20 @@ class _Answer:
 
     # -- sums -----------------------------------------------------------------------------------------------------
 
-    def _sum(self, parts: Sequence[_Part], group_by: Sequence[Dimension]) -> dict[tuple[int, _Numbers], _Sums]:
-        """What calls and refusals come to, by part and by the numbers of `group_by`."""
+    def _sum(
+        self, parts: Sequence[_Part], group_by: Sequence[Dimension], kept: frozenset[_Numbers] | None = None
+    ) -> dict[tuple[int, _Numbers], _Sums]:
+        """What calls and refusals come to, by part and by the numbers of `group_by`; of `kept` alone, where it is
+        given, and of all others together.
+        """
         dimensions = {*group_by, *self._filters.dimensions}
         found: dict[tuple[int, _Numbers], _Sums] = {}
         for recorded, some in self._eras(parts, dimensions):
             condition = self._filters.condition(recorded=recorded)
             if condition is None or not some:
                 continue
-            for part, numbers, sums in self._read(some, group_by, dimensions, condition):
+            apart = None if kept is None else _as_stored(kept, group_by, recorded=recorded)
+            for part, numbers, sums in self._read(some, group_by, dimensions, condition, apart):
                 if not any(sums):
                     continue
                 if not recorded:
@@ -144,8 +167,7 @@ class _Answer:
                         _NOT_RECORDED if number == 0 and dimension in RECORDED_LATE else number
                         for dimension, number in zip(group_by, numbers, strict=True)
                     )
-                known = found.get((part, numbers))
-                found[part, numbers] = sums if known is None else _plus(known, sums)
+                _add(found, (part, numbers), sums)
         return found
 
     def _eras(self, parts: Sequence[_Part], dimensions: set[Dimension]) -> Iterable[tuple[bool, list[_Part]]]:
@@ -158,9 +180,14 @@ class _Answer:
         return [(False, before), (True, after)]
 
     def _read(
-        self, parts: Sequence[_Part], group_by: Sequence[Dimension], dimensions: Iterable[Dimension], condition: str
+        self,
+        parts: Sequence[_Part],
+        group_by: Sequence[Dimension],
+        dimensions: Iterable[Dimension],
+        condition: str,
+        apart: Collection[_Numbers] | None,
     ) -> Iterator[tuple[int, _Numbers, _Sums]]:
-        columns = [COLUMNS[dimension] for dimension in group_by]
+        columns = Grouping([COLUMNS[dimension] for dimension in group_by], apart, _OTHER)
         family = family_of(COLUMNS[dimension] for dimension in dimensions)
         users_first = self._filters.is_of_few_users
         for cube, some in stretches(parts, family, self._folded).items():
@@ -170,9 +197,26 @@ class _Answer:
         yield from ((part, numbers, (*_NOTHING[:-1], *sums)) for part, numbers, sums in added)
 
 
-def _plus(sums: _Sums, others: _Sums) -> _Sums:
-    return tuple(map(operator.add, sums, others))
+def _as_stored(kept: Iterable[_Numbers], group_by: Sequence[Dimension], *, recorded: bool) -> list[_Numbers]:
+    """As the ledger has them in one era: before something was recorded, its 0 means that."""
+    found = []
+    for numbers in kept:
+        pairs = list(zip(group_by, numbers, strict=True))
+        unknown = [number for dimension, number in pairs if dimension in RECORDED_LATE and number <= 0]
+        if all((number == 0) is recorded for number in unknown):
+            found.append(tuple(max(0, number) for number in numbers))
+    return found
+
+
+def _add(found: dict[_Anything, _Sums], key: _Anything, sums: _Sums) -> None:
+    known = found.get(key)
+    found[key] = sums if known is None else tuple(map(operator.add, known, sums))
+
+
+def _rank(sums: _Sums) -> tuple[int, ...]:
+    """The greater, the nearer to the top."""
+    return tuple(-number for number in ReportSums(*sums).rank)
 
 
 def _total(found: Iterable[_Sums]) -> ReportSums:
-    return ReportSums(*reduce(_plus, found, _NOTHING))
+    return ReportSums(*map(sum, zip(_NOTHING, *found, strict=True)))
