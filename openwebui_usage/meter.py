@@ -49,7 +49,7 @@ class Call:
 
     request: CallRequest
     writer: RowWriter
-    release: Callable[[str], None] = lambda lease: None
+    release: Callable[[str], None] = lambda call_id: None
     """Gives back what the call had reserved, where no row will."""
     thoughts: UsualThoughts = field(default_factory=UsualThoughts)
     """How much models think where they do not show it."""

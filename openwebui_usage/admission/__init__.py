@@ -1,1 +1,1 @@
-"""May this call be made? The gate, its counters in memory and in Redis, and how budgets stand."""
+"""Decides whether a call may be made: the gate, its counters in memory and in Redis, and the status of budgets."""

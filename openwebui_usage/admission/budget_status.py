@@ -1,4 +1,4 @@
-"""How the budgets that bind a user stand: what is used, what is left."""
+"""The status of the budgets that apply to a user: what is used, and what is left."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BudgetStatus = tuple[Counter, Sums]
 
 
 def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> Mapping[Subject, list[BudgetStatus]]:
-    """For each of some users, every budget that binds him with its sums. Blocks; two queries however many users.
+    """For each caller, every budget that applies, with its sums. Blocks. Takes two queries for any number of callers.
 
-    Budgets which a user shares with others show their common sum; nobody's own is shown to another.
+    A shared budget has the sum of all its users. No user gets a sum that belongs to another.
     """
     definitions = store.definitions()
     counters = {caller: _counters(definitions, caller, now) for caller in callers}

@@ -1,7 +1,7 @@
-"""What is used and what is held, right now: the numbers that admission looks at.
+"""Live counters: what is used and what is reserved at this moment.
 
-SQL is the truth of what was used. It is looked at once a second for the counters in use, and every commit of this
-worker tells its outcome at once. What calls under way have reserved lives here only.
+The ledger knows what is used. Counters in use are read from it once a second, and every commit of this worker updates
+them immediately. Reservations of calls under way exist only here.
 """
 
 from __future__ import annotations
@@ -17,59 +17,61 @@ from openwebui_usage.rules.budgets import Counter, Refusal, decide
 from openwebui_usage.rules.groups import Sums
 
 FORGET_SECONDS = 300.0
-"""A counter that no call asked for this long is forgotten."""
+"""Counters that no call has needed for this long are forgotten."""
 
-LEASE_SECONDS = 30.0
-"""How long a reservation outlives its call, or the worker that made it, where no row of the ledger replaces it."""
+RESERVATION_SECONDS = 30.0
+"""How long a reservation outlives its call, or the worker that made it, unless a row of the ledger settles it."""
 
 SHARE = 4
-"""How many calls of unknown size run at once, at most, when a limit comes near."""
+"""At most this many calls of unknown size run at the same time when little of a limit is left."""
 
 Load = Callable[[Iterable[Key]], Awaitable[dict[Key, Sums]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A counter that a call must be admitted by, and what it will probably add to it, in the budget's unit."""
+    """What a call reserves of one counter, in the budget's unit: what it will probably add."""
 
     counter: Counter
     limit: int
-    wanted: int
+    amount: int
     share_up_to: int = 0
-    """Where nobody says what the call may use at most: it holds one in `SHARE` of what is left of the limit, if that is
-    more than what is `wanted`, but no more than this. So few run at once while little is left.
+    """For calls without a known maximum. They reserve one in `SHARE` of what is left, if that is more than `amount`,
+    but no more than this. So only a few of them run at the same time when little is left.
     """
 
-    def held_for(self, used: int) -> int:
-        """What to hold where so much is used."""
-        return max(self.wanted, min(self.share_up_to, -(-max(0, self.limit - used) // SHARE)))
+    def amount_at(self, used: int) -> int:
+        """The amount to reserve when `used` of the limit is used."""
+        return max(self.amount, min(self.share_up_to, -(-max(0, self.limit - used) // SHARE)))
 
 
 class LiveCounters(Protocol):
     """One contract, two backends: memory for one worker, Redis for many."""
 
-    async def reserve(self, lease: str, demands: Sequence[Reservation], replaced: str | None = None) -> Refusal | None:
-        """Hold what a call wants of every counter, or of none and say which one refuses.
+    async def reserve(
+        self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
+    ) -> Refusal | None:
+        """Make all reservations of a call. If one counter refuses, make none and return why.
 
-        `replaced` is a lease that ends by this: what it held of the same counters is free for the new one.
+        `replaced` is the id of a call whose reservations are released for this one.
         """
 
-    async def ask(self, demands: Sequence[Reservation]) -> Refusal | None:
-        """Which counter would refuse at this moment. Holds nothing."""
+    async def ask(self, reservations: Sequence[Reservation]) -> Refusal | None:
+        """Why a counter would refuse at this moment, if one would. Reserves nothing."""
 
-    def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
-        """Calls ended: give back what they held, and know what the ledger says since. From any thread."""
+    def release(self, call_ids: Iterable[str], changes: Iterable[Change] = ()) -> None:
+        """Calls ended: release their reservations, and take over the sums after their commit. From any thread."""
 
-    def let_expire(self, leases: Iterable[str]) -> None:
-        """Calls ended whose rows wait for the ledger: unless released, they hold for `LEASE_SECONDS` more. From any
-        thread.
+    def let_expire(self, call_ids: Iterable[str]) -> None:
+        """Calls ended, but their rows wait to be written: unless released before, their reservations last for
+        `RESERVATION_SECONDS` more. From any thread.
         """
 
     async def forget(self) -> None:
-        """Somebody reset a counter or changed a budget: whoever asks after this sees the ledger as it is now."""
+        """A counter was reset or a budget changed: read all sums from the ledger again before the next answer."""
 
     async def refresh(self) -> None:
-        """Look at the ledger for what other workers counted. Once a second."""
+        """Read from the ledger what other workers have counted. To be called once a second."""
 
 
 @dataclass(slots=True)
@@ -78,51 +80,53 @@ class _Entry:
     sums: Sums
     version: int
     asked_at: float
-    holds: dict[str, int] = field(default_factory=dict)
+    reservations: dict[str, int] = field(default_factory=dict)
 
     @property
     def used(self) -> int:
         return self.counter.budget.used(self.sums)
 
     @property
-    def held(self) -> int:
-        return sum(self.holds.values())
+    def reserved(self) -> int:
+        return sum(self.reservations.values())
 
 
 class MemoryCounters:
-    """Counters of this worker. Several workers without Redis agree within one refresh."""
+    """Counters of one worker. Without Redis, several workers agree within one refresh."""
 
     def __init__(self, load: Load) -> None:
-        """`load` asks the ledger for totals."""
+        """`load` reads totals from the ledger."""
         self._load = load
         self._lock = threading.Lock()
         self._entries: dict[Key, _Entry] = {}
-        self._leases: dict[str, tuple[Key, ...]] = {}
+        self._reserved: dict[str, tuple[Key, ...]] = {}
         self._expiring: dict[str, float] = {}
         self._version = 0
         self._forgotten = 0
 
-    async def reserve(self, lease: str, demands: Sequence[Reservation], replaced: str | None = None) -> Refusal | None:
+    async def reserve(
+        self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
+    ) -> Refusal | None:
         """See `LiveCounters`."""
-        await self._know([demand.counter for demand in demands])
+        await self._know([reservation.counter for reservation in reservations])
         with self._lock:
             if replaced is not None:
                 self._drop(replaced)
-            refusal = self._refusal(demands)
+            refusal = self._refusal(reservations)
             if refusal is None:
-                for demand in demands:
-                    entry = self._entries[demand.counter.key]
-                    entry.holds[lease] = demand.held_for(entry.used)
-                self._leases[lease] = tuple(demand.counter.key for demand in demands)
+                for reservation in reservations:
+                    entry = self._entries[reservation.counter.key]
+                    entry.reservations[call_id] = reservation.amount_at(entry.used)
+                self._reserved[call_id] = tuple(reservation.counter.key for reservation in reservations)
             return refusal
 
-    async def ask(self, demands: Sequence[Reservation]) -> Refusal | None:
+    async def ask(self, reservations: Sequence[Reservation]) -> Refusal | None:
         """See `LiveCounters`."""
-        await self._know([demand.counter for demand in demands])
+        await self._know([reservation.counter for reservation in reservations])
         with self._lock:
-            return self._refusal(demands)
+            return self._refusal(reservations)
 
-    def release(self, leases: Iterable[str], changes: Iterable[Change] = ()) -> None:
+    def release(self, call_ids: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """See `LiveCounters`."""
         with self._lock:
             self._version += 1
@@ -130,16 +134,16 @@ class MemoryCounters:
                 entry = self._entries.get(change.counter.key)
                 if entry is not None:
                     entry.sums, entry.version = change.after, self._version
-            for lease in leases:
-                self._drop(lease)
+            for call_id in call_ids:
+                self._drop(call_id)
 
-    def let_expire(self, leases: Iterable[str]) -> None:
+    def let_expire(self, call_ids: Iterable[str]) -> None:
         """See `LiveCounters`."""
         with self._lock:
-            ends_at = time.monotonic() + LEASE_SECONDS
-            for lease in leases:
-                if lease in self._leases:
-                    self._expiring.setdefault(lease, ends_at)
+            ends_at = time.monotonic() + RESERVATION_SECONDS
+            for call_id in call_ids:
+                if call_id in self._reserved:
+                    self._expiring.setdefault(call_id, ends_at)
 
     async def forget(self) -> None:
         """See `LiveCounters`."""
@@ -154,31 +158,31 @@ class MemoryCounters:
         now = time.monotonic()
         oldest = now - FORGET_SECONDS
         with self._lock:
-            for lease in [lease for lease, ends_at in self._expiring.items() if ends_at <= now]:
-                self._drop(lease)
+            for call_id in [call_id for call_id, ends_at in self._expiring.items() if ends_at <= now]:
+                self._drop(call_id)
             for key, entry in list(self._entries.items()):
-                if entry.asked_at < oldest and not entry.holds:
+                if entry.asked_at < oldest and not entry.reservations:
                     del self._entries[key]
             keys = list(self._entries)
         if keys:
             await self._reload(keys)
 
-    def _refusal(self, demands: Sequence[Reservation]) -> Refusal | None:
-        for demand in demands:
-            entry = self._entries[demand.counter.key]
-            entry.counter = demand.counter
-            used, held = entry.used, entry.held
-            if not decide(demand.limit, used, held):
-                return Refusal(demand.counter, used, held)
+    def _refusal(self, reservations: Sequence[Reservation]) -> Refusal | None:
+        for reservation in reservations:
+            entry = self._entries[reservation.counter.key]
+            entry.counter = reservation.counter
+            used, reserved = entry.used, entry.reserved
+            if not decide(reservation.limit, used, reserved):
+                return Refusal(reservation.counter, used, reserved)
         return None
 
-    def _drop(self, lease: str) -> None:
-        self._expiring.pop(lease, None)
-        for key in self._leases.pop(lease, ()):
-            self._entries[key].holds.pop(lease, None)
+    def _drop(self, call_id: str) -> None:
+        self._expiring.pop(call_id, None)
+        for key in self._reserved.pop(call_id, ()):
+            self._entries[key].reservations.pop(call_id, None)
 
     async def _know(self, counters: Sequence[Counter]) -> None:
-        """Make sure that every counter has an entry that was read from the ledger since the last `forget`."""
+        """Make sure that every counter has an entry that was read from the ledger after the last `forget`."""
         while True:
             now = time.monotonic()
             with self._lock:
@@ -186,7 +190,7 @@ class MemoryCounters:
                 for counter in counters:
                     entry = self._entries.get(counter.key)
                     if entry is not None:
-                        entry.asked_at = now  # Or the next refresh might forget it while we wait for the others.
+                        entry.asked_at = now  # Otherwise a refresh might drop it while the others are loaded.
                     if entry is None or entry.version < 0:
                         missing[counter.key] = counter
                 version, forgotten = self._version, self._forgotten
@@ -195,7 +199,7 @@ class MemoryCounters:
             sums = await self._load(missing)
             with self._lock:
                 if forgotten != self._forgotten:
-                    continue  # What we read may be from before a reset.
+                    continue  # The sums may be from before a reset.
                 for key, counter in missing.items():
                     entry = self._entries.get(key)
                     if entry is None:
@@ -209,9 +213,9 @@ class MemoryCounters:
         sums = await self._load(keys)
         with self._lock:
             if forgotten != self._forgotten:
-                return  # What we read may be from before a reset; whoever asks next reads again.
+                return  # The sums may be from before a reset. The next call reads them again.
             for key in keys:
                 entry = self._entries.get(key)
-                # A commit that ended while we were reading knows better than what we read.
+                # A commit during the read has newer sums.
                 if entry is not None and entry.version <= version:
                     entry.sums, entry.version = sums[key], version

@@ -1,4 +1,4 @@
-"""May this call be made? Budgets are asked before anything is sent, and hold what the call will probably use."""
+"""The gate: checks all limits before a call is sent, and reserves what the call will probably use."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 1.0
 STALE_SECONDS = 10.0
-"""How long the ledger may be out of reach before `fail_closed` refuses."""
+"""Seconds for which the ledger may be unreachable before `fail_closed` refuses calls."""
 FIRST_GUESS = 500
-"""Output tokens that a model is expected to write before it was ever seen to."""
+"""Assumed output tokens for a model that has not answered yet."""
 MOST_OUTPUT = 1_000_000
-"""Output tokens that no call is believed to write, whatever it asks for: else one could reserve a budget of years."""
+"""The greatest number of output tokens to reserve for one answer: otherwise one call could reserve a whole budget."""
 MOST_CHOICES = 128
-"""What OpenAI takes as `n`: https://platform.openai.com/docs/api-reference/chat/create"""
+"""OpenAI's maximum for `n`: https://platform.openai.com/docs/api-reference/chat/create"""
 LATEST = 1000
-"""Calls of the ledger that tell a new worker what its models usually write."""
+"""Rows of the ledger from which a new worker learns how much models usually write."""
 LONGEST_USUAL = 32_000
-"""Output tokens of an answer that nobody limits and that is not astonishing: models of our day write so many. While
-several times that is left, calls are not held back for what they might write.
+"""Output tokens that an answer without a maximum may well have: current models write as many. While several times this
+is left of a limit, calls are not refused for what they might write.
 """
 
 
 class LedgerAway(Exception):
-    """The ledger cannot be asked, and the admin wants no call that is not checked."""
+    """The ledger is unreachable, and calls must not be made unchecked (`fail_closed`)."""
 
 
 class Gate:
-    """Admits calls. One per worker, kept up to date by a `refresh` every `REFRESH_SECONDS`."""
+    """Admits calls. There is one gate per worker, with a `refresh` every `REFRESH_SECONDS`."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Gate:
         fail_closed: bool = False,
         refusals: PendingRefusals | None = None,
     ) -> None:
-        """`fail_closed`: refuse while the ledger is away, instead of letting calls through.
+        """`fail_closed`: refuse calls while the ledger is away, instead of admitting them unchecked.
 
-        `refusals` are where refused calls are counted.
+        `refusals` counts refused calls.
         """
         self._refusals = refusals
         self._misses_refusals = False
@@ -79,11 +79,11 @@ class Gate:
         return self._definitions
 
     async def refresh(self) -> None:
-        """Look at the ledger now. Reservations are looked after even while it is away."""
-        async with self._looking:  # Or an older look might end later, and its answer stand.
+        """Read definitions and sums from the ledger. Reservations are kept up even while it is away."""
+        async with self._looking:  # Otherwise an older read could end later and overwrite a newer one.
             results = await asyncio.gather(self._read(), self._live.refresh(), return_exceptions=True)
         errors = [error for error in results if isinstance(error, Exception)]
-        if errors:  # It is tried again in a second.
+        if errors:  # The next refresh tries again.
             log.debug("The ledger could not be looked at: %s", errors[0])
         else:
             self._known_at = time.monotonic()
@@ -94,27 +94,28 @@ class Gate:
             self._usual.learn(await asyncio.to_thread(self._store.latest, LATEST))
             self._has_learned = True
         if any(budget.unit == "usd" for budget in self._definitions.budgets):
-            # The first price is the dear one: it loads the list of all.
+            # The first price takes longest, because it loads the whole list.
             await asyncio.to_thread(self._definitions.book.is_free, ["gpt-4o"])
 
     async def changed(self) -> None:
-        """An admin changed a definition or reset a counter here: it holds for the next call."""
+        """An admin changed a definition or reset a counter. This applies to the next call already."""
         await self.refresh()
         await self._live.forget()
 
     async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
-        """Reserve what a call will probably use. None: it may be made, and must be settled by its `call_id`.
+        """Reserve what a call will probably use. None if it may be made: it must then be settled or released.
 
-        `outer` is the id of the call on whose behalf this one is made, and whose reservation it replaces: a pipe's own
-        row counts only where it called nobody. Raises `LedgerAway` where it cannot be told and that counts as no.
+        `outer` is the id of the call on whose behalf this one is made, and whose reservations it replaces: a pipe's own
+        row counts only if the pipe called no model. Raises `LedgerAway` if limits cannot be checked and `fail_closed`
+        is set.
         """
         try:
             definitions = self._definitions
             reservations = self._reservations(request)
             refusal = await self._live.reserve(call_id, reservations, outer) if reservations else None
             if refusal is not None:
-                wanted = {reservation.counter.key: reservation.wanted for reservation in reservations}
-                self._note(request.info, refusal, definitions, lambda: wanted[refusal.counter.key])
+                asked = {reservation.counter.key: reservation.amount for reservation in reservations}
+                self._note(request.info, refusal, definitions, lambda: asked[refusal.counter.key])
             return refusal
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
@@ -124,9 +125,9 @@ class Gate:
                 self._live.release([outer])
 
     async def check(self, info: CallInfo) -> Refusal | None:
-        """Whether a call would be admitted at this moment, without reserving anything. Raises `LedgerAway`.
+        """Why a call would be refused at this moment, if it would. Reserves nothing. Raises `LedgerAway`.
 
-        Whoever refuses a call because of it says so by `refused`.
+        Callers that refuse a call for this reason report that with `refused`.
         """
         try:
             asked = [Reservation(counter, counter.budget.limit or 0, 0) for counter in self._counters(info)]
@@ -136,11 +137,11 @@ class Gate:
             return None
 
     def refused(self, request: CallRequest, refusal: Refusal) -> None:
-        """A call was refused because of what `check` said of it: count it among the refusals."""
+        """Count a call that was refused because of the result of `check`."""
         self._note(request.info, refusal, self._definitions, lambda: self._asked(request, refusal.counter.budget))
 
     def _note(self, info: CallInfo, refusal: Refusal, definitions: Definitions, asked: Callable[[], int]) -> None:
-        """Count a refusal; where that fails, the refusal stands without it."""
+        """Count a refusal. If that fails, the call is refused nevertheless."""
         if self._refusals is None:
             return
         try:
@@ -161,20 +162,20 @@ class Gate:
         log.warning("A call was let through unchecked: %s: %s", type(error).__name__, str(error).partition("\n")[0])
 
     def release(self, call_id: str) -> None:
-        """A call ended without a row."""
+        """A call ended without a row: release its reservations."""
         self._live.release([call_id])
 
     def settled(self, done: Recorded) -> None:
-        """Rows are in the ledger: their reservations give way to what they really used. From the writer's thread."""
+        """Rows are committed: settle their reservations by what was really used. On the writer's thread."""
         self._live.release([row.id for row in done.rows], done.changes)
         self._usual.learn(done.rows)
 
     def spooled(self, rows: Iterable[CallRow]) -> None:
-        """Rows wait outside of the ledger: their reservations expire, if they do not end before. From any thread."""
+        """Rows wait in the spool: let their reservations expire, unless they are settled before. From any thread."""
         self._live.let_expire([row.id for row in rows])
 
     def rejected(self, rows: Iterable[CallRow]) -> None:
-        """The ledger will never take these rows: nothing is reserved for them any more. From any thread."""
+        """The database rejected these rows for good: release their reservations. From any thread."""
         self._live.release([row.id for row in rows])
 
     @property
@@ -198,7 +199,7 @@ class Gate:
         ]
 
     def _reservations(self, request: CallRequest) -> list[Reservation]:
-        """What a call asks of the counters that can refuse it."""
+        """The reservations of a call, one for each counter that can refuse it."""
         counters = self._counters(request.info)
         if not counters:
             return []
@@ -216,7 +217,7 @@ class Gate:
         ]
 
     def _used_by(self, rows: Sequence[CallRow]) -> dict[Key, int]:
-        """What some rows added to each counter."""
+        """How much `rows` added to each counter."""
         used: dict[Key, int] = {}
         for row in rows:
             usage, cost = row.usage, self._definitions.cost_of(row)
@@ -235,7 +236,7 @@ class Gate:
     def _expected(
         self, request: CallRequest, most: int | None, budgets: Sequence[Budget]
     ) -> tuple[ExpectedUsage, ExpectedUsage]:
-        """What a call will probably use, and what it may well use where nobody says how long its answer may be."""
+        """What a call will probably use, and what it may well use if its answer has no maximum length."""
         if all(budget.unit == "requests" for budget in budgets):
             return ExpectedUsage(0, 0), ExpectedUsage(0, 0)
         info, choices = request.info, _choices(request.body)
@@ -247,7 +248,7 @@ class Gate:
         cost = cost_of_longest = None
         if any(budget.unit == "usd" for budget in budgets):
             price = self._price(info, prompt, output)
-            if price is None:  # A price that only the provider tells is known from its last answers.
+            if price is None:  # A price that only the provider knows is taken from its latest answers.
                 cost = cost_of_longest = self._usual.dear_answer(info.called_model)
                 if cost is not None:
                     cost_of_longest = cost * longest // max(1, output)
@@ -268,7 +269,7 @@ class Gate:
 
 
 def _exempts(budget: Budget, info: CallInfo, book: PriceBook) -> bool:
-    """Whether the call is known to cost nothing, and so stays possible when the money is spent."""
+    """Whether the call is known to cost nothing, so that it stays possible when a money budget is used up."""
     if budget.unit != "usd" or not budget.free_models_exempt:
         return False
     return book.is_free(info.model_ids, info.provider_url, is_free_connection=info.is_free_connection)
@@ -280,21 +281,21 @@ _MOST_KEYS: dict[Wire, tuple[str, ...]] = {
     "anthropic": ("max_tokens",),
     "ollama": ("num_predict",),
 }
-"""Only what the provider heeds: by any other word a caller could make reservations as small as they like."""
+"""Only fields that the provider obeys. With others, callers could make their reservations arbitrarily small."""
 
 
 def _most_output(body: Mapping[str, Any], wire: Wire) -> int | None:
-    """The most that the provider may write of one answer, where the request says so."""
+    """The maximum length of one answer, if the request sets one."""
     place = body.get("options") if wire == "ollama" else body
     if not isinstance(place, Mapping):
         return None
     said = [count for key in _MOST_KEYS[wire] if (count := _count(place.get(key))) is not None]
-    # Where it says so twice, providers differ in which they follow.
+    # If there are several, providers differ in which one they obey.
     return min(max(said), MOST_OUTPUT) if said else None
 
 
 def _choices(body: Mapping[str, Any]) -> int:
-    """How many answers are paid for."""
+    """The number of answers that are billed."""
     asked = max(_count(body.get("n")) or 1, _count(body.get("best_of")) or 1)
     return min(asked, MOST_CHOICES)
 

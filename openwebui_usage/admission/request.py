@@ -1,4 +1,4 @@
-"""A call that is about to be made, as admission and metering look at it."""
+"""A call that is about to be made, in the form that admission and metering need."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class CallRequest:
     generates: bool = True
     """False for embeddings: they have no output to estimate."""
     counts_reports_only: bool = False
-    """Nobody knows what it asks for: it has a row only where the answer tells usage."""
+    """What it asks for is unknown: it is counted only if the answer reports usage."""
     hide_usage_chunk: bool = False
-    """The client did not ask for the chunk that tells the usage, so it does not see it."""
+    """The client did not ask for the chunk that reports usage, so that is not forwarded."""
     is_admitted: bool = False
-    """A task of a chat that was admitted is counted, and never refused."""
+    """Whether it is already admitted: a task of an admitted chat is counted, but never refused."""
     own_tasks: tuple[CallRow, ...] = ()
-    """What tasks of the same chat have used already, which does not count against it."""
+    """Rows of tasks of the same chat. Their usage is not held against the answer that they belong to."""

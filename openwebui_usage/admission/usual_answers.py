@@ -1,7 +1,7 @@
-"""What models usually write, by what they wrote lately: for reservations, which are made before anyone can know.
+"""How much models usually write, learned from their latest answers. Reservations are based on this.
 
-A reservation must not be what callers make it: each user's latest answers are remembered by themselves, so that many
-short ones neither lower what others reserve nor, for long, what they reserve themselves.
+No user may influence the reservations of others. So the latest answers are remembered per user, and many short ones
+neither lower what others reserve nor, for long, what the same user reserves.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.usage_reading import reported_cost
 
 HIGH = 0.9
-"""The share of answers that are no longer than what is reserved."""
+"""The quantile of answers that is reserved: so many of them are not longer."""
 _ANSWERS = 50
-"""Latest answers that are remembered of each user of a model."""
+"""Answers to remember for each user of a model."""
 _USERS = 50
-"""Users that are remembered of each model: those that asked last."""
+"""Users to remember for each model: the latest ones."""
 _MODELS = 1000
-"""Models that are remembered: some providers answer to any name."""
+"""Models to remember. Bounded because some providers accept any model name."""
 
 
 _Key = TypeVar("_Key")
@@ -35,7 +35,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(slots=True)
 class _Answers:
-    """Of one user of one model."""
+    """Latest answers for one user of one model."""
 
     outputs: deque[int] = field(default_factory=lambda: deque(maxlen=_ANSWERS))
     reasoning: deque[int] = field(default_factory=lambda: deque(maxlen=_ANSWERS))
@@ -53,15 +53,15 @@ class _Answers:
 
 
 class UsualAnswers:
-    """Learns from settled rows, in any thread."""
+    """Learns from settled rows. Thread-safe."""
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
+        """Starts without any knowledge."""
         self._lock = threading.Lock()
         self._models: OrderedDict[str, OrderedDict[str | None, _Answers]] = OrderedDict()
 
     def learn(self, rows: Iterable[CallRow]) -> None:
-        """Look at calls that ended, the latest last. Only what a provider told itself says anything."""
+        """Learn from calls that ended, the latest last. Estimates are ignored."""
         for row in rows:
             if row.outcome != "done" or not row.usage.output or row.usage.estimated:
                 continue
@@ -72,9 +72,10 @@ class UsualAnswers:
                 _latest(users, row.info.user_id, _Answers, _USERS).add(row.usage, cost)
 
     def long_answer(self, model: str, user_id: str | None) -> TokenUsage | None:
-        """Output and reasoning of a long answer among the latest; None where nothing is known of the model.
+        """Output and reasoning of a long answer among the latest. None if the model is unknown.
 
-        Every user's answers weigh alike, however many they are; those of the one who asks may only raise it.
+        All users have the same weight, however many answers they got. The answers of `user_id` can only raise the
+        result.
         """
         with self._lock:
             users = self._models.get(model)
@@ -88,7 +89,7 @@ class UsualAnswers:
         )
 
     def dear_answer(self, model: str) -> int | None:
-        """What the provider itself billed for such an answer, in nano-dollars; None where it never told."""
+        """The cost that the provider reported for such an answer, in nano-dollars. None if it never reports any."""
         with self._lock:
             users = self._models.get(model)
             known = [a.high_cost for a in users.values() if a.high_cost is not None] if users else []
@@ -101,7 +102,7 @@ def _high(numbers: Iterable[int]) -> int:
 
 
 def _latest(known: OrderedDict[_Key, _Value], key: _Key, new: Callable[[], _Value], most: int) -> _Value:
-    """The entry of `key`, which is the last to be forgotten from now on."""
+    """The entry of `key`, which becomes the most recently used one."""
     value = known.pop(key, None)
     known[key] = value = new() if value is None else value
     if len(known) > most:

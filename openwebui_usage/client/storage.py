@@ -79,8 +79,8 @@ class Place:
             old.dispose()
 
     def hasher(self, settings: ClientSettings) -> TokenHasher:
-        """The hasher with the first of these secrets: OPENWEBUI_USAGE_CLIENT_SECRET; WEBUI_SECRET_KEY if the database is
-        Open WebUI's; a file next to the database, which is made readable by its owner only.
+        """The hasher with the first of these secrets: OPENWEBUI_USAGE_CLIENT_SECRET; WEBUI_SECRET_KEY if this is Open
+        WebUI's database; a file next to the database, which is made readable by its owner only.
         """
         if settings.secret is not None:
             return TokenHasher(settings.secret.get_secret_value().encode())

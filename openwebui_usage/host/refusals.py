@@ -27,7 +27,7 @@ def refusal_response(refusal: Refusal, *, is_named: bool = True) -> JSONResponse
     now = datetime.now(UTC)
     budget = refusal.counter.budget
     limit, used = budget.limit or 0, refusal.used
-    headers = {"RateLimit-Limit": str(limit), "RateLimit-Remaining": str(max(0, limit - used - refusal.held))}
+    headers = {"RateLimit-Limit": str(limit), "RateLimit-Remaining": str(max(0, limit - used - refusal.reserved))}
     seconds = retry_after(refusal, now)
     if seconds is not None:
         headers["Retry-After"] = headers["RateLimit-Reset"] = str(seconds)

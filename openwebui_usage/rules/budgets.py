@@ -142,13 +142,13 @@ class Refusal:
 
     counter: Counter
     used: int
-    held: int
+    reserved: int
     """Reserved by calls that are still under way."""
 
 
-def decide(limit: int, used: int, held: int) -> bool:
-    """Whether one more call is admitted. `held` is what calls under way have reserved, in the limit's unit."""
-    return used + held < limit
+def decide(limit: int, used: int, reserved: int) -> bool:
+    """Whether one more call is admitted. `reserved` is what calls under way have reserved, in the limit's unit."""
+    return used + reserved < limit
 
 
 def crossed(budget: Budget, before: int, after: int) -> list[int]:

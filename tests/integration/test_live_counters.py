@@ -65,8 +65,8 @@ ONE = Counter(Budget("one", "one", 100), "one", ALL_TIME)
 TWO = Counter(Budget("two", "two", 10), "two", ALL_TIME)
 
 
-def demand(counter: Counter, wanted: int) -> Reservation:
-    return Reservation(counter, counter.budget.limit or 0, wanted)
+def reservation(counter: Counter, amount: int) -> Reservation:
+    return Reservation(counter, counter.budget.limit or 0, amount)
 
 
 def test_what_is_of_unknown_size_holds_its_share_of_what_is_left(play: Callable[[Scenario], None]) -> None:
@@ -75,7 +75,7 @@ def test_what_is_of_unknown_size_holds_its_share_of_what_is_left(play: Callable[
         answers = await asyncio.gather(*(live.reserve(f"first {n}", [unknown]) for n in range(50)))
         assert sum(answer is None for answer in answers) == SHARE
         refused = next(answer for answer in answers if answer is not None)
-        assert (refused.used, refused.held) == (0, 100)
+        assert (refused.used, refused.reserved) == (0, 100)
         change = ledger.commit(ONE, 90)
         live.release([f"first {n}" for n in range(50)], [change])
         await soon()
@@ -97,84 +97,84 @@ async def soon() -> None:
 
 def test_two_calls_cannot_spend_the_same_tokens(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        answers = await asyncio.gather(*(live.reserve(f"call {n}", [demand(ONE, 10)]) for n in range(50)))
+        answers = await asyncio.gather(*(live.reserve(f"call {n}", [reservation(ONE, 10)]) for n in range(50)))
         assert sum(answer is None for answer in answers) == 10
         refused = next(answer for answer in answers if answer is not None)
-        assert (refused.counter, refused.used, refused.held) == (ONE, 0, 100)
+        assert (refused.counter, refused.used, refused.reserved) == (ONE, 0, 100)
 
     play(scenario)
 
 
 def test_all_counters_hold_or_none_does(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(ONE, 10), demand(TWO, 10)]) is None
-        refused = await live.reserve("b", [demand(ONE, 10), demand(TWO, 10)])
+        assert await live.reserve("a", [reservation(ONE, 10), reservation(TWO, 10)]) is None
+        refused = await live.reserve("b", [reservation(ONE, 10), reservation(TWO, 10)])
         assert refused is not None
         assert refused.counter == TWO
-        refused = await live.reserve("c", [demand(ONE, 90)])
-        assert refused is None, "what the refused call wanted of the other counter was not held"
+        refused = await live.reserve("c", [reservation(ONE, 90)])
+        assert refused is None, "nothing was reserved of the other counter for the refused call"
 
     play(scenario)
 
 
-def test_what_a_call_held_whose_row_waits_ends_with_its_lease(
+def test_what_a_call_reserved_whose_row_waits_ends_after_a_while(
     play: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "LEASE_SECONDS", 0.4)
-    monkeypatch.setattr(live_redis, "LEASE_SECONDS", 0.4)
-    monkeypatch.setattr(live_redis, "LEASE_MS", 400)
+    monkeypatch.setattr(counters, "RESERVATION_SECONDS", 0.4)
+    monkeypatch.setattr(live_redis, "RESERVATION_SECONDS", 0.4)
+    monkeypatch.setattr(live_redis, "RESERVATION_MS", 400)
 
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        for lease in ("spooled", "replayed", "running"):
-            assert await live.reserve(lease, [demand(ONE, 30)]) is None
+        for call_id in ("spooled", "replayed", "running"):
+            assert await live.reserve(call_id, [reservation(ONE, 30)]) is None
         live.let_expire(["spooled", "replayed", "unknown"])
         live.release(["replayed"], [ledger.commit(ONE, 30)])
         await soon()
-        assert await live.reserve("next", [demand(ONE, 10)]) is None
-        assert await live.reserve("more", [demand(ONE, 1)]) is not None, "until then it is held"
+        assert await live.reserve("next", [reservation(ONE, 10)]) is None
+        assert await live.reserve("more", [reservation(ONE, 1)]) is not None, "until then it is held"
         for _ in range(6):
             await asyncio.sleep(0.1)
             await live.refresh()
-        assert await live.reserve("more", [demand(ONE, 30)]) is None
-        refused = await live.reserve("last", [demand(ONE, 1)])
+        assert await live.reserve("more", [reservation(ONE, 30)]) is None
+        refused = await live.reserve("last", [reservation(ONE, 1)])
         assert refused is not None
-        assert (refused.used, refused.held) == (30, 70), "calls that still run hold on"
+        assert (refused.used, refused.reserved) == (30, 70), "calls that still run keep their reservations"
 
     play(scenario)
 
 
 def test_what_was_held_becomes_what_was_used(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(ONE, 100)]) is None
-        assert await live.reserve("b", [demand(ONE, 1)]) is not None
+        assert await live.reserve("a", [reservation(ONE, 100)]) is None
+        assert await live.reserve("b", [reservation(ONE, 1)]) is not None
         live.release(["a"], [ledger.commit(ONE, 40)])
         await soon()
-        assert await live.reserve("b", [demand(ONE, 60)]) is None
-        refused = await live.reserve("c", [demand(ONE, 1)])
+        assert await live.reserve("b", [reservation(ONE, 60)]) is None
+        refused = await live.reserve("c", [reservation(ONE, 1)])
         assert refused is not None
-        assert (refused.used, refused.held) == (40, 60)
+        assert (refused.used, refused.reserved) == (40, 60)
 
     play(scenario)
 
 
 def test_a_call_without_a_row_gives_everything_back(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(ONE, 100)]) is None
+        assert await live.reserve("a", [reservation(ONE, 100)]) is None
         live.release(["a"])
-        live.release(["a", "never held"])
+        live.release(["a", "never reserved"])
         await soon()
-        assert await live.reserve("b", [demand(ONE, 100)]) is None
+        assert await live.reserve("b", [reservation(ONE, 100)]) is None
 
     play(scenario)
 
 
 def test_what_other_workers_counted_is_seen_within_a_second(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(ONE, 0)]) is None
+        assert await live.reserve("a", [reservation(ONE, 0)]) is None
         ledger.commit(ONE, 100)
         await asyncio.sleep(1.1)
         await live.refresh()
-        assert await live.reserve("b", [demand(ONE, 1)]) is not None
+        assert await live.reserve("b", [reservation(ONE, 1)]) is not None
 
     play(scenario)
 
@@ -182,10 +182,10 @@ def test_what_other_workers_counted_is_seen_within_a_second(play: Callable[[Scen
 def test_a_reset_is_seen_at_once(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         ledger.commit(ONE, 100)
-        assert await live.reserve("a", [demand(ONE, 1)]) is not None
+        assert await live.reserve("a", [reservation(ONE, 1)]) is not None
         ledger.totals.clear()
         await live.forget()
-        assert await live.reserve("a", [demand(ONE, 1)]) is None
+        assert await live.reserve("a", [reservation(ONE, 1)]) is None
 
     play(scenario)
 
@@ -193,14 +193,14 @@ def test_a_reset_is_seen_at_once(play: Callable[[Scenario], None]) -> None:
 def test_a_reset_is_not_undone_by_a_look_that_began_before_it(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         ledger.commit(ONE, 100)
-        assert await live.reserve("a", [demand(ONE, 1)]) is not None
+        assert await live.reserve("a", [reservation(ONE, 1)]) is not None
         ledger.delay = 0.1
         look = asyncio.create_task(live.refresh())
         await asyncio.sleep(0.05)
         ledger.totals.clear()
         await live.forget()
         await look
-        assert await live.reserve("a", [demand(ONE, 1)]) is None
+        assert await live.reserve("a", [reservation(ONE, 1)]) is None
 
     play(scenario)
 
@@ -208,39 +208,39 @@ def test_a_reset_is_not_undone_by_a_look_that_began_before_it(play: Callable[[Sc
 def test_a_question_holds_nothing(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         for _ in range(3):
-            assert await live.ask([demand(ONE, 100)]) is None
-        assert await live.reserve("a", [demand(ONE, 100)]) is None
-        assert await live.ask([demand(ONE, 1)]) is not None
+            assert await live.ask([reservation(ONE, 100)]) is None
+        assert await live.reserve("a", [reservation(ONE, 100)]) is None
+        assert await live.ask([reservation(ONE, 1)]) is not None
 
     play(scenario)
 
 
 def test_a_call_takes_over_what_the_one_around_it_held(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("pipe", [demand(TWO, 10)]) is None
-        assert await live.reserve("stranger", [demand(TWO, 10)]) is not None
-        assert await live.reserve("inner", [demand(ONE, 10), demand(TWO, 10)], "pipe") is None
+        assert await live.reserve("pipe", [reservation(TWO, 10)]) is None
+        assert await live.reserve("stranger", [reservation(TWO, 10)]) is not None
+        assert await live.reserve("inner", [reservation(ONE, 10), reservation(TWO, 10)], "pipe") is None
         live.release(["pipe"])
         await soon()
-        refused = await live.reserve("stranger", [demand(TWO, 1)])
+        refused = await live.reserve("stranger", [reservation(TWO, 1)])
         assert refused is not None
-        assert refused.held == 10
+        assert refused.reserved == 10
 
     play(scenario)
 
 
 def test_the_newest_sum_stands_in_whatever_order_commits_are_told(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(ONE, 1)]) is None
+        assert await live.reserve("a", [reservation(ONE, 1)]) is None
         changes = [ledger.commit(ONE, 30) for _ in range(3)]
         for change in changes:
             live.release([], [change])
         live.release(["a"])
         await soon()
-        assert await live.ask([demand(ONE, 1)]) is None
+        assert await live.ask([reservation(ONE, 1)]) is None
         live.release([], [ledger.commit(ONE, 10)])
         await soon()
-        refused = await live.ask([demand(ONE, 1)])
+        refused = await live.ask([reservation(ONE, 1)])
         assert refused is not None
         assert refused.used == 100
 
@@ -252,19 +252,19 @@ def test_a_budget_in_another_unit_is_another_number(play: Callable[[Scenario], N
 
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
         ledger.commit(ONE, 100)
-        assert await live.reserve("a", [demand(ONE, 1)]) is not None
-        assert await live.reserve("a", [demand(requests, 1)]) is None
-        assert await live.reserve("b", [demand(requests, 1)]) is not None
+        assert await live.reserve("a", [reservation(ONE, 1)]) is not None
+        assert await live.reserve("a", [reservation(requests, 1)]) is None
+        assert await live.reserve("b", [reservation(requests, 1)]) is not None
 
     play(scenario)
 
 
 def test_a_raised_limit_holds_at_once(play: Callable[[Scenario], None]) -> None:
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(ONE, 100)]) is None
-        assert await live.reserve("b", [demand(ONE, 1)]) is not None
+        assert await live.reserve("a", [reservation(ONE, 100)]) is None
+        assert await live.reserve("b", [reservation(ONE, 1)]) is not None
         raised = Counter(replace(ONE.budget, limit=200), "one", ALL_TIME)
-        assert await live.reserve("b", [demand(raised, 1)]) is None
+        assert await live.reserve("b", [reservation(raised, 1)]) is None
 
     play(scenario)
 
@@ -273,11 +273,11 @@ def test_numbers_of_any_size_are_held(play: Callable[[Scenario], None]) -> None:
     large = Counter(replace(ONE.budget, limit=10**15), "one", ALL_TIME)
 
     async def scenario(live: LiveCounters, ledger: Ledger) -> None:
-        assert await live.reserve("a", [demand(large, 10**15 - 1)]) is None
-        assert await live.reserve("b", [demand(large, 1)]) is None
-        refused = await live.reserve("c", [demand(large, 1)])
+        assert await live.reserve("a", [reservation(large, 10**15 - 1)]) is None
+        assert await live.reserve("b", [reservation(large, 1)]) is None
+        refused = await live.reserve("c", [reservation(large, 1)])
         assert refused is not None
-        assert (refused.used, refused.held) == (0, 10**15)
+        assert (refused.used, refused.reserved) == (0, 10**15)
 
     play(scenario)
 
@@ -286,37 +286,37 @@ class TestRedis:
     def test_the_reservation_of_a_worker_that_died_ends_by_itself(
         self, redis: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(live_redis, "LEASE_MS", 300)
+        monkeypatch.setattr(live_redis, "RESERVATION_MS", 300)
 
         async def scenario() -> None:
             ledger = Ledger()
             async with AsyncRedis.from_url(redis.url) as one, AsyncRedis.from_url(redis.url) as other:
-                assert await RedisCounters(one, "test", ledger.load).reserve("a", [demand(ONE, 100)]) is None
+                assert await RedisCounters(one, "test", ledger.load).reserve("a", [reservation(ONE, 100)]) is None
                 survivor = RedisCounters(other, "test", ledger.load)
-                assert await survivor.reserve("b", [demand(ONE, 1)]) is not None
+                assert await survivor.reserve("b", [reservation(ONE, 1)]) is not None
                 await asyncio.sleep(0.4)
-                assert await survivor.reserve("b", [demand(ONE, 1)]) is None
+                assert await survivor.reserve("b", [reservation(ONE, 1)]) is None
 
         asyncio.run(scenario())
 
     def test_the_reservation_of_a_long_call_lasts_by_redis_own_clock(
         self, redis: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(live_redis, "LEASE_MS", 400)
+        monkeypatch.setattr(live_redis, "RESERVATION_MS", 400)
         monkeypatch.setattr("time.time", lambda: 0.0)  # This machine's clock is wrong.
 
         async def scenario() -> None:
             async with AsyncRedis.from_url(redis.url) as client:
                 live = RedisCounters(client, "test", Ledger().load)
-                assert await live.reserve("a", [demand(ONE, 100)]) is None
+                assert await live.reserve("a", [reservation(ONE, 100)]) is None
                 for _ in range(4):
                     await asyncio.sleep(0.25)
                     await live.refresh()
-                assert await live.reserve("b", [demand(ONE, 1)]) is not None
+                assert await live.reserve("b", [reservation(ONE, 1)]) is not None
                 live.release(["a"])
                 await live.refresh()
                 await soon()
-                assert await live.reserve("b", [demand(ONE, 1)]) is None
+                assert await live.reserve("b", [reservation(ONE, 1)]) is None
 
         asyncio.run(scenario())
 
@@ -325,14 +325,14 @@ class TestRedis:
             async with AsyncRedis.from_url(redis.url) as client, AsyncRedis.from_url(redis.url) as others:
                 live, other = (RedisCounters(each, "test", Ledger().load) for each in (client, others))
                 redis.stop()
-                assert await live.reserve("a", [demand(TWO, 10)]) is None
-                assert await live.reserve("b", [demand(TWO, 10)]) is not None, "it still holds to the limit"
+                assert await live.reserve("a", [reservation(TWO, 10)]) is None
+                assert await live.reserve("b", [reservation(TWO, 10)]) is not None, "it still holds to the limit"
                 await live.refresh()
-                assert await live.reserve("c", [demand(TWO, 1)]) is not None
+                assert await live.reserve("c", [reservation(TWO, 1)]) is not None
                 redis.start()
                 await live.refresh()
-                assert await live.reserve("d", [demand(ONE, 100)]) is None
-                assert await other.reserve("e", [demand(ONE, 1)]) is not None, "they count together again"
+                assert await live.reserve("d", [reservation(ONE, 100)]) is None
+                assert await other.reserve("e", [reservation(ONE, 1)]) is not None, "they count together again"
 
         asyncio.run(scenario())
 
@@ -340,9 +340,9 @@ class TestRedis:
         async def scenario() -> None:
             async with AsyncRedis.from_url(redis.url) as client:
                 live = RedisCounters(client, "test", Ledger().load)
-                assert await live.ask([demand(ONE, 1)]) is None
+                assert await live.ask([reservation(ONE, 1)]) is None
                 for pause in (0, 0.0001, 0.0003, 0.001, 0.003):
-                    call = asyncio.create_task(live.reserve("a", [demand(ONE, 100)]))
+                    call = asyncio.create_task(live.reserve("a", [reservation(ONE, 100)]))
                     await asyncio.sleep(pause)
                     if not call.cancel():
                         live.release(["a"])
@@ -350,8 +350,8 @@ class TestRedis:
                     if not call.cancelled():
                         live.release(["a"])
                 await soon()
-                assert live._leases == {}
-                assert await live.reserve("b", [demand(ONE, 100)]) is None
+                assert live._reserved == {}
+                assert await live.reserve("b", [reservation(ONE, 100)]) is None
 
         asyncio.run(scenario())
 
@@ -359,7 +359,7 @@ class TestRedis:
         async def scenario() -> None:
             async with AsyncRedis.from_url(redis.url) as client:
                 live = RedisCounters(client, "test", Ledger().load)
-                assert await live.reserve("a", [demand(ONE, 1), demand(TWO, 1)]) is None
+                assert await live.reserve("a", [reservation(ONE, 1), reservation(TWO, 1)]) is None
                 names = [name.decode() async for name in client.scan_iter()]
                 assert len(names) == 6
                 assert len({key_slot(name.encode()) for name in names}) == 1
@@ -370,7 +370,7 @@ class TestRedis:
         async def scenario() -> None:
             async with AsyncRedis.from_url(redis.url) as client:
                 live = RedisCounters(client, "test", Ledger().load)
-                assert await live.reserve("a", [demand(ONE, 1)]) is None
+                assert await live.reserve("a", [reservation(ONE, 1)]) is None
                 assert all([await client.pttl(name) > 0 async for name in client.scan_iter()])
 
         asyncio.run(scenario())

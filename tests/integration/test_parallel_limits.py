@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openwebui_usage.admission.counters import SHARE
-from openwebui_usage.admission.redis_counters import LEASE_MS
+from openwebui_usage.admission.redis_counters import RESERVATION_MS
 from tests.support.clients import Client
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
@@ -134,8 +134,8 @@ def test_of_four_workers_with_redis(
     right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
     primed(server, provider, report, "4 workers, PostgreSQL and Redis")
     assert "Redis is away" not in server.log_text()
-    held = [key for key in redis.client.keys("*{usage}:holds:*") if redis.client.hlen(key)]
-    assert held == [], "everything that was held was given back"
+    reserved = [key for key in redis.client.keys("*{usage}:holds:*") if redis.client.hlen(key)]
+    assert reserved == [], "everything that was reserved was released"
 
 
 @pytest.mark.timeout(600)
@@ -182,6 +182,6 @@ def test_what_a_worker_held_that_was_killed_is_free_again_soon(
     assert redis.client.hlen(holds) == 1, "nobody was left to give it back"
     [ends] = redis.client.keys("*{usage}:ends:*")
     [(_, ends_at)] = redis.client.zrange(ends, 0, -1, withscores=True)
-    assert 0 < ends_at / 1000 - time.time() <= LEASE_MS / 1000
+    assert 0 < ends_at / 1000 - time.time() <= RESERVATION_MS / 1000
     server.start()
-    wait_until(lambda: status() == 200, timeout=LEASE_MS / 1000 + 5, what="its hold has ended", every=0.5)
+    wait_until(lambda: status() == 200, timeout=RESERVATION_MS / 1000 + 5, what="its reservation has ended", every=0.5)

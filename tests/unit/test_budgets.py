@@ -155,9 +155,13 @@ def test_each_mark_is_crossed_once_however_the_use_is_split(
     assert seen == [mark for mark in sorted({*soft_limits, 100}) if mark * limit <= used * 100]
 
 
-@pytest.mark.parametrize(("used", "held", "admitted"), [(0, 0, True), (99, 0, True), (100, 0, False), (50, 50, False)])
-def test_a_call_is_admitted_while_use_and_holds_stay_below_the_limit(used: int, held: int, admitted: bool) -> None:
-    assert decide(100, used, held) is admitted
+@pytest.mark.parametrize(
+    ("used", "reserved", "admitted"), [(0, 0, True), (99, 0, True), (100, 0, False), (50, 50, False)]
+)
+def test_a_call_is_admitted_while_use_and_reservations_stay_below_the_limit(
+    used: int, reserved: int, admitted: bool
+) -> None:
+    assert decide(100, used, reserved) is admitted
 
 
 class TestARefusal:
@@ -207,7 +211,7 @@ class TestARefusal:
         assert retry_after(refusal, NOW) is None
 
     def test_of_calls_under_way_asks_to_try_again(self) -> None:
-        refusal = replace(self.refusal, used=10, held=999_990)
+        refusal = replace(self.refusal, used=10, reserved=999_990)
         assert refusal_message(refusal, NOW).endswith("Try again in a moment.")
         assert retry_after(refusal, NOW) == 5
 

@@ -52,8 +52,8 @@ def gate_on(store: Store, *, fail_closed: bool = False) -> Gate:
     return Gate(store, MemoryCounters(load), fail_closed=fail_closed)  # type: ignore[arg-type]
 
 
-async def admitted(gate: Gate, lease: str, model: str = "gpt-4o") -> bool:
-    return await gate.admit(lease, asking(model)) is None
+async def admitted(gate: Gate, call_id: str, model: str = "gpt-4o") -> bool:
+    return await gate.admit(call_id, asking(model)) is None
 
 
 def asking(
@@ -177,8 +177,8 @@ class TestWhatACallWillUse:
         async def play() -> None:
             gate = gate_on(store)
             await gate.refresh()
-            (demand,) = gate._reservations(asking("gpt-4o", body={**BODY, **says}, wire=wire))
-            assert demand.wanted - output == pytest.approx(self.PROMPT, abs=3)
+            (reservation,) = gate._reservations(asking("gpt-4o", body={**BODY, **says}, wire=wire))
+            assert reservation.amount - output == pytest.approx(self.PROMPT, abs=3)
 
         asyncio.run(play())
 
@@ -191,10 +191,10 @@ class TestWhatACallWillUse:
             gate = gate_on(store)
             await gate.refresh()
             body = {"model": "embed", "input": "x" * 200, **says}
-            for lease in ("a", "b"):
-                assert await gate.admit(lease, asking("embed", body=body, generates=False)) is None
-            (demand,) = gate._reservations(asking("embed", body=body, generates=False))
-            assert 0 < demand.wanted <= 100
+            for call_id in ("a", "b"):
+                assert await gate.admit(call_id, asking("embed", body=body, generates=False)) is None
+            (reservation,) = gate._reservations(asking("embed", body=body, generates=False))
+            assert 0 < reservation.amount <= 100
 
         asyncio.run(play())
 
@@ -208,10 +208,10 @@ class TestWhatACallWillUse:
                 usage = TokenUsage(input=5, completion=2000, reasoning=1500, output=2000)
                 row = call_row("mine", id=str(number), started_at=1.0, called_model="o1", usage=usage)
                 gate.settled(store.record([row]))
-            (demand,) = gate._reservations(asking("another", "o1"))
-            assert demand.wanted == pytest.approx(2000 + 1500, abs=20)
-            (demand,) = gate._reservations(asking("never-seen"))
-            assert demand.wanted == pytest.approx(FIRST_GUESS, abs=20)
+            (reservation,) = gate._reservations(asking("another", "o1"))
+            assert reservation.amount == pytest.approx(2000 + 1500, abs=20)
+            (reservation,) = gate._reservations(asking("never-seen"))
+            assert reservation.amount == pytest.approx(FIRST_GUESS, abs=20)
 
         asyncio.run(play())
 
@@ -267,10 +267,10 @@ def test_an_unpriced_model_can_be_limited_in_requests_and_tokens_only(store: Sto
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        (demand,) = gate._reservations(asking("nobody-knows-this"))
-        assert demand.wanted == 0
-        (demand,) = gate._reservations(asking("gpt-4o", body={**BODY, "max_tokens": 1000}))
-        assert demand.wanted == pytest.approx(1000 * 10_000, rel=0.01), "a million tokens of gpt-4o cost $10"
+        (reservation,) = gate._reservations(asking("nobody-knows-this"))
+        assert reservation.amount == 0
+        (reservation,) = gate._reservations(asking("gpt-4o", body={**BODY, "max_tokens": 1000}))
+        assert reservation.amount == pytest.approx(1000 * 10_000, rel=0.01), "a million tokens of gpt-4o cost $10"
 
     asyncio.run(play())
 
@@ -329,8 +329,8 @@ def test_what_a_chats_own_tasks_used_does_not_refuse_its_answer(store: Store) ->
         gate.settled(store.record([title]))
         assert not await admitted(gate, "somebody else's")
         assert await gate.admit("answer", asking("gpt-4o", own_tasks=(title,))) is None
-        (demand,) = gate._reservations(asking("o1", own_tasks=(title,)))
-        assert demand.limit == 2, "only of what counted them"
+        (reservation,) = gate._reservations(asking("o1", own_tasks=(title,)))
+        assert reservation.limit == 2, "only of what counted them"
 
     asyncio.run(play())
 
@@ -357,7 +357,7 @@ def test_a_new_worker_expects_what_the_ledger_knows_of_a_model(store: Store) -> 
         gate = gate_on(store)
         await gate.refresh()
         # 8,010 are used: one more of 4,000 fits, and what it holds leaves no room for others.
-        assert [await admitted(gate, lease, "o1") for lease in "abc"] == [True, False, False]
+        assert [await admitted(gate, call_id, "o1") for call_id in "abc"] == [True, False, False]
 
     asyncio.run(play())
 
@@ -402,8 +402,8 @@ def test_nobody_lowers_what_others_reserve_and_long_answers_are_remembered(store
         await gate.refresh()
 
         def expected(user_id: str) -> int:
-            (demand,) = gate._reservations(asking("o1", goes={"user_id": user_id}))
-            return demand.wanted
+            (reservation,) = gate._reservations(asking("o1", goes={"user_id": user_id}))
+            return reservation.amount
 
         gate.settled(done_rows("o1", "bob", [20_000] * 3))
         gate.settled(done_rows("o1", "eve", [5] * 10_000))

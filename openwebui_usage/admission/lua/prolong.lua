@@ -1,5 +1,5 @@
--- A call takes long: its lease lasts on, by Redis's own clock. One that was released meanwhile stays released.
--- KEYS: holds, ends of each counter.  ARGV: lease, milliseconds that it lasts.
+-- Prolong the reservations of a call that takes long, by Redis's own clock. Released ones stay released.
+-- KEYS: reserved, ends of each counter.  ARGV: call, milliseconds that they last.
 local time = redis.call('TIME')
 local now, lasts = time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[2])
 for i = 1, #KEYS / 2 do

@@ -1,8 +1,8 @@
--- Hold what a call wants of every counter, or of none. By Redis's own clock.
--- KEYS: used, holds, ends of each counter.  ARGV: lease ('' only asks), milliseconds that it lasts, a lease that it
--- replaces or '', how many such shares of what is left make the whole, then of each: limit, wanted, and up to what its
--- share of what is left is held where that is more.
--- Answers {1} held | {0, counter, used, held} refused | {-1, counters that nobody has read from the ledger yet …}.
+-- Make all reservations of a call, or none. By Redis's own clock.
+-- KEYS: used, reserved, ends of each counter.  ARGV: call ('' only asks), milliseconds that its reservations last, a call
+-- that it replaces or '', how many shares what is left is divided into, then of each counter: limit, amount, and up to
+-- which amount a share is reserved where that is more.
+-- Answers {1} reserved | {0, counter, used, reserved} refused | {-1, counters that must be read from the ledger first …}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local missing, amounts = {-1}, {}
@@ -11,21 +11,21 @@ for i = 1, #KEYS / 3 do
 end
 if #missing > 1 then return missing end
 for i = 1, #KEYS / 3 do
-  local used, holds, ends = tonumber(redis.call('GET', KEYS[3 * i - 2])), KEYS[3 * i - 1], KEYS[3 * i]
+  local used, reserved, ends = tonumber(redis.call('GET', KEYS[3 * i - 2])), KEYS[3 * i - 1], KEYS[3 * i]
   if ARGV[3] ~= '' then
-    redis.call('HDEL', holds, ARGV[3])
+    redis.call('HDEL', reserved, ARGV[3])
     redis.call('ZREM', ends, ARGV[3])
   end
-  for _, lease in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
-    redis.call('HDEL', holds, lease)
-    redis.call('ZREM', ends, lease)
+  for _, call in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
+    redis.call('HDEL', reserved, call)
+    redis.call('ZREM', ends, call)
   end
-  local held = 0
-  for _, amount in ipairs(redis.call('HVALS', holds)) do held = held + tonumber(amount) end
-  local limit, wanted, up_to = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
-  amounts[i] = math.max(wanted, math.min(up_to, math.ceil(math.max(0, limit - used) / tonumber(ARGV[4]))))
-  if used + held >= limit then
-    return {0, i, string.format('%.0f', used), string.format('%.0f', held)}
+  local sum = 0
+  for _, part in ipairs(redis.call('HVALS', reserved)) do sum = sum + tonumber(part) end
+  local limit, amount, up_to = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
+  amounts[i] = math.max(amount, math.min(up_to, math.ceil(math.max(0, limit - used) / tonumber(ARGV[4]))))
+  if used + sum >= limit then
+    return {0, i, string.format('%.0f', used), string.format('%.0f', sum)}
   end
 end
 if ARGV[1] == '' then return {1} end

@@ -1,6 +1,6 @@
--- What the ledger says of one counter, and the leases of it that ended.
--- KEYS: used, holds, ends.  ARGV: used or '' where nothing is known, milliseconds that it is believed, then leases.
--- Sums only grow within a period, so the greater one is the newer one, in whatever order workers tell.
+-- Note the sum of one counter in the ledger, and release the reservations of calls that ended.
+-- KEYS: used, reserved, ends.  ARGV: used or '' if it is unknown, milliseconds that it is valid, then calls.
+-- Sums only grow within a period, so the greater one is the newer one, in whatever order workers report them.
 if ARGV[1] ~= '' then
   local known = tonumber(redis.call('GET', KEYS[1]))
   if not known then
