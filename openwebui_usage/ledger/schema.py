@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -95,6 +96,7 @@ usage_call = Table(
     Column("cost_cache_write", BigInteger),
     Column("cost_output", BigInteger),
     Column("price_version", String(64)),
+    Index("usage_call_unverified", "id", sqlite_where=text("unverified"), postgresql_where=text("unverified")),
 )
 """`groups` are the ids of the groups that held the model then, each between spaces, so that a search is exact.
 
@@ -258,6 +260,48 @@ usage_refusal = Table(
 )
 """Calls that a limit refused, per quarter of an hour. `limit_kind` is `group` or `budget`; `amount` is what was asked
 for, in `unit`: tokens, requests or nano-USD.
+"""
+
+usage_cost_center = Table(
+    "usage_cost_center",
+    metadata,
+    Column("user_group", String(100), primary_key=True),
+    Column("cost_center", String(100), nullable=False),
+)
+"""Who pays for the members of a user group, by the group's id."""
+
+FOCUS_SUMS = (
+    "calls",
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "cost_nano",
+    "cost_input",
+    "cost_cached",
+    "cost_cache_write",
+    "cost_output",
+)
+"""Those of `CUBE_SUMS` that are charged."""
+
+usage_focus = Table(
+    "usage_focus",
+    metadata,
+    Column("start", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("user_groups", Integer, nullable=False),
+    Column("model", Integer, nullable=False),
+    Column("group_id", Text, nullable=False),
+    Column("group_name", Text, nullable=False),
+    Column("cost_center", String(100)),
+    *(Column(name, BigInteger, nullable=False) for name in FOCUS_SUMS),
+    PrimaryKeyConstraint("start", "number", "user_groups", "model"),
+    sqlite_with_rowid=False,
+)
+"""What was exported of each day of a closed month: `number` 0 at first, then corrections, which may be negative.
+
+`start` is the day's first quarter of an hour, `user_groups` and `model` are dimensions. `group_id`, `group_name` and
+`cost_center` are what it was charged to.
 """
 
 usage_progress = Table(

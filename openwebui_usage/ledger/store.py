@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.ledger.call_log import CallLog
 from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
 from openwebui_usage.ledger.database import Recorder, Transaction, migrate, sharing, writing
@@ -119,6 +120,7 @@ class Store:
         self._recount = Recount(self._engine, schema)
         self.outbox = Outbox(self._engine)
         self.reports = Reports(self._engine, schema)
+        self.call_log = CallLog(self._engine, schema)
 
     def close(self) -> None:
         """Give up the connection that this thread writes rows on."""

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from openwebui_usage.ledger import Store
 from tests.support.recorder import a_call
 from tests.support.services import Postgres
+from tests.unit.test_call_log import TestCallLog, few_at_once, whole_ledger  # noqa: F401
 from tests.unit.test_cubes import TestCubes, priced  # noqa: F401
 from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the database below
     NewEngine,
