@@ -1,8 +1,6 @@
 """What was used: append-only rows of calls, the totals of groups, and the groups themselves, in SQL."""
 
-from openwebui_usage.ledger.recording import Change, Recorded
-from openwebui_usage.ledger.rows import CallInfo, CallRow, Outcome
-from openwebui_usage.ledger.store import (
+from openwebui_usage.ledger.errors import (
     BudgetExists,
     BudgetMissing,
     Busy,
@@ -11,8 +9,10 @@ from openwebui_usage.ledger.store import (
     GroupMissing,
     GroupUnknown,
     PriceMissing,
-    Store,
 )
+from openwebui_usage.ledger.recording import Change, Recorded
+from openwebui_usage.ledger.rows import CallInfo, CallRow, Outcome
+from openwebui_usage.ledger.store import Store
 from openwebui_usage.ledger.writer import Writer
 
 __all__ = [

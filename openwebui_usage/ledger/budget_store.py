@@ -1,0 +1,159 @@
+"""Budgets in SQL."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from openwebui_usage.ledger.database import writing
+from openwebui_usage.ledger.definitions import (
+    budget_from,
+    budget_values,
+    raise_revision,
+)
+from openwebui_usage.ledger.errors import (
+    BudgetExists,
+    BudgetMissing,
+    Busy,
+    GroupUnknown,
+)
+from openwebui_usage.ledger.preview import BudgetPreview, preview_budget
+from openwebui_usage.ledger.schema import usage_budget, usage_group
+from openwebui_usage.ledger.tables import Tables
+from openwebui_usage.rules.budgets import Budget
+
+_MOST_RECOUNTS = 5
+"""How often a change is tried that others keep changing."""
+_WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone")
+"""Of a budget. All sums are kept of that, so another unit or another way to count needs no new ones."""
+
+BudgetChanges = Mapping[str, Any] | Callable[[Budget], Mapping[str, Any]]
+"""Fields of a budget, or what makes them from the budget as it is."""
+
+
+class BudgetStore(Tables):
+    """Every method is one short transaction and blocks, but for `preview_budget`: call it off the event loop."""
+
+    def budgets(self) -> list[Budget]:
+        """Every budget, in the order of creation."""
+        return list(self.definitions().budgets)
+
+    def create_budget(self, budget: Budget) -> Budget:
+        """A new budget. Its current period starts with what the ledger knows of it.
+
+        Its `group` is the name of a usage group, if any. A budget of a user group starts at zero: the ledger does not
+        know who was in it. Raises `BudgetExists`, `GroupUnknown`.
+        """
+        with self._engine.connect() as connection:  # Before anything is counted in vain.
+            budget = self._resolved(connection, replace(budget, id=uuid.uuid4().hex))
+            if connection.execute(select(usage_budget.c.id).where(usage_budget.c.name == budget.name)).first():
+                raise BudgetExists(budget.name)
+        if _is_known_by_rows(budget):
+            budget = self._recount.of_budget(budget)
+        try:
+            with writing(self._engine) as connection:
+                if self._resolved(connection, budget).group_id != budget.group_id:
+                    raise GroupUnknown(str(budget.group))  # Deleted meanwhile, and made anew.
+                connection.execute(insert(usage_budget), {**budget_values(budget), "created_at": time.time()})
+                self._recount.adopt(connection, budget)
+                raise_revision(connection)
+        except BaseException as error:
+            self._recount.forget(budget.id)
+            if isinstance(error, IntegrityError):
+                raise BudgetExists(budget.name) from error
+            raise
+        return budget
+
+    def update_budget(self, name: str, changes: BudgetChanges) -> Budget:
+        """Change some fields of a budget. Raises `BudgetMissing`, `GroupUnknown`.
+
+        `changes` may depend on what the budget is; what they raise is raised, and nothing changes.
+        """
+        counted: Budget | None = None
+        try:
+            for _ in range(_MOST_RECOUNTS):
+                with writing(self._engine) as connection:
+                    before = _one_budget(connection, name)
+                    budget = replace(before, **(changes(before) if callable(changes) else changes))
+                    if budget.group != before.group:
+                        budget = self._resolved(connection, budget)
+                    is_new = not _counts_the_same(before, budget)
+                    if is_new and _is_known_by_rows(budget):
+                        is_counted = counted is not None and _counts_the_same(counted, budget)
+                    else:
+                        is_counted = True
+                    if is_counted:
+                        if is_new:  # Another counter, so it has another id: nobody needs to wait for its sums to move.
+                            id_ = counted.id if counted and _is_known_by_rows(budget) else uuid.uuid4().hex
+                            budget = replace(budget, id=id_)
+                            self._recount.adopt(connection, budget)
+                        values = update(usage_budget).where(usage_budget.c.id == before.id)
+                        connection.execute(values.values(budget_values(budget)))
+                        raise_revision(connection)
+                if is_counted:
+                    useless = {before.id, counted.id if counted else before.id} - {budget.id}
+                    counted = None
+                    if useless:
+                        self._recount.forget(*useless)
+                    return budget
+                if counted is not None:  # Somebody changed it meanwhile.
+                    self._recount.forget(counted.id)
+                counted = self._recount.of_budget(budget)
+        except BaseException:
+            if counted is not None:
+                self._recount.forget(counted.id)
+            raise
+        raise Busy(name)
+
+    def delete_budget(self, name: str) -> None:
+        """Remove a budget and its sums. Raises `BudgetMissing`."""
+        with writing(self._engine) as connection:
+            budget = _one_budget(connection, name)
+            connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
+            raise_revision(connection)
+        self._recount.forget(budget.id)
+
+    def preview_budget(self, budget: Budget, start: float, end: float) -> BudgetPreview:
+        """Whom a budget that does not exist would have refused, see `ledger.preview`. Raises `GroupUnknown`."""
+        with self._engine.connect() as connection:
+            definitions = self._refresh(connection)
+            budget = self._resolved(connection, budget)
+        return preview_budget(self._engine, budget, definitions, start, end)
+
+    def _resolved(self, connection: Connection, budget: Budget) -> Budget:
+        """With the id of the usage group that it names. Raises `GroupUnknown`."""
+        if budget.group is None:
+            return replace(budget, group_id=None)
+        id_ = connection.execute(select(usage_group.c.id).where(usage_group.c.name == budget.group)).scalar()
+        if id_ is None:
+            raise GroupUnknown(budget.group)
+        return replace(budget, group_id=id_)
+
+
+def _is_known_by_rows(budget: Budget) -> bool:
+    """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group."""
+    return budget.scope.kind not in ("group", "each_user_of_group")
+
+
+def _counts_the_same(one: Budget, other: Budget) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _WHAT_IS_COUNTED)
+
+
+def _one_budget(connection: Connection, name: str) -> Budget:
+    row = connection.execute(select(usage_budget).where(usage_budget.c.name == name)).first()
+    if row is None:
+        raise BudgetMissing(name)
+    return budget_from(row, _names(connection))
+
+
+def _names(connection: Connection) -> dict[str, str]:
+    """The names of the usage groups that budgets count, by their ids."""
+    counted = select(usage_budget.c.group_id).where(usage_budget.c.group_id.is_not(None))
+    groups = select(usage_group.c.id, usage_group.c.name).where(usage_group.c.id.in_(counted))
+    return {row.id: row.name for row in connection.execute(groups)}

@@ -1,0 +1,40 @@
+"""What keeps a change of groups, budgets or prices from being made."""
+
+from __future__ import annotations
+
+
+class GroupExists(Exception):
+    """The name is taken."""
+
+
+class GroupMissing(Exception):
+    """No group has that name."""
+
+
+class BudgetExists(Exception):
+    """The name is taken."""
+
+
+class BudgetMissing(Exception):
+    """No budget has that name."""
+
+
+class PriceMissing(Exception):
+    """No price has that pattern."""
+
+
+class GroupUnknown(Exception):
+    """A budget names a usage group that does not exist."""
+
+
+class GroupInUse(Exception):
+    """A usage group cannot be deleted: budgets count it."""
+
+    def __init__(self, name: str, budgets: tuple[str, ...]) -> None:
+        """`budgets` are their names."""
+        super().__init__(name)
+        self.budgets = budgets
+
+
+class Busy(Exception):
+    """Somebody else changed the same thing again and again."""
