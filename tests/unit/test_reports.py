@@ -154,7 +154,11 @@ def queries(draw: st.DrawFn, moment: float, timezone: str) -> ReportQuery:
 
 class TestRandomLedgers:
     @given(data=st.data())
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=100)
+    @settings(
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        deadline=None,
+        max_examples=100,
+    )
     def test_a_report_is_the_sum_of_the_rows(self, store: Store, engine: Engine, data: st.DataObject) -> None:  # noqa: F811
         timezone = data.draw(st.sampled_from(sorted(ANCHORS)))
         moment = datetime.fromisoformat(data.draw(st.sampled_from(ANCHORS[timezone]))).timestamp()
