@@ -252,12 +252,12 @@ def write_calls(
 
 
 def _cube_sums(call: _Counted) -> tuple[int, ...]:
-    """In the order of `CUBE_SUMS`."""
+    """In the order of `CUBE_SUMS`. Numbers all: PostgreSQL takes no truth value for one."""
     cost, usage = call.cost, call.row.usage
     return (
         1,
-        bool(usage.estimated),
-        cost is None and bool(usage.input or usage.output),
+        int(bool(usage.estimated)),
+        int(cost is None and bool(usage.input or usage.output)),
         *call.counts,
         *((0,) * 5 if cost is None else (bounded_count(cost.nano), *map(bounded_count, cost.parts or (0, 0, 0, 0)))),
     )

@@ -381,6 +381,11 @@ class TestExamples:
         report = store.reports.answer(ReportQuery(DAY, "hour", ("user", "model"), compare_previous=True))
         assert (report.rows, report.totals, report.previous) == ((), ReportSums(), ReportSums())
 
+    def test_calls_without_a_price_or_a_report_are_counted_as_such(self, store: Store) -> None:  # noqa: F811
+        store.record([a_call("nobody-knows-it", started_at=5, usage=TokenUsage(input=7, estimated=True))])
+        totals = store.reports.answer(ReportQuery(DAY)).totals
+        assert (totals.unpriced_calls, totals.estimated_calls, totals.cost_nano) == (1, 1, 0)
+
     def test_sums_may_leave_64_bits(self, store: Store, engine: Engine) -> None:  # noqa: F811
         rows = [a_call(started_at=900.0 * number, usage=TokenUsage(input=7)) for number in range(3)]
         store.record(rows)
