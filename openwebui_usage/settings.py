@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     keep_raw_usage: Kept = None
     """How long what providers said of a call's usage is kept, word for word."""
 
+    report_readers: str = ""
+    """User groups of the host, by name or id, separated by commas: their members may read reports of everybody."""
+    group_report_readers: str = ""
+    """The same for team leads: their members may read reports of members of the groups that they are in themselves."""
+
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:

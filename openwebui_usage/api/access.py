@@ -48,3 +48,5 @@ class Access:
     """The models that a caller can use."""
     user_groups: Callable[[Caller], Awaitable[tuple[str, ...]]]
     """Ids of the host's user groups that a caller is a member of."""
+    reader: Callable[..., Any]
+    """A dependency that returns whose calls a caller may read reports of, as `Readable`, or raises 401 and 403."""

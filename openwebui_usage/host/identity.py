@@ -5,16 +5,18 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request
 
 from openwebui_usage.api.access import Access, Caller, PageModel
+from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.models import HostModels, Model
 from openwebui_usage.host.valves import Valves
+from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.connections import host_of
 from openwebui_usage.rules.effort import PROVIDER_DEFAULT, Choice, EffortRules, levels_of_ollama, menu_preset
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
 
 
-def host_access(host_models: HostModels, valves: Valves, connections: Connections) -> Access:
+def host_access(host_models: HostModels, valves: Valves, connections: Connections, readers: ReportReaders) -> Access:
     """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes."""
     from open_webui.utils.auth import get_verified_user
 
@@ -42,7 +44,23 @@ def host_access(host_models: HostModels, valves: Valves, connections: Connection
     async def user_groups(caller: Caller) -> tuple[str, ...]:
         return await host_models.user_groups(caller.id)
 
-    return Access(user=user, admin=admin, visibility=visibility, page_models=page_models, user_groups=user_groups)
+    async def reader(caller: Annotated[Caller, Depends(user)]) -> Readable:
+        if caller.is_admin:
+            return Readable()
+        groups = await host_models.user_group_names(caller.id)
+        readable = readers.readable(groups, await host_models.own_user_group_names(caller.id))
+        if readable is None:
+            raise HTTPException(403, "Only admins and readers of reports may do this; yours is /api/usage/me/report.")
+        return readable
+
+    return Access(
+        user=user,
+        admin=admin,
+        visibility=visibility,
+        page_models=page_models,
+        user_groups=user_groups,
+        reader=reader,
+    )
 
 
 async def _page_model(

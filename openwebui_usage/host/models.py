@@ -164,6 +164,11 @@ class HostModels:
         names: Mapping[str, str] = await self._memo.get(("groups", user_id), lambda: _groups_of(user_id))
         return names
 
+    async def own_user_group_names(self, user_id: str) -> Mapping[str, str]:
+        """The same without the groups that those are within."""
+        names: Mapping[str, str] = await self._memo.get(("own groups", user_id), lambda: _own_groups_of(user_id))
+        return names
+
     async def remembered_user_group_names(self, user_id: str) -> Mapping[str, str]:
         """The same as they were up to a minute ago: good enough for a report, and asked for by every call.
 
@@ -223,6 +228,12 @@ async def _groups_of(user_id: str) -> Mapping[str, str]:
 
     find = Groups.get_groups_by_member_id
     return {group.id: group.name for group in await maybe_await(find(user_id, **including_outer_groups(find)))}
+
+
+async def _own_groups_of(user_id: str) -> Mapping[str, str]:
+    from open_webui.models.groups import Groups
+
+    return {group.id: group.name for group in await maybe_await(Groups.get_groups_by_member_id(user_id))}
 
 
 def _base(model: dict[str, Any] | None) -> str | None:

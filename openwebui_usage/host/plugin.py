@@ -16,6 +16,7 @@ from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounter
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
 from openwebui_usage.api.answers.health import PluginHealth, TakenBack
+from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.throttling import Buckets
@@ -160,7 +161,8 @@ class Plugin:
             log.exception("This Open WebUI is not as expected: %s is left out", what)
 
     def _add_routes(self) -> None:
-        access = host_access(self._host.models, self._host.valves, self._host.connections)
+        readers = ReportReaders.of(self._settings.report_readers, self._settings.group_report_readers)
+        access = host_access(self._host.models, self._host.valves, self._host.connections, readers)
         usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)

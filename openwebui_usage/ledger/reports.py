@@ -94,8 +94,9 @@ class _Answer:
         return Report(query, tuple(self._rows(found)), _total(found.values()), previous, self._recorded_since)
 
     def _may_leave_others_to_the_database(self, parts: Sequence[_Part]) -> bool:
-        """Whether each group is one combination of numbers: a call is not in several of them."""
-        return self._query.top is not None and len(parts) > 1 and SETS.isdisjoint(self._query.group_by)
+        """Whether each group is one combination of numbers: a call is not in several, nor do two keys share a name."""
+        mixed = {*SETS, "key"}
+        return self._query.top is not None and len(parts) > 1 and mixed.isdisjoint(self._query.group_by)
 
     def _sum_all(self, parts: Sequence[_Part]) -> dict[tuple[int, _Numbers], _Sums]:
         found = self._sum(parts, self._query.group_by)

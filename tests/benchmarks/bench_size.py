@@ -85,7 +85,12 @@ async def main(groups: int, budgets: int) -> None:
             raise NotImplementedError
 
         access = Access(
-            user=lambda: caller, admin=lambda: caller, visibility=visibility, page_models=nothing, user_groups=nothing
+            user=lambda: caller,
+            admin=lambda: caller,
+            visibility=visibility,
+            page_models=nothing,
+            user_groups=nothing,
+            reader=nothing,
         )
         app = FastAPI()
         app.include_router(usage_router(store, access, "documented", nothing, health))

@@ -33,6 +33,8 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("PUT", "/api/usage/prices"): (PRICE, "admin"),
     ("DELETE", "/api/usage/prices/{model}"): (None, "admin"),
     ("GET", "/api/usage/health"): (None, "admin"),
+    ("GET", "/api/usage/reports"): (None, "admin"),
+    ("GET", "/api/usage/me/report"): (None, "user"),
     ("GET", "/api/usage/me"): (None, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
 }

@@ -25,6 +25,8 @@ OPERATIONS = [
     ("PUT", "/api/usage/prices"),
     ("DELETE", "/api/usage/prices/{model}"),
     ("GET", "/api/usage/health"),
+    ("GET", "/api/usage/reports"),
+    ("GET", "/api/usage/me/report"),
     ("GET", "/api/usage/me"),
     ("GET", "/api/usage/page"),
 ]

@@ -19,8 +19,10 @@ from sqlalchemy.engine import Engine
 from openwebui_usage.api import Access, Caller, usage_router
 from openwebui_usage.api.access import PageModel
 from openwebui_usage.api.answers.health import PluginHealth, TakenBack
+from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger import CallInfo, CallRow, Store
+from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
@@ -30,8 +32,12 @@ from tests.support.documented import Documented
 PEOPLE = {
     "admin": Caller("admin", "Ada", is_admin=True),
     "user": Caller("user", "Uma", is_admin=False),
+    "lead": Caller("lead", "Lea", is_admin=False),
+    "reader": Caller("reader", "Ray", is_admin=False),
 }
-"""By token. Uma is in the user group "staff"."""
+"""By token. Uma is in the user group "staff", and so is Lea, who leads it. Ray is in "finance"."""
+USER_GROUPS = {"user": ("staff",), "lead": ("staff", "leads"), "reader": ("finance",)}
+READERS = ReportReaders.of("Finance", "leads")
 MODELS = (
     PageModel("gpt-4o", "GPT-4o", None, None),
     PageModel("helper", "Helper", "o3", "medium", ("low", "medium", "high")),
@@ -101,6 +107,14 @@ def _access() -> Access:
         return list(MODELS)
 
     async def user_groups(caller: Caller) -> tuple[str, ...]:
-        return () if caller.is_admin else ("staff",)
+        return USER_GROUPS.get(caller.id, ())
 
-    return Access(user, admin, visibility, page_models, user_groups)
+    async def reader(request: Request) -> Readable:
+        caller = await user(request)
+        groups = {id_: id_.capitalize() for id_ in await user_groups(caller)}
+        readable = Readable() if caller.is_admin else READERS.readable(groups, groups)
+        if readable is None:
+            raise HTTPException(403, "For readers.")
+        return readable
+
+    return Access(user, admin, visibility, page_models, user_groups, reader)

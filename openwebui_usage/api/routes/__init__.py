@@ -12,6 +12,7 @@ from openwebui_usage.api.routes.groups import add_groups
 from openwebui_usage.api.routes.health import Health, add_health
 from openwebui_usage.api.routes.own import add_own
 from openwebui_usage.api.routes.prices import add_prices
+from openwebui_usage.api.routes.reports import add_reports
 from openwebui_usage.api.same_origin import same_origin
 from openwebui_usage.ledger import Store
 from openwebui_usage.rules.groups import Counting
@@ -32,5 +33,6 @@ def usage_router(store: Store, access: Access, counting: Counting, changed: Chan
     add_budgets(router, store, access, changed)
     add_prices(router, store, access, changed)
     add_own(router, store, access)
+    add_reports(router, store, access)
     add_health(router, access, health)
     return router

@@ -63,11 +63,14 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /prices": {200: ("/prices", None)},
     "PUT /prices": {200: ("/prices", PRICE), 400: ("/prices", b"\xff"), 422: ("/prices", PRICE | {"input": -1})},
     "DELETE /prices/{model}": {200: ("/prices/existing", None), 404: ("/prices/none", None)},
+    "GET /reports": {200: ("/reports?group_by=user,model&compare=previous", None), 422: ("/reports?top=0", None)},
+    "GET /me/report": {200: ("/me/report?bucket=day", None), 422: ("/me/report?tz=Nowhere", None)},
     "GET /me": {200: ("/me", None)},
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /health": {200: ("/health", None)},
 }
-FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in ("GET /groups", "GET /me", "GET /page")}
+FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /page"}
+FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
 WITHOUT_LEDGER = {"GET /health"}
 UNREACHED = {422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"}}
 """FastAPI documents a 422 for whatever has a parameter, though any text does."""

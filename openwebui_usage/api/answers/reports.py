@@ -1,0 +1,206 @@
+"""Reports: what calls come to, by time and by who, what, where and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from openwebui_usage.api.answers.fields import Count, Dollars
+from openwebui_usage.ledger.report_query import (
+    NAMED,
+    RECORDED_LATE,
+    Dimension,
+    Named,
+    Report,
+    ReportQuery,
+    ReportRow,
+    ReportSums,
+    Value,
+)
+from openwebui_usage.rules.buckets import Bucket, TimeRange
+from openwebui_usage.rules.money import dollars
+from openwebui_usage.rules.periods import zone_of
+
+LocalMoment = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-01T00:00:00+01:00"])]
+"""ISO 8601, in the report's time zone."""
+
+
+class NamedValue(BaseModel):
+    """A user, a user group or a connection."""
+
+    id: str = Field(examples=["8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"])
+    name: str = Field(description="The last one that is known, also of what is gone.", examples=["Ada"])
+
+
+_Named = Annotated[
+    NamedValue | str, Field(description="`none`, `not recorded` or `Other` where there is nothing to name.")
+]
+_Text = Annotated[str, Field(description="`none`, `not recorded` and `Other` stand for themselves.")]
+
+
+class UsageSums(BaseModel):
+    """What calls come to."""
+
+    calls: Count = Field(examples=[3])
+    in_: Count = Field(serialization_alias="in", description="Prompt tokens.", examples=[1234])
+    out: Count = Field(description="Completion and reasoning tokens, as the providers reported them.", examples=[5678])
+    total: Count = Field(description="`in` and `out` together.", examples=[6912])
+    cached: Count = Field(description="Prompt tokens that came from a cache.", examples=[1024])
+    cache_write: Count = Field(description="Prompt tokens that were written to a cache.", examples=[0])
+    completion: Count = Field(description="Completion tokens, as the providers reported them.", examples=[3000])
+    reasoning: Count = Field(description="Reasoning tokens, as the providers reported them.", examples=[2678])
+    billed: Count = Field(description="All tokens that were billed, each once.", examples=[4234])
+    cost: Dollars = Field(description="In US dollars, of the calls whose price is known.", examples=[0.0331])
+    cost_input: Dollars = Field(description="Of `cost`, what uncached prompt tokens cost.", examples=[0.0005])
+    cost_cached: Dollars = Field(description="Of `cost`, what cached prompt tokens cost.", examples=[0.0013])
+    cost_cache_write: Dollars = Field(description="Of `cost`, what writing to a cache cost.", examples=[0.0])
+    cost_output: Dollars = Field(description="Of `cost`, what answers cost.", examples=[0.03])
+    unpriced_calls: Count = Field(description="Calls whose price nobody knows: they are not in `cost`.", examples=[0])
+    estimated_calls: Count = Field(description="Calls whose provider never told what they used.", examples=[0])
+    errors: Count = Field(description="Calls that ended with an error.", examples=[0])
+    refused: Count = Field(description="Calls that a limit refused. They are not among `calls`.", examples=[0])
+
+
+def _may_be_left_out(schema: dict[str, Any]) -> None:
+    """What may be left out of an answer has no default."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class UsageReportRow(UsageSums):
+    """One group of calls in one part of the time. Of the dimensions it has those that were asked for."""
+
+    model_config = ConfigDict(json_schema_extra=_may_be_left_out)
+
+    start: LocalMoment = Field(description="Where this part of the time begins.")
+    user: _Named = Field(default="", examples=[{"id": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "name": "Ada"}])
+    user_group: _Named = Field(default="", examples=[{"id": "3d1f2a7b", "name": "Sales"}])
+    model: _Text = Field(default="", examples=["gpt-4o"])
+    called_model: _Text = Field(default="", examples=["gpt-4o"])
+    connection: _Named = Field(default="", examples=[{"id": "5b0c", "name": "https://api.openai.com/v1"}])
+    usage_group: _Text = Field(default="", examples=["GPT"])
+    kind: _Text = Field(default="", examples=["chat"])
+    key: _Text = Field(default="", examples=["none"])
+    outcome: _Text = Field(default="", examples=["done"])
+
+
+class PreviousUsage(BaseModel):
+    """What the time before came to: as many months, days or hours."""
+
+    from_: LocalMoment = Field(serialization_alias="from")
+    to: LocalMoment
+    totals: UsageSums
+
+
+class RecordedSince(BaseModel):
+    """Since when this ledger knows what earlier versions did not record. Left out where it always did."""
+
+    model_config = ConfigDict(json_schema_extra=_may_be_left_out)
+
+    user_group: LocalMoment = ""
+    connection: LocalMoment = ""
+    kind: LocalMoment = ""
+    key: LocalMoment = ""
+    cost_parts: LocalMoment = Field(default="", description="`cost_input` and the others beside `cost`.")
+    refused: LocalMoment = ""
+
+
+class UsageReport(BaseModel):
+    """A report. Where no call was, there is no row."""
+
+    model_config = ConfigDict(json_schema_extra=_may_be_left_out)
+
+    from_: LocalMoment = Field(serialization_alias="from", description="As it was used.")
+    to: LocalMoment = Field(description="As it was used; not included.")
+    timezone: str = Field(examples=["Europe/Berlin"])
+    bucket: Bucket = Field(examples=["day"])
+    group_by: list[Dimension] = Field(examples=[["user", "model"]])
+    rows: list[UsageReportRow] = Field(description="By time, then the greatest first; `Other` is the last.")
+    totals: UsageSums = Field(description="Of all calls that were asked for, each once.")
+    previous: PreviousUsage | None = Field(default=None, description="Only with `compare=previous`.")
+    recorded_since: RecordedSince
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """A `UsageReport`. Not by its models: there may be a hundred thousand rows."""
+    query = report.query
+    answer: dict[str, Any] = {
+        **_range(query.time),
+        "timezone": query.time.timezone,
+        "bucket": query.bucket,
+        "group_by": list(query.group_by),
+        "rows": [_row(row, query) for row in report.rows],
+        "totals": _sums(report.totals),
+        "recorded_since": _recorded_since(report),
+    }
+    if report.previous is not None:
+        answer["previous"] = {**_range(query.time.previous()), "totals": _sums(report.previous)}
+    return answer
+
+
+def report_columns(query: ReportQuery) -> Mapping[str, type]:
+    """The columns of a report as a table: a row's fields in order; of a name the id stands in a column of its own."""
+    columns: dict[str, type] = {"start": str}
+    for dimension in query.group_by:
+        columns[dimension] = str
+        if dimension in NAMED:
+            columns[f"{dimension}_id"] = str
+    return columns | {name: type(value) for name, value in _sums(ReportSums()).items()}
+
+
+def report_table(report: Report) -> Iterator[list[Any]]:
+    """The rows for `report_columns`."""
+    time = report.query.time
+    for row in report.rows:
+        values: list[Any] = [time.iso(row.start)]
+        for dimension, value in zip(report.query.group_by, row.values, strict=True):
+            values.append(value.name if isinstance(value, Named) else value)
+            if dimension in NAMED:
+                values.append(value.id if isinstance(value, Named) else None)
+        yield [*values, *_sums(row.sums).values()]
+
+
+def _row(row: ReportRow, query: ReportQuery) -> dict[str, Any]:
+    values = zip(query.group_by, map(_value, row.values), strict=True)
+    return {"start": query.time.iso(row.start), **dict(values), **_sums(row.sums)}
+
+
+def _value(value: Value) -> str | dict[str, str]:
+    return {"id": value.id, "name": value.name} if isinstance(value, Named) else value
+
+
+def _sums(sums: ReportSums) -> dict[str, int | float | None]:
+    return {
+        "calls": sums.calls,
+        "in": sums.input,
+        "out": sums.out,
+        "total": sums.total,
+        "cached": sums.cached_input,
+        "cache_write": sums.cache_write,
+        "completion": sums.completion,
+        "reasoning": sums.reasoning,
+        "billed": sums.billed,
+        "cost": dollars(sums.cost_nano),
+        "cost_input": dollars(sums.cost_input),
+        "cost_cached": dollars(sums.cost_cached),
+        "cost_cache_write": dollars(sums.cost_cache_write),
+        "cost_output": dollars(sums.cost_output),
+        "unpriced_calls": sums.unpriced_calls,
+        "estimated_calls": sums.estimated_calls,
+        "errors": sums.errors,
+        "refused": sums.refused,
+    }
+
+
+def _range(time: TimeRange) -> dict[str, str]:
+    return {"from": time.iso(time.start), "to": time.iso(time.end)}
+
+
+def _recorded_since(report: Report) -> dict[str, str]:
+    if report.recorded_since is None:
+        return {}
+    since = datetime.fromtimestamp(int(report.recorded_since), zone_of(report.query.time.timezone)).isoformat()
+    return dict.fromkeys((*sorted(RECORDED_LATE), "cost_parts", "refused"), since)

@@ -1,0 +1,48 @@
+"""Parameters that several endpoints share, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from fastapi.exceptions import RequestValidationError
+
+from openwebui_usage.ledger.report_query import Dimension
+from openwebui_usage.rules.buckets import TimeRange, time_range
+
+From = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        description="A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month",
+        examples=["2026-11-01"],
+    ),
+]
+To = Annotated[str | None, Query(description="The same, not included, rounded up", examples=["2026-12-01"])]
+Zone = Annotated[str, Query(description="An IANA time zone: where days and months begin", examples=["Europe/Berlin"])]
+
+
+def checked_time(
+    start: str | None, end: str | None, timezone: str, now: datetime, place: Literal["query", "body"] = "query"
+) -> TimeRange:
+    """What `from`, `to` and `tz` mean. Raises `RequestValidationError` that names the one that is wrong."""
+    try:
+        return time_range(start, end, timezone, now)
+    except ValueError as error:
+        name, _, text = str(error).partition(": ")
+        raise RequestValidationError([wrong(place, name, text)]) from error
+
+
+def checked_values(filters: Mapping[Dimension, Sequence[str]]) -> dict[Dimension, tuple[str, ...]]:
+    """Filters that have a value. Raises `RequestValidationError` for texts that no database takes."""
+    for name, values in filters.items():
+        if any("\0" in value for value in values):
+            raise RequestValidationError([wrong("query", name, "must not contain NUL")])
+    return {name: tuple(values) for name, values in filters.items() if values}
+
+
+def wrong(place: Literal["query", "body"], name: str, text: str) -> dict[str, Any]:
+    """An entry of the `detail` of a 422."""
+    return {"type": name, "loc": (place, name), "msg": text}

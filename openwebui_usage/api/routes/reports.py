@@ -1,0 +1,158 @@
+"""/api/usage/reports and /api/usage/me/report."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+
+from openwebui_usage.api.access import Access, Caller
+from openwebui_usage.api.answers.reports import UsageReport, report_columns, report_json, report_table
+from openwebui_usage.api.exports import MEDIA_TYPES, ExportFormat, export_response
+from openwebui_usage.api.routes.errors import problems
+from openwebui_usage.api.routes.parameters import From, To, Zone, checked_time, checked_values, wrong
+from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.report_query import (
+    MOST_GROUPED_BY,
+    REPORT_DIMENSIONS,
+    Dimension,
+    Readable,
+    ReportQuery,
+)
+from openwebui_usage.ledger.rows import CallKind, Outcome
+from openwebui_usage.rules.buckets import MOST_BUCKETS, Bucket, TooManyBuckets
+
+MOST_VALUES = 100
+"""Values of one filter."""
+MOST_TOP = 1000
+
+_Ids = Annotated[
+    list[str], Query(description="Only these: ids or names, or `none`", max_length=MOST_VALUES, examples=[[]])
+]
+_Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
+_Kinds = Annotated[list[CallKind | Literal["none", "not recorded"]], Query(description="Only these", examples=[[]])]
+_Outcomes = Annotated[list[Outcome | Literal["refused"]], Query(description="Only these", examples=[[]])]
+ReportFormat = Literal["json"] | ExportFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What is asked, and as what it is to be answered."""
+
+    query: ReportQuery
+    format: ReportFormat
+
+
+def report_request(
+    from_: From = None,
+    to: To = None,
+    tz: Zone = "UTC",
+    bucket: Annotated[
+        Bucket, Query(description=f"What the time is cut into, at most {MOST_BUCKETS} parts. Weeks begin on Monday")
+    ] = "none",
+    group_by: Annotated[
+        list[str],
+        Query(
+            description=f"Up to {MOST_GROUPED_BY} of {', '.join(REPORT_DIMENSIONS)}; repeated, or with a comma between",
+            examples=[["user", "model"]],
+        ),
+    ] = [],  # noqa: B006 - FastAPI copies it
+    user: _Ids = [],  # noqa: B006
+    user_group: _Ids = [],  # noqa: B006
+    model: _Models = [],  # noqa: B006
+    called_model: _Models = [],  # noqa: B006
+    connection: _Ids = [],  # noqa: B006
+    usage_group: _Ids = [],  # noqa: B006
+    kind: _Kinds = [],  # noqa: B006
+    key: _Ids = [],  # noqa: B006
+    outcome: _Outcomes = [],  # noqa: B006
+    top: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=MOST_TOP,
+            description="How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other`",
+            examples=[10],
+        ),
+    ] = None,
+    compare: Annotated[
+        Literal["previous"] | None, Query(description="`previous` adds what the time before came to")
+    ] = None,
+    format: Annotated[ReportFormat, Query(description="JSON, or the rows as a file")] = "json",  # noqa: A002
+) -> ReportRequest:
+    """The parameters of a report. Raises `RequestValidationError` that names the one that is wrong."""
+    filters: Mapping[Dimension, list[str]] = {
+        "user": user,
+        "user_group": user_group,
+        "model": model,
+        "called_model": called_model,
+        "connection": connection,
+        "usage_group": usage_group,
+        "kind": list(kind),
+        "key": key,
+        "outcome": list(outcome),
+    }
+    time = checked_time(from_, to, tz, datetime.now(UTC))
+    query = ReportQuery(time, bucket, _dimensions(group_by), checked_values(filters), top, compare is not None)
+    try:
+        time.cut(bucket)
+    except TooManyBuckets:
+        text = f"must cut the time into at most {MOST_BUCKETS} parts: take a longer one, or less time (got {bucket})"
+        raise RequestValidationError([wrong("query", "bucket", text)]) from None
+    return ReportRequest(query, format)
+
+
+def _dimensions(texts: list[str]) -> tuple[Dimension, ...]:
+    names = dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip())
+    known: dict[str, Dimension] = {name: name for name in REPORT_DIMENSIONS}
+    if len(names) > MOST_GROUPED_BY or not names.keys() <= known.keys():
+        text = f"must be up to {MOST_GROUPED_BY} of {', '.join(REPORT_DIMENSIONS)} (got {', '.join(names)})"
+        raise RequestValidationError([wrong("query", "group_by", text)])
+    return tuple(known[name] for name in names)
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}}
+}
+
+
+def add_reports(router: APIRouter, store: Store, access: Access) -> None:
+    """Everybody's for admins and readers, a team's for its leads; one's own for everybody."""
+    asked = Depends(report_request)
+
+    @router.get(
+        "/reports",
+        summary="What calls come to, by time and by who, what, where and how",
+        response_model=UsageReport,
+        responses=_ANSWERS | problems(401, 403, 422, 503),
+    )
+    async def get_report(
+        readable: Annotated[Readable, Depends(access.reader)], request: Annotated[ReportRequest, asked]
+    ) -> Response:
+        return await answer(request, readable)
+
+    @router.get(
+        "/me/report",
+        summary="The same of your own calls: chats, tasks, API keys and all",
+        response_model=UsageReport,
+        responses=_ANSWERS | problems(401, 422, 503),
+    )
+    async def get_own_report(
+        caller: Annotated[Caller, Depends(access.user)], request: Annotated[ReportRequest, asked]
+    ) -> Response:
+        return await answer(request, Readable(user=caller.id))
+
+    async def answer(request: ReportRequest, readable: Readable) -> Response:
+        query = replace(request.query, readable=readable)
+        if request.format == "json":
+            return await asyncio.to_thread(
+                lambda: Response(json.dumps(report_json(store.reports.answer(query))), media_type="application/json")
+            )
+        report = await asyncio.to_thread(store.reports.answer, query)
+        name = f"usage-{query.time.iso(query.time.start)[:10]}"
+        return export_response(report_columns(query), report_table(report), request.format, name)
