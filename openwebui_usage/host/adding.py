@@ -30,13 +30,11 @@ async def add_to(
         sent = await _with_effort(before, out, arguments, running)
         added = [] if sent is before else additions(before, sent)
         added = _without(added, left_out, sent)
-        if USAGE not in left_out and _may_ask_for_usage(sent, out, rules):
-            asked = ask_for_usage(sent)
-            if asked is not None:
-                added.append(asked)
-                is_ours = not _has_page(out.body) and bool(_CHAT_COMPLETIONS.search(out.request.info.path or ""))
-                out.request = replace(out.request, hide_usage_chunk=is_ours)
-        out.send(sent, added)
+        may_ask = USAGE not in left_out and _may_ask_for_usage(sent, out, rules)
+        asked = ask_for_usage(sent) if may_ask else None
+        out.send(sent, added if asked is None else [*added, asked])
+        if asked is not None and not _has_page(out.body) and _CHAT_COMPLETIONS.search(out.request.info.path or ""):
+            out.request = replace(out.request, hide_usage_chunk=True)
     except Exception as error:  # noqa: BLE001 - told by `Faults`
         running.faults.tell("Nothing is added to a request", error)
 
