@@ -176,7 +176,6 @@ class TestBudgets:
         self, admin: Client, user: Client, provider: Provider, name: str
     ) -> None:
         valves = "/api/v1/functions/id/usage_metering/valves/update"
-        admin.request("PUT", "/api/usage/prices", {"model": "gpt-4o-mini", "input": 1000, "output": 1000})
         scope = {"kind": "user", "id": user.id}
         admin.request("POST", BUDGETS, {"name": name, "scope": scope, "unit": "usd", "limit": 0})
         assert chat(user).status_code == 429
