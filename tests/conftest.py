@@ -17,9 +17,10 @@ from tests.support import browser as chromium
 from tests.support import sharing
 from tests.support.browser import Look, Tab
 from tests.support.clients import Client
+from tests.support.forks import ForkServer
 from tests.support.frontend import patched_build
 from tests.support.host import ROOT, HostEnvironment, build_wheel
-from tests.support.openwebui import OpenWebUI
+from tests.support.openwebui import QUIET, OpenWebUI
 from tests.support.provider import Provider
 from tests.support.services import Postgres, Redis
 
@@ -125,13 +126,24 @@ def provider(provider_process: Provider) -> Provider:
 
 
 @pytest.fixture(scope="session")
+def fork_server(bare_host: HostEnvironment, new_log: Callable[[str], Path]) -> Iterator[ForkServer]:
+    server = ForkServer(bare_host, QUIET, new_log)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def new_openwebui(
     request: pytest.FixtureRequest,
     provider_process: Provider,
+    fork_server: ForkServer,
     new_log: Callable[[str], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., OpenWebUI]:
-    """A deployment, not yet started; see `start_openwebui`. Whoever starts it stops it."""
+    """A deployment, not yet started; see `start_openwebui`. Whoever starts it stops it.
+
+    `fresh`, for tests of the start itself: none is a fork of a process that has imported the libraries already.
+    """
 
     def make(
         *,
@@ -139,6 +151,7 @@ def new_openwebui(
         host: HostEnvironment | None = None,
         front_end: Path | None = None,
         env: Mapping[str, str] | None = None,
+        fresh: bool = False,
         **options: Any,
     ) -> OpenWebUI:
         directory = tmp_path_factory.mktemp("openwebui")
@@ -146,7 +159,8 @@ def new_openwebui(
             host = request.getfixturevalue("host" if plugin else "bare_host")
         log = new_log("openwebui" if plugin else "openwebui-bare")
         env = {**({"FRONTEND_BUILD_DIR": str(front_end)} if front_end else {}), **(env or {})}
-        return OpenWebUI(host, directory, provider_url=provider_process.url, log=log, env=env, **options)
+        forks = None if fresh else fork_server
+        return OpenWebUI(host, directory, provider_url=provider_process.url, log=log, env=env, forks=forks, **options)
 
     return make
 

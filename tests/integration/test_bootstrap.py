@@ -43,7 +43,7 @@ def deployment(
     new_openwebui: Callable[..., OpenWebUI], empty_host: HostEnvironment, wheel: Path, provider_process: Provider
 ) -> Iterator[OpenWebUI]:
     """Started without the plugin, and given it while it runs."""
-    server = new_openwebui(host=empty_host, env={**ENV, "OFFLINE_MODE": "false"})
+    server = new_openwebui(host=empty_host, env={**ENV, "OFFLINE_MODE": "false"}, fresh=True)
     try:
         server.start()
         assert not is_there(server.admin)

@@ -290,7 +290,7 @@ class TestStart:
         self, new_openwebui: Callable[..., OpenWebUI], installed: HostEnvironment, provider_process: Provider
     ) -> None:
         """Nobody is left to clean up, and the next start is Open WebUI's own."""
-        server = new_openwebui(host=installed, env=environment("http://127.0.0.1:9/v1", keep_ollama=False))
+        server = new_openwebui(host=installed, env=environment("http://127.0.0.1:9/v1", keep_ollama=False), fresh=True)
         try:
             assert "gpt-4o" not in server.start().admin.models()
             server.kill9()

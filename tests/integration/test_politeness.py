@@ -46,7 +46,7 @@ def assert_absent(server: OpenWebUI) -> None:
 
 @pytest.mark.parametrize("switch", [{"OPENWEBUI_USAGE_ENABLED": "false"}, {"SAFE_MODE": "true"}])
 def test_it_keeps_out_when_asked_to(start_openwebui: Callable[..., OpenWebUI], switch: dict[str, str]) -> None:
-    server = start_openwebui(env=switch)
+    server = start_openwebui(env=switch, fresh=True)
     assert_usable(server.admin)
     assert_absent(server)
 

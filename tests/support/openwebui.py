@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.clients import Client
+from tests.support.forks import ForkServer
 from tests.support.host import HostEnvironment
 from tests.support.process import Process, free_port, wait_until
 
@@ -73,8 +74,11 @@ class OpenWebUI:
         database_url: str | None = None,
         redis_url: str | None = None,
         env: Mapping[str, str] | None = None,
+        forks: ForkServer | None = None,
     ) -> None:
+        """With `forks` it does without the seconds in which its libraries are imported; several workers do not."""
         self.host = host
+        self._forks = forks
         self.data = directory / "data"
         self.data.mkdir(parents=True, exist_ok=True)
         self.ledger_file = self.data / "webui-usage.db"
@@ -123,6 +127,7 @@ class OpenWebUI:
             env=self.env,
             cwd=self.data.parent,
             log=self.log,
+            fork=self._forks.of(self.host) if self._forks and self.workers == 1 else None,
         )
 
         def is_up() -> bool:

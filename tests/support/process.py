@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -50,6 +51,16 @@ def wait_until(
         time.sleep(every)
 
 
+class Fork(Protocol):
+    """What a process needs of whoever started it, as `subprocess.Popen` has it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+
+
 class Process:
     """A command in a process group of its own, writing to `log`.
 
@@ -57,9 +68,21 @@ class Process:
     """
 
     def __init__(
-        self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, user: str | None = None
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        user: str | None = None,
+        fork: Callable[..., Fork] | None = None,
     ) -> None:
+        """`fork` starts it in another way than the system does: it is given `command`, `env`, `cwd` and `log`."""
         self.log = log
+        self._popen: Fork
+        if fork:
+            self._popen = fork(command, env=env, cwd=cwd, log=log)
+            return
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
                 [str(part) for part in command],
