@@ -19,7 +19,7 @@ from tests.support.browser import Look, Tab
 from tests.support.clients import Client
 from tests.support.forks import ForkServer
 from tests.support.frontend import patched_build
-from tests.support.host import ROOT, HostEnvironment, build_wheel
+from tests.support.host import ROOT, HostEnvironment, build_wheel, wait_until_prepared
 from tests.support.openwebui import QUIET, OpenWebUI
 from tests.support.provider import Provider
 from tests.support.services import Postgres, Redis
@@ -316,6 +316,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Sharing:
     return sharing.Sharing(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """`tests/run` sets up Open WebUI while the unit tests run; others wait for that, before their own time begins."""
+    if not sharing.is_of_room(item.nodeid, "unit"):
+        wait_until_prepared()
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import httpx
 import pytest
 
 from tests.support.clients import text
+from tests.support.forks import ForkServer
 from tests.support.host import HostEnvironment
 from tests.support.openwebui import OpenWebUI
+from tests.support.process import Process, wait_until
 from tests.support.provider import Call, Provider
 from tests.support.services import Postgres, Redis
 from tests.support.ui import TASKS
@@ -115,6 +118,62 @@ class TestTheEnvironments:
         host.pip("uninstall", "--yes", "openwebui-usage")
         assert "openwebui-usage" not in host.packages()
         assert bare_host.packages() == bare
+
+
+WHO_AM_I = """
+import json, os, sys
+json.dump({
+    "arguments": sys.argv[1:],
+    "environment": {name: value for name, value in os.environ.items() if name != "LC_CTYPE"},
+    "folder": os.getcwd(),
+    "hooks": [type(finder).__name__ for finder in sys.meta_path if type(finder).__module__.startswith("openwebui")],
+    "interpreter": [sys.executable, sys.prefix, sys.exec_prefix],
+    "name": __name__,
+    "open_webui": [name for name in sys.modules if name.partition(".")[0] == "open_webui"],
+    "path": sys.path,
+    "standard input": os.readlink("/proc/self/fd/0"),
+    "is leader": os.getpid() == os.getpgid(0) == os.getsid(0),
+}, sys.stdout)
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("plugin", [True, False], ids=["with the plugin", "without"])
+def test_a_fork_is_what_a_fresh_process_is(
+    fork_server: ForkServer, new_host: Callable[..., HostEnvironment], tmp_path: Path, plugin: bool
+) -> None:
+    host = new_host(plugin=plugin)
+    script = host.prefix / "bin" / "who-am-i"
+    script.write_text(WHO_AM_I)
+    said = []
+    for name, fork in (("fresh", None), ("fork", fork_server.of(host))):
+        log, env = tmp_path / name, {"HOME": str(tmp_path), "TZ": "Asia/Kathmandu"}
+        command = [script, "a", "b"] if fork else [host.python, script, "a", "b"]
+        process = Process(command, env=env, cwd=tmp_path, log=log, fork=fork)
+        wait_until(lambda: not process.running, timeout=60, what="it has ended", details=process.log_tail)  # noqa: B023
+        assert process.exit_code == 7, process.log_tail()
+        said.append(json.loads(log.read_text()))
+    fresh, fork_ = said
+    assert fork_ == fresh
+    assert fresh["hooks"] == (["_Finder"] if plugin else [])
+
+
+def test_a_fork_is_stopped_and_killed_as_any_process(
+    fork_server: ForkServer, bare_host: HostEnvironment, tmp_path: Path
+) -> None:
+    script = tmp_path / "sleep.py"
+    script.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
+
+    def start(name: str) -> Process:
+        process = Process([script], env={}, cwd=tmp_path, log=tmp_path / name, fork=fork_server.of(bare_host))
+        wait_until(lambda: "here" in process.log_tail(), timeout=60, what="it runs", details=process.log_tail)
+        return process
+
+    stopped, killed = start("stopped"), start("killed")
+    assert stopped.stop(signal.SIGTERM) == -signal.SIGTERM
+    assert killed.running
+    killed.kill()
+    assert killed.exit_code == -signal.SIGKILL
 
 
 class TestBareOpenWebUI:

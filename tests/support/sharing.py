@@ -21,10 +21,15 @@ def place(node: str) -> tuple[int, int, bool]:
     the others those that take long go ahead, so that no process is left with one of them at the end.
     """
     path = PurePath(node.split("::")[0])
-    room = next((ROOMS.index(part) for part in path.parts if part in ROOMS), 0)
+    room = next((number for number, name in enumerate(ROOMS) if is_of_room(node, name)), 0)
     ahead = (LOADS_THE_MACHINE, TAKES_LONG)
     turn = next((number for number, files in enumerate(ahead) if path.stem in files), len(ahead))
     return room, turn, on_patched_build(node)
+
+
+def is_of_room(node: str, room: str) -> bool:
+    """Whether a test is one of `unit`, or whatever of `ROOMS`."""
+    return room in PurePath(node.split("::")[0]).parts
 
 
 def group(node: str) -> str:
