@@ -127,7 +127,8 @@ def provider(provider_process: Provider) -> Provider:
 
 @pytest.fixture(scope="session")
 def fork_server(bare_host: HostEnvironment, new_log: Callable[[str], Path]) -> Iterator[ForkServer]:
-    server = ForkServer(bare_host, QUIET, new_log)
+    server = ForkServer(bare_host, QUIET, new_log("forkserver"))
+    server.start()
     yield server
     server.stop()
 

@@ -10,15 +10,26 @@ from typing import Any
 import pytest
 
 from openwebui_usage import __version__
-from tests.integration.test_paths import ENV, furnish, someone, test_is_counted_to_the_token, world
+from tests.integration.test_paths import ENV, PATHS, World, furnish, someone, walk, world
 from tests.support.clients import Client
 from tests.support.host import ROOT, HostEnvironment
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
 
-__all__ = ["someone", "test_is_counted_to_the_token", "world"]  # Walked here as well: every path, mounted late.
+__all__ = ["someone", "world"]  # Fixtures.
 
+EVERY_DAY = (
+    "page",
+    "api-chat",
+    "channel",
+    "direct-connection",
+    "messages-native",
+    "openai-proxy",
+    "ollama-chat",
+    "pipe-inner",
+)
+"""Paths that are walked in each run: one for each place where a late mount finds a function held by somebody else."""
 FUNCTION = "usage_bootstrap"
 SOURCE = (ROOT / "functions" / f"{FUNCTION}.py").read_text()
 REQUIREMENT = f"requirements: /app/backend/data/openwebui_usage-{__version__}-py3-none-any.whl"
@@ -56,6 +67,13 @@ def deployment(
         yield server
     finally:
         server.discard()
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=() if path in EVERY_DAY else pytest.mark.nightly) for path in PATHS]
+)
+def test_a_path_is_counted_though_the_plugin_came_late(world: World, path: str) -> None:
+    walk(world, path)
 
 
 @pytest.fixture

@@ -470,6 +470,11 @@ PATHS: dict[str, tuple[str, Callable[[World], list[Expected]]]] = {
 
 @pytest.mark.parametrize("path", PATHS)
 def test_is_counted_to_the_token(world: World, path: str) -> None:
+    walk(world, path)
+
+
+def walk(world: World, path: str) -> None:
+    """Walk one of `PATHS`, and hold the ledger and the groups against the provider's book."""
     before = world.totals()
     expected = PATHS[path][1](world)
     rows = world.ledger.wait(len(expected))

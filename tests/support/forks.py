@@ -17,13 +17,13 @@ from tests.support.process import Process, wait_until
 
 
 class ForkServer:
-    """One process, started when it is first asked for a fork, in an environment without the plugin."""
+    """One process, in an environment without the plugin."""
 
-    def __init__(self, host: HostEnvironment, env: Mapping[str, str], new_log: Callable[[str], Path]) -> None:
+    def __init__(self, host: HostEnvironment, env: Mapping[str, str], log: Path) -> None:
         """`env` are the variables that libraries read when they are imported; all others are a fork's own."""
         self._host = host
         self._env = env
-        self._new_log = new_log
+        self._log = log
         self._process: Process | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="owu-")  # A socket's path is at most 107 characters long.
         self._path = f"{self._directory.name}/socket"
@@ -50,14 +50,17 @@ class ForkServer:
             self._process.stop()
         self._directory.cleanup()
 
+    def start(self) -> None:
+        """Begin to import; nobody waits for that until the first fork."""
+        self._process = Process(
+            [self._host.python, Path(__file__).with_name("forkserver.py"), self._path],
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": self._directory.name, **self._env},
+            cwd=Path(self._directory.name),
+            log=self._log,
+        )
+
     def _connect(self) -> socket.socket:
-        if self._process is None:
-            self._process = Process(
-                [self._host.python, Path(__file__).with_name("forkserver.py"), self._path],
-                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": self._directory.name, **self._env},
-                cwd=Path(self._directory.name),
-                log=self._new_log("forkserver"),
-            )
+        assert self._process is not None, "not started"
         process, client = self._process, socket.socket(socket.AF_UNIX)
 
         def connected() -> bool:
