@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -28,8 +30,6 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, delete, func, select
 
 from openwebui_usage.ledger import CallRow, GroupInUse, Store
-from openwebui_usage.ledger import recount as recount_module
-from openwebui_usage.ledger import store as store_module
 from openwebui_usage.ledger.rows import CallInfo, new_id
 from openwebui_usage.ledger.schema import metadata, usage_call, usage_recount, usage_revision, usage_total
 from openwebui_usage.ledger.spool import Spool
@@ -138,9 +138,12 @@ class Machine(RuleBasedStateMachine):
         self.now = datetime(2026, 3, 4, 22, tzinfo=UTC).timestamp()
         self.patches = pytest.MonkeyPatch()
         moments = type("Moments", (datetime,), {"now": lambda zone=None: datetime.fromtimestamp(self.now, zone)})
-        for module in (store_module, recount_module):
-            self.patches.setattr(module, "time", SimpleNamespace(time=lambda: self.now))
-            self.patches.setattr(module, "datetime", moments)
+        clock = SimpleNamespace(**{**vars(time), "time": lambda: self.now})
+        for name, module in list(sys.modules.items()):
+            if name.startswith("openwebui_usage.ledger."):
+                for known, patched in ((time, clock), (datetime, moments)):
+                    if getattr(module, known.__name__, None) is known:
+                        self.patches.setattr(module, known.__name__, patched)
         self.engine = engines[0]
         with self.engine.begin() as connection:
             for table in metadata.tables.values():
