@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, or_, select
 
 from openwebui_usage.ledger.definitions import Definitions
-from openwebui_usage.ledger.schema import usage_call, usage_combination, usage_dimension, usage_progress
+from openwebui_usage.ledger.progress import read_progress
+from openwebui_usage.ledger.schema import usage_call, usage_combination, usage_dimension
 from openwebui_usage.rules.budgets import Budget, Subject
 from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.replay import RefusedUser, Replay
@@ -103,14 +104,14 @@ class _Rows:
         scope = budget.scope
         self._needs_groups = scope.kind in ("group", "each_user_of_group")
         self._groups: dict[int, frozenset[str]] = {}
-        self._condition: Any = usage_call.c.unverified.is_(False)
+        self._conditions: list[Any] = [usage_call.c.unverified.is_(False)]
         if scope.kind == "user":
-            self._condition &= usage_call.c.user_id == scope.id
+            self._conditions.append(usage_call.c.user_id == scope.id)
 
     def between(self, start: float, end: float) -> Iterator[tuple[Row[Any], frozenset[str]]]:
         """In order of time."""
         call = usage_call.c
-        query = select(*_COLUMNS).where(self._condition, call.started_at < end).order_by(call.started_at, call.id)
+        query = select(*_COLUMNS).where(*self._conditions, call.started_at < end).order_by(call.started_at, call.id)
         after: Any = call.started_at >= start
         while True:
             with self._engine.connect() as connection:
@@ -128,9 +129,8 @@ class _Rows:
 
     def user_groups_since(self) -> float | None:
         """When the ledger began to record them."""
-        query = select(usage_progress.c.value).where(usage_progress.c.name == "recorded_since")
         with self._engine.connect() as connection:
-            value = connection.execute(query).scalar()
+            value = read_progress(connection, "recorded_since")
         return None if value is None else float(value)
 
     def _look_up(self, connection: Connection, combinations: Iterable[int | None]) -> None:

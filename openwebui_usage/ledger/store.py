@@ -19,6 +19,7 @@ from openwebui_usage.ledger.definitions import (
     read_revision,
 )
 from openwebui_usage.ledger.group_store import GroupStore
+from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
@@ -63,6 +64,7 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self.outbox = Outbox(self._engine)
         self.reports = Reports(self._engine, schema)
         self.call_log = CallLog(self._engine, schema)
+        self.forecasts = Forecasts(self._engine, schema)
 
     def close(self) -> None:
         """Give up the connection that this thread writes rows on."""
