@@ -72,6 +72,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/budgets/preview': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Whom a budget would have refused */
+    post: operations['preview_budget_api_usage_budgets_preview_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/budgets/{name}': {
     parameters: {
       query?: never;
@@ -151,6 +168,91 @@ export interface paths {
     };
     /** What the page's script needs, in one request */
     get: operations['get_page_api_usage_page_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/reports': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What calls come to, by time and by who, what, where and how */
+    get: operations['get_report_api_usage_reports_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/me/report': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The same of your own calls: chats, tasks, API keys and all */
+    get: operations['get_own_report_api_usage_me_report_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/refusals': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who was refused, by which limit, how often */
+    get: operations['get_refusals_api_usage_refusals_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/forecast': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** When each limit will be reached */
+    get: operations['get_forecast_api_usage_forecast_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/me/forecast': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** When your own limits will be reached */
+    get: operations['get_own_forecast_api_usage_me_forecast_get'];
     put?: never;
     post?: never;
     delete?: never;
@@ -456,6 +558,29 @@ export interface components {
       rejected_rows: number;
     };
     /**
+     * Limit
+     * @description What refused a call.
+     */
+    Limit: {
+      /**
+       * Kind
+       * @example group
+       * @enum {string}
+       */
+      kind: 'group' | 'budget';
+      /**
+       * Id
+       * @example 0f8d3c2b1a094e5f8d7c6b5a49382716
+       */
+      id: string;
+      /**
+       * Name
+       * @description The one of today; of a limit that is gone the last one.
+       * @example GPT
+       */
+      name: string;
+    };
+    /**
      * NamedUsageGroup
      * @description A usage group with its name.
      */
@@ -525,6 +650,23 @@ export interface components {
       /**
        * Name
        * @example GPT
+       */
+      name: string;
+    };
+    /**
+     * NamedValue
+     * @description A user, a user group or a connection.
+     */
+    NamedValue: {
+      /**
+       * Id
+       * @example 8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d
+       */
+      id: string;
+      /**
+       * Name
+       * @description The last one that is known, also of what is gone.
+       * @example Ada
        */
       name: string;
     };
@@ -919,6 +1061,138 @@ export interface components {
       };
     };
     /**
+     * PreviewedBudget
+     * @description A budget that does not exist, and the time to look at.
+     */
+    PreviewedBudget: {
+      /**
+       * Limit
+       * @description In `unit`: whole tokens or requests, or US dollars up to 1000000000; null only counts.
+       * @example 25
+       */
+      limit: number | string | null;
+      /**
+       * Unit
+       * @description What is counted.
+       * @default tokens
+       * @example usd
+       * @enum {string}
+       */
+      unit?: 'tokens' | 'usd' | 'requests';
+      /**
+       * @default {
+       *       "kind": "everyone"
+       *     }
+       */
+      scope?: components['schemas']['ScopeBody'];
+      /**
+       * Models
+       * @description Ids of models, or globs: `*` is any run of characters, `?` any one.
+       * @default [
+       *       "*"
+       *     ]
+       * @example [
+       *       "gpt-4o*",
+       *       "o3"
+       *     ]
+       */
+      models?: string[];
+      /**
+       * Group
+       * @description A usage group whose models are counted, in place of `models`.
+       * @example null
+       */
+      group?: string | null;
+      /**
+       * Period
+       * @description How long the limit lasts before it begins anew.
+       * @default total
+       * @example month
+       * @enum {string}
+       */
+      period?: 'total' | 'day' | 'week' | 'month';
+      /**
+       * Timezone
+       * @description Where days begin: a name of the IANA time zone database.
+       * @default UTC
+       * @example Europe/Berlin
+       */
+      timezone?: string;
+      /**
+       * Action
+       * @description At the limit `block` refuses the next call, `warn` only shows it.
+       * @default block
+       * @example block
+       * @enum {string}
+       */
+      action?: 'block' | 'warn';
+      /**
+       * Soft Limits
+       * @description Percent of the limit at which the webhook is told.
+       * @default [
+       *       80,
+       *       95
+       *     ]
+       * @example [
+       *       80,
+       *       95
+       *     ]
+       */
+      soft_limits?: number[];
+      /**
+       * Counting
+       * @description Whether OUT is completion + reasoning tokens as the provider reported them, or the billed ones.
+       * @default documented
+       * @example documented
+       * @enum {string}
+       */
+      counting?: 'documented' | 'billed';
+      /**
+       * Free Models Exempt
+       * @description Models that cost nothing stay usable when a budget of money is spent.
+       * @default true
+       * @example true
+       */
+      free_models_exempt?: boolean;
+      /**
+       * Name
+       * @description Without slashes and control characters.
+       * @example GPT
+       */
+      name: string;
+      /**
+       * From
+       * @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month.
+       * @example 2026-11-01
+       */
+      from?: string | null;
+      /**
+       * To
+       * @description The same, not included, rounded up.
+       * @example 2026-12-01
+       */
+      to?: string | null;
+    };
+    /**
+     * PreviousUsage
+     * @description What the time before came to: as many months, days or hours.
+     */
+    PreviousUsage: {
+      /**
+       * From
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      to: string;
+      totals: components['schemas']['UsageSums'];
+    };
+    /**
      * PriceChanged
      * @description A price as it is now.
      */
@@ -940,6 +1214,237 @@ export interface components {
        * @description For people, in English.
        */
       detail: string;
+    };
+    /**
+     * ProjectedUse
+     * @description What will be used by `at`, in eight of ten cases from `low` to `high`.
+     */
+    ProjectedUse: {
+      /**
+       * At
+       * Format: date-time
+       * @description When the period ends; where it never does, when the month does.
+       * @example 2026-11-30T23:00:00Z
+       */
+      at: string;
+      /**
+       * Low
+       * @example 880000
+       */
+      low: number;
+      /**
+       * Expected
+       * @example 912000
+       */
+      expected: number;
+      /**
+       * High
+       * @example 944000
+       */
+      high: number;
+    };
+    /**
+     * RecordedSince
+     * @description Since when this ledger knows what earlier versions did not record. Left out where it always did.
+     */
+    RecordedSince: {
+      /**
+       * User Group
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      user_group?: string;
+      /**
+       * Connection
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      connection?: string;
+      /**
+       * Kind
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      kind?: string;
+      /**
+       * Key
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      key?: string;
+      /**
+       * Cost Parts
+       * Format: date-time
+       * @description `cost_input` and the others beside `cost`.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      cost_parts?: string;
+      /**
+       * Refused
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      refused?: string;
+    };
+    /**
+     * RefusalPreview
+     * @description What a budget would have refused, had there been one.
+     */
+    RefusalPreview: {
+      /**
+       * From
+       * Format: date-time
+       * @description Included, in the time zone that was asked for.
+       * @example 2026-11-01T00:00:00+00:00
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @description Not included.
+       * @example 2026-12-01T00:00:00+00:00
+       */
+      to: string;
+      /**
+       * Timezone
+       * @example UTC
+       */
+      timezone: string;
+      /**
+       * Counted From
+       * Format: date-time
+       * @description When it would have begun to count: with the period that `from` lies in.
+       * @example 2026-11-30T23:00:00Z
+       */
+      counted_from: string;
+      /**
+       * User Groups Since
+       * @description Since when it is recorded who was in which user group; null: ever since.
+       * @example 2026-11-14T08:00:00Z
+       */
+      user_groups_since: string | null;
+      /**
+       * Unit
+       * @example tokens
+       * @enum {string}
+       */
+      unit: 'tokens' | 'usd' | 'requests';
+      /**
+       * Refused
+       * @description Most calls first.
+       */
+      refused: components['schemas']['RefusedPerson'][];
+      /**
+       * Calls
+       * @description Of all of them.
+       * @example 12
+       */
+      calls: number;
+      /**
+       * Amount
+       * @description Of all of them, in `unit`.
+       * @example 34000
+       */
+      amount: number;
+    };
+    /**
+     * RefusalReport
+     * @description Who was refused, by what, how often.
+     */
+    RefusalReport: {
+      /**
+       * From
+       * Format: date-time
+       * @description Included, in the time zone that was asked for.
+       * @example 2026-11-01T00:00:00+00:00
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @description Not included.
+       * @example 2026-12-01T00:00:00+00:00
+       */
+      to: string;
+      /**
+       * Timezone
+       * @example UTC
+       */
+      timezone: string;
+      /**
+       * Refusals
+       * @description Most calls first.
+       */
+      refusals: components['schemas']['Refusals'][];
+    };
+    /**
+     * Refusals
+     * @description The calls of one user for one model that one limit refused.
+     */
+    Refusals: {
+      /** @description Null where nobody was signed in. */
+      user: components['schemas']['NamedValue'] | null;
+      /**
+       * Model
+       * @example gpt-4o
+       */
+      model: string;
+      limit: components['schemas']['Limit'];
+      /**
+       * Unit
+       * @example tokens
+       * @enum {string}
+       */
+      unit: 'tokens' | 'usd' | 'requests';
+      /**
+       * Calls
+       * @example 3
+       */
+      calls: number;
+      /**
+       * Amount
+       * @description What they would probably have used, in `unit`.
+       * @example 4200
+       */
+      amount: number;
+      /**
+       * First At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      first_at: string;
+      /**
+       * Last At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      last_at: string;
+    };
+    /**
+     * RefusedPerson
+     * @description Whom a budget would have refused.
+     */
+    RefusedPerson: {
+      /** @description Null where nobody was signed in. */
+      user: components['schemas']['NamedValue'] | null;
+      /**
+       * First At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      first_at: string;
+      /**
+       * Calls
+       * @description That would have been refused.
+       * @example 12
+       */
+      calls: number;
+      /**
+       * Amount
+       * @description What those calls used, in `unit`.
+       * @example 34000
+       */
+      amount: number;
     };
     /**
      * ReportsStatus
@@ -1224,6 +1729,86 @@ export interface components {
       budgets: components['schemas']['UsageBudget'][];
     };
     /**
+     * UsageForecast
+     * @description What is to be expected of one limit, in its unit.
+     */
+    UsageForecast: {
+      /**
+       * Name
+       * @description Of the group or the budget.
+       * @example GPT
+       */
+      name: string;
+      /**
+       * Kind
+       * @example group
+       * @enum {string}
+       */
+      kind: 'group' | 'budget';
+      /** @description Whose limit it is; null where several share it. Of a budget that counts users separately, those who used the most have an entry each. */
+      user: components['schemas']['NamedValue'] | null;
+      /**
+       * Unit
+       * @example tokens
+       * @enum {string}
+       */
+      unit: 'tokens' | 'usd' | 'requests';
+      /**
+       * Used
+       * @description In the current period.
+       * @example 540000
+       */
+      used: number;
+      /**
+       * Limit
+       * @example 1000000
+       */
+      limit: number;
+      /**
+       * Period
+       * @example month
+       * @enum {string}
+       */
+      period: 'total' | 'day' | 'week' | 'month';
+      /**
+       * Resets At
+       * @description When the next period begins; null where this one never ends.
+       * @example 2026-11-30T23:00:00Z
+       */
+      resets_at: string | null;
+      /**
+       * Pace
+       * @description Per day; null where not one whole day is known.
+       * @example 31000.5
+       */
+      pace: number | null;
+      /** @description Null without a pace. */
+      projection: components['schemas']['ProjectedUse'] | null;
+      /**
+       * Reached At
+       * @description When the limit is reached at this pace, now where it is reached; null where it is not, in this period or in ten years of one that never ends.
+       * @example 2026-11-29T17:20:00Z
+       */
+      reached_at: string | null;
+      /**
+       * Reason
+       * @description Why there is no pace.
+       * @example null
+       */
+      reason: 'no_history' | null;
+    };
+    /**
+     * UsageForecasts
+     * @description What is to be expected of limits.
+     */
+    UsageForecasts: {
+      /**
+       * Forecasts
+       * @description Those first that are reached first.
+       */
+      forecasts: components['schemas']['UsageForecast'][];
+    };
+    /**
      * UsageGroup
      * @description A usage group, and what its models used. The socket event tells the same.
      */
@@ -1350,6 +1935,361 @@ export interface components {
     UsagePrices: {
       /** Prices */
       prices: components['schemas']['UsagePrice'][];
+    };
+    /**
+     * UsageReport
+     * @description A report. Where no call was, there is no row.
+     */
+    UsageReport: {
+      /**
+       * From
+       * Format: date-time
+       * @description As it was used.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @description As it was used; not included.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      to: string;
+      /**
+       * Timezone
+       * @example Europe/Berlin
+       */
+      timezone: string;
+      /**
+       * Bucket
+       * @example day
+       * @enum {string}
+       */
+      bucket: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
+      /**
+       * Group By
+       * @example [
+       *       "user",
+       *       "model"
+       *     ]
+       */
+      group_by: (
+        | 'user'
+        | 'user_group'
+        | 'model'
+        | 'called_model'
+        | 'connection'
+        | 'usage_group'
+        | 'kind'
+        | 'key'
+        | 'outcome'
+      )[];
+      /**
+       * Rows
+       * @description By time, then the greatest first; `Other` is the last.
+       */
+      rows: components['schemas']['UsageReportRow'][];
+      /** @description Of all calls that were asked for, each once. */
+      totals: components['schemas']['UsageSums'];
+      /** @description Only with `compare=previous`. */
+      previous?: components['schemas']['PreviousUsage'] | null;
+      recorded_since: components['schemas']['RecordedSince'];
+    };
+    /**
+     * UsageReportRow
+     * @description One group of calls in one part of the time. Of the dimensions it has those that were asked for.
+     */
+    UsageReportRow: {
+      /**
+       * Calls
+       * @example 3
+       */
+      calls: number;
+      /**
+       * In
+       * @description Prompt tokens.
+       * @example 1234
+       */
+      in: number;
+      /**
+       * Out
+       * @description Completion and reasoning tokens, as the providers reported them.
+       * @example 5678
+       */
+      out: number;
+      /**
+       * Total
+       * @description `in` and `out` together.
+       * @example 6912
+       */
+      total: number;
+      /**
+       * Cached
+       * @description Prompt tokens that came from a cache.
+       * @example 1024
+       */
+      cached: number;
+      /**
+       * Cache Write
+       * @description Prompt tokens that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Completion
+       * @description Completion tokens, as the providers reported them.
+       * @example 3000
+       */
+      completion: number;
+      /**
+       * Reasoning
+       * @description Reasoning tokens, as the providers reported them.
+       * @example 2678
+       */
+      reasoning: number;
+      /**
+       * Billed
+       * @description All tokens that were billed, each once.
+       * @example 4234
+       */
+      billed: number;
+      /**
+       * Cost
+       * @description In US dollars, of the calls whose price is known.
+       * @example 0.0331
+       */
+      cost: number;
+      /**
+       * Cost Input
+       * @description Of `cost`, what uncached prompt tokens cost.
+       * @example 0.0005
+       */
+      cost_input: number;
+      /**
+       * Cost Cached
+       * @description Of `cost`, what cached prompt tokens cost.
+       * @example 0.0013
+       */
+      cost_cached: number;
+      /**
+       * Cost Cache Write
+       * @description Of `cost`, what writing to a cache cost.
+       * @example 0
+       */
+      cost_cache_write: number;
+      /**
+       * Cost Output
+       * @description Of `cost`, what answers cost.
+       * @example 0.03
+       */
+      cost_output: number;
+      /**
+       * Unpriced Calls
+       * @description Calls whose price nobody knows: they are not in `cost`.
+       * @example 0
+       */
+      unpriced_calls: number;
+      /**
+       * Estimated Calls
+       * @description Calls whose provider never told what they used.
+       * @example 0
+       */
+      estimated_calls: number;
+      /**
+       * Errors
+       * @description Calls that ended with an error.
+       * @example 0
+       */
+      errors: number;
+      /**
+       * Refused
+       * @description Calls that a limit refused. They are not among `calls`.
+       * @example 0
+       */
+      refused: number;
+      /**
+       * Start
+       * Format: date-time
+       * @description Where this part of the time begins.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      start: string;
+      /**
+       * User
+       * @description `none`, `not recorded` or `Other` where there is nothing to name.
+       * @example {
+       *       "id": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d",
+       *       "name": "Ada"
+       *     }
+       */
+      user?: components['schemas']['NamedValue'] | string;
+      /**
+       * User Group
+       * @description `none`, `not recorded` or `Other` where there is nothing to name.
+       * @example {
+       *       "id": "3d1f2a7b",
+       *       "name": "Sales"
+       *     }
+       */
+      user_group?: components['schemas']['NamedValue'] | string;
+      /**
+       * Model
+       * @description `none`, `not recorded` and `Other` stand for themselves.
+       * @example gpt-4o
+       */
+      model?: string;
+      /**
+       * Called Model
+       * @description `none`, `not recorded` and `Other` stand for themselves.
+       * @example gpt-4o
+       */
+      called_model?: string;
+      /**
+       * Connection
+       * @description `none`, `not recorded` or `Other` where there is nothing to name.
+       * @example {
+       *       "id": "5b0c",
+       *       "name": "https://api.openai.com/v1"
+       *     }
+       */
+      connection?: components['schemas']['NamedValue'] | string;
+      /**
+       * Usage Group
+       * @description `none`, `not recorded` and `Other` stand for themselves.
+       * @example GPT
+       */
+      usage_group?: string;
+      /**
+       * Kind
+       * @description `none`, `not recorded` and `Other` stand for themselves.
+       * @example chat
+       */
+      kind?: string;
+      /**
+       * Key
+       * @description `none`, `not recorded` and `Other` stand for themselves.
+       * @example none
+       */
+      key?: string;
+      /**
+       * Outcome
+       * @description `none`, `not recorded` and `Other` stand for themselves.
+       * @example done
+       */
+      outcome?: string;
+    };
+    /**
+     * UsageSums
+     * @description What calls come to.
+     */
+    UsageSums: {
+      /**
+       * Calls
+       * @example 3
+       */
+      calls: number;
+      /**
+       * In
+       * @description Prompt tokens.
+       * @example 1234
+       */
+      in: number;
+      /**
+       * Out
+       * @description Completion and reasoning tokens, as the providers reported them.
+       * @example 5678
+       */
+      out: number;
+      /**
+       * Total
+       * @description `in` and `out` together.
+       * @example 6912
+       */
+      total: number;
+      /**
+       * Cached
+       * @description Prompt tokens that came from a cache.
+       * @example 1024
+       */
+      cached: number;
+      /**
+       * Cache Write
+       * @description Prompt tokens that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Completion
+       * @description Completion tokens, as the providers reported them.
+       * @example 3000
+       */
+      completion: number;
+      /**
+       * Reasoning
+       * @description Reasoning tokens, as the providers reported them.
+       * @example 2678
+       */
+      reasoning: number;
+      /**
+       * Billed
+       * @description All tokens that were billed, each once.
+       * @example 4234
+       */
+      billed: number;
+      /**
+       * Cost
+       * @description In US dollars, of the calls whose price is known.
+       * @example 0.0331
+       */
+      cost: number;
+      /**
+       * Cost Input
+       * @description Of `cost`, what uncached prompt tokens cost.
+       * @example 0.0005
+       */
+      cost_input: number;
+      /**
+       * Cost Cached
+       * @description Of `cost`, what cached prompt tokens cost.
+       * @example 0.0013
+       */
+      cost_cached: number;
+      /**
+       * Cost Cache Write
+       * @description Of `cost`, what writing to a cache cost.
+       * @example 0
+       */
+      cost_cache_write: number;
+      /**
+       * Cost Output
+       * @description Of `cost`, what answers cost.
+       * @example 0.03
+       */
+      cost_output: number;
+      /**
+       * Unpriced Calls
+       * @description Calls whose price nobody knows: they are not in `cost`.
+       * @example 0
+       */
+      unpriced_calls: number;
+      /**
+       * Estimated Calls
+       * @description Calls whose provider never told what they used.
+       * @example 0
+       */
+      estimated_calls: number;
+      /**
+       * Errors
+       * @description Calls that ended with an error.
+       * @example 0
+       */
+      errors: number;
+      /**
+       * Refused
+       * @description Calls that a limit refused. They are not among `calls`.
+       * @example 0
+       */
+      refused: number;
     };
     /** ValidationError */
     ValidationError: {
@@ -1883,6 +2823,77 @@ export interface operations {
       };
     };
   };
+  preview_budget_api_usage_budgets_preview_post: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['PreviewedBudget'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RefusalPreview'];
+        };
+      };
+      /** @description The body is no JSON in UTF-8, or nested too deeply */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   update_budget_api_usage_budgets__name__put: {
     parameters: {
       query: {
@@ -2331,6 +3342,382 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_report_api_usage_reports_get: {
+    parameters: {
+      query: {
+        _: unknown;
+        /** @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month */
+        from?: string | null;
+        /** @description The same, not included, rounded up */
+        to?: string | null;
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        /** @description What the time is cut into, at most 20000 parts. Weeks begin on Monday */
+        bucket?: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
+        /** @description Up to 2 of user, user_group, model, called_model, connection, usage_group, kind, key, outcome; repeated, or with a comma between */
+        group_by?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user_group?: string[];
+        /** @description Only these: ids or globs */
+        model?: string[];
+        /** @description Only these: ids or globs */
+        called_model?: string[];
+        /** @description Only these: ids or names, or `none` */
+        connection?: string[];
+        /** @description Only these: ids or names, or `none` */
+        usage_group?: string[];
+        /** @description Only these */
+        kind?: (
+          ('chat' | 'task' | 'api' | 'client' | 'automation' | 'embedding') | ('none' | 'not recorded')
+        )[];
+        /** @description Only these: ids or names, or `none` */
+        key?: string[];
+        /** @description Only these */
+        outcome?: (('done' | 'stopped' | 'error') | 'refused')[];
+        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
+        top?: number | null;
+        /** @description `previous` adds what the time before came to */
+        compare?: 'previous' | null;
+        /** @description JSON, or the rows as a file */
+        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageReport'];
+          'text/csv': string;
+          'application/x-ndjson': string;
+          'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': string;
+          'application/vnd.apache.parquet': string;
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_own_report_api_usage_me_report_get: {
+    parameters: {
+      query: {
+        _: unknown;
+        /** @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month */
+        from?: string | null;
+        /** @description The same, not included, rounded up */
+        to?: string | null;
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        /** @description What the time is cut into, at most 20000 parts. Weeks begin on Monday */
+        bucket?: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
+        /** @description Up to 2 of user, user_group, model, called_model, connection, usage_group, kind, key, outcome; repeated, or with a comma between */
+        group_by?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user_group?: string[];
+        /** @description Only these: ids or globs */
+        model?: string[];
+        /** @description Only these: ids or globs */
+        called_model?: string[];
+        /** @description Only these: ids or names, or `none` */
+        connection?: string[];
+        /** @description Only these: ids or names, or `none` */
+        usage_group?: string[];
+        /** @description Only these */
+        kind?: (
+          ('chat' | 'task' | 'api' | 'client' | 'automation' | 'embedding') | ('none' | 'not recorded')
+        )[];
+        /** @description Only these: ids or names, or `none` */
+        key?: string[];
+        /** @description Only these */
+        outcome?: (('done' | 'stopped' | 'error') | 'refused')[];
+        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
+        top?: number | null;
+        /** @description `previous` adds what the time before came to */
+        compare?: 'previous' | null;
+        /** @description JSON, or the rows as a file */
+        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageReport'];
+          'text/csv': string;
+          'application/x-ndjson': string;
+          'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': string;
+          'application/vnd.apache.parquet': string;
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_refusals_api_usage_refusals_get: {
+    parameters: {
+      query: {
+        /** @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month */
+        from?: string | null;
+        /** @description The same, not included, rounded up */
+        to?: string | null;
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        /** @description Only these: ids or names, or `none` */
+        user?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user_group?: string[];
+        /** @description Only these: ids or globs */
+        model?: string[];
+        /** @description Only these: ids or globs */
+        called_model?: string[];
+        /** @description Only these: ids or names, or `none` */
+        connection?: string[];
+        /** @description Only these: ids or names, or `none` */
+        usage_group?: string[];
+        /** @description Only these: ids or names, or `none` */
+        kind?: string[];
+        /** @description Only these: ids or names, or `none` */
+        key?: string[];
+        /** @description Rows of the answer */
+        limit?: number;
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['RefusalReport'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_forecast_api_usage_forecast_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageForecasts'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_own_forecast_api_usage_me_forecast_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageForecasts'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
         };
       };
       /** @description The ledger's database is away */

@@ -123,7 +123,9 @@ class BudgetChanges(_Body):
 
     def changes(self, before: Budget) -> dict[str, Any]:
         """The fields that were given, as `Budget` has them. Raises ValueError for those that do not go together."""
-        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set if name != "name"}
+        given: dict[str, Any] = {
+            name: getattr(self, name) for name in self.model_fields_set & BudgetChanges.model_fields.keys()
+        }
         if "scope" in given:
             given["scope"] = Scope(self.scope.kind, self.scope.id)
         if given.get("group") is not None and "models" in given:
@@ -148,6 +150,18 @@ class NewBudget(BudgetChanges):
 
     name: Name
     limit: Amount
+
+
+class PreviewedBudget(NewBudget):
+    """A budget that does not exist, and the time to look at."""
+
+    from_: str | None = Field(
+        default=None,
+        alias="from",
+        description="A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month.",
+        examples=["2026-11-01"],
+    )
+    to: str | None = Field(default=None, description="The same, not included, rounded up.", examples=["2026-12-01"])
 
 
 class NewPrice(_Body):
@@ -205,6 +219,10 @@ NEW_BUDGETS: Examples = {
             "period": "day",
         }
     },
+}
+PREVIEWED_BUDGETS: Examples = {
+    name: {"value": {**example["value"], "from": "2026-11-01", "to": "2026-12-01"}}
+    for name, example in NEW_BUDGETS.items()
 }
 BUDGET_CHANGES: Examples = {
     "Another limit": {"value": {"limit": 250}},

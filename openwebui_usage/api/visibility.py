@@ -35,6 +35,11 @@ class Visibility:
         """Whether a group holds a model that the person can use. Who may know everything sees empty ones, too."""
         return self._own is None or any(self._fits(pattern) for pattern in group.models)
 
+    def sees_budget(self, budget: Budget, groups: Mapping[str, Group]) -> bool:
+        """Whether a budget counts a model that the person can use; `groups` are all usage groups, by id."""
+        group = _counted(budget, groups)
+        return group is not None and self.sees(group)
+
     def own_models(self, patterns: Sequence[str]) -> list[str]:
         """`patterns` without what the person cannot use: in their place stand ids of models that can be used."""
         if self._own is None:
@@ -63,8 +68,7 @@ class Visibility:
     def budgets(self, found: Iterable[BudgetStatus], groups: Mapping[str, Group]) -> Iterator[UsageBudgetStatus]:
         """The visible ones of some budgets; `groups` are all usage groups, by id."""
         for counter, sums in found:
-            group = _counted(counter.budget, groups)
-            if group is not None and self.sees(group):
+            if self.sees_budget(counter.budget, groups):
                 yield UsageBudgetStatus.of(counter, sums, self.own_models(counter.budget.models))
 
     def _fits(self, pattern: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.report_spans import family_of, stretches
-from openwebui_usage.ledger.report_sums import SumReader
+from openwebui_usage.ledger.report_sums import Grouping, SumReader
 from openwebui_usage.ledger.report_values import Values
 from openwebui_usage.ledger.schema import CUBE_SUMS, usage_budget, usage_dimension, usage_group
 from openwebui_usage.ledger.totals import read_totals
@@ -242,9 +242,10 @@ class _History:
             for number, (start, end) in enumerate(self._starts[timezone])
         ]
         rows: dict[tuple[int, ...], list[list[int]]] = {}
+        grouping = Grouping(columns)
         users_first = condition.startswith('c."user"') and condition.count(",") < _FEW_USERS
         for cube, some in stretches(parts, family_of(columns), self._folded).items():
-            for part, numbers, sums in self._sums.of_cube(cube, some, columns, condition, users_first=users_first):
+            for part, numbers, sums in self._sums.of_cube(cube, some, grouping, condition, users_first=users_first):
                 days = rows.setdefault(numbers, [[0] * len(CUBE_SUMS) for _ in range(MOST_DAYS)])
                 days[part] = [one + other for one, other in zip(days[part], sums, strict=False)]
         keys = self._keys({number for numbers in rows for number in numbers if number})

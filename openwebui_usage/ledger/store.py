@@ -18,12 +18,13 @@ from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
-from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.forecasts import Forecasts
+from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
+from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.rows import CallRow
@@ -65,6 +66,7 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self.reports = Reports(self._engine, schema)
         self.call_log = CallLog(self._engine, schema)
         self.forecasts = Forecasts(self._engine, schema)
+        self.refused_calls = RefusedCalls(self._engine, schema)
 
     def close(self) -> None:
         """Give up the connection that this thread writes rows on."""

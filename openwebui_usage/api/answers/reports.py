@@ -35,6 +35,11 @@ class NamedValue(BaseModel):
     name: str = Field(description="The last one that is known, also of what is gone.", examples=["Ada"])
 
 
+def named_value(named: Named | None) -> NamedValue | None:
+    """None stays None."""
+    return None if named is None else NamedValue(id=named.id, name=named.name)
+
+
 _Named = Annotated[
     NamedValue | str, Field(description="`none`, `not recorded` or `Other` where there is nothing to name.")
 ]

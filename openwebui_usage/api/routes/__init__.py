@@ -8,10 +8,12 @@ from openwebui_usage.api.access import Access
 from openwebui_usage.api.routes.budgets import add_budgets
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import LedgerRoute
+from openwebui_usage.api.routes.forecasts import add_forecasts
 from openwebui_usage.api.routes.groups import add_groups
 from openwebui_usage.api.routes.health import Health, add_health
 from openwebui_usage.api.routes.own import add_own
 from openwebui_usage.api.routes.prices import add_prices
+from openwebui_usage.api.routes.refusals import add_refusals
 from openwebui_usage.api.routes.reports import add_reports
 from openwebui_usage.api.same_origin import same_origin
 from openwebui_usage.ledger import Store
@@ -34,5 +36,7 @@ def usage_router(store: Store, access: Access, counting: Counting, changed: Chan
     add_prices(router, store, access, changed)
     add_own(router, store, access)
     add_reports(router, store, access)
+    add_refusals(router, store, access)
+    add_forecasts(router, store, access)
     add_health(router, access, health)
     return router

@@ -1,6 +1,7 @@
 """/api/usage/budgets."""
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,11 +11,24 @@ from fastapi.exceptions import RequestValidationError
 from openwebui_usage.api.access import Access
 from openwebui_usage.api.answers.budgets import BudgetChanged, UsageBudget, UsageBudgets
 from openwebui_usage.api.answers.fields import Done
-from openwebui_usage.api.requests import BUDGET_CHANGES, NEW_BUDGETS, BudgetChanges, NewBudget
+from openwebui_usage.api.answers.refusals import RefusalPreview
+from openwebui_usage.api.requests import (
+    BUDGET_CHANGES,
+    NEW_BUDGETS,
+    PREVIEWED_BUDGETS,
+    BudgetChanges,
+    NewBudget,
+    PreviewedBudget,
+)
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import problems, wrong_field
+from openwebui_usage.api.routes.parameters import checked_time, wrong
 from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.cubes import QUARTER
 from openwebui_usage.rules.budgets import Budget
+
+MOST_PREVIEWED_DAYS = 366
+QUARTERS_PER_DAY = 96
 
 Name = Annotated[str, Path(description="A budget's", examples=["Fair share"])]
 
@@ -22,6 +36,7 @@ Name = Annotated[str, Path(description="A budget's", examples=["Fair share"])]
 def add_budgets(router: APIRouter, store: Store, access: Access, changed: Changed) -> None:
     """For admins alone."""
     admin = Depends(access.admin)
+    previewing = asyncio.Lock()
 
     async def answer(budget: Budget) -> BudgetChanged:
         await changed([])
@@ -35,10 +50,27 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
         "/budgets", summary="Create a budget", dependencies=[admin], responses=problems(400, 401, 403, 409, 422, 503)
     )
     async def create_budget(form: Annotated[NewBudget, Body(openapi_examples=NEW_BUDGETS)]) -> BudgetChanged:
-        blank = Budget(id="", name=form.name, limit=None, unit=form.unit)
-        values = {"models": ("*",), **_checked(form, blank)}
-        budget = Budget(id="", name=form.name, **values)
-        return await answer(await asyncio.to_thread(store.create_budget, budget))
+        return await answer(await asyncio.to_thread(store.create_budget, _new(form)))
+
+    @router.post(
+        "/budgets/preview",
+        summary="Whom a budget would have refused",
+        dependencies=[admin],
+        responses=problems(400, 401, 403, 422, 503),
+    )
+    async def preview_budget(
+        form: Annotated[PreviewedBudget, Body(openapi_examples=PREVIEWED_BUDGETS)],
+    ) -> RefusalPreview:
+        budget = _new(form)
+        time = checked_time(form.from_, form.to, form.timezone, datetime.now(UTC), "body")
+        if time.end - time.start > MOST_PREVIEWED_DAYS * QUARTERS_PER_DAY:
+            text = f"must be at most {MOST_PREVIEWED_DAYS} days after from (got {form.to})"
+            raise RequestValidationError([wrong("body", "to", text)])
+        async with previewing:  # It may read millions of rows.
+            found = await asyncio.to_thread(
+                store.preview_budget, budget, float(time.start * QUARTER), float(time.end * QUARTER)
+            )
+        return RefusalPreview.of(budget, time, found)
 
     @router.put(
         "/budgets/{name}",
@@ -62,6 +94,12 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
         await asyncio.to_thread(store.delete_budget, name)
         await changed([])
         return Done(status=True)
+
+
+def _new(form: NewBudget) -> Budget:
+    blank = Budget(id="", name=form.name, limit=None, unit=form.unit)
+    values = {"models": ("*",), **_checked(form, blank)}
+    return Budget(id="", name=form.name, **values)
 
 
 def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:

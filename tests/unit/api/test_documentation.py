@@ -60,6 +60,14 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
         422: ("/budgets/existing", {"unit": "usd"}),
     },
     "DELETE /budgets/{name}": {200: ("/budgets/existing", None), 404: ("/budgets/none", None)},
+    "POST /budgets/preview": {
+        200: ("/budgets/preview", BUDGET),
+        400: ("/budgets/preview", b"\xff"),
+        422: ("/budgets/preview", BUDGET | {"from": "soon"}),
+    },
+    "GET /refusals": {200: ("/refusals?user=ann", None), 422: ("/refusals?tz=Mars", None)},
+    "GET /forecast": {200: ("/forecast", None)},
+    "GET /me/forecast": {200: ("/me/forecast", None)},
     "GET /prices": {200: ("/prices", None)},
     "PUT /prices": {200: ("/prices", PRICE), 400: ("/prices", b"\xff"), 422: ("/prices", PRICE | {"input": -1})},
     "DELETE /prices/{model}": {200: ("/prices/existing", None), 404: ("/prices/none", None)},
@@ -69,7 +77,7 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /health": {200: ("/health", None)},
 }
-FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /page"}
+FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /me/forecast", "GET /page"}
 FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
 WITHOUT_LEDGER = {"GET /health"}
 UNREACHED = {422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"}}

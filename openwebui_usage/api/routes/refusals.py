@@ -1,0 +1,64 @@
+"""/api/usage/refusals."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from openwebui_usage.api.access import Access
+from openwebui_usage.api.answers.refusals import RefusalReport
+from openwebui_usage.api.routes.errors import problems
+from openwebui_usage.api.routes.parameters import From, To, Zone, checked_time, checked_values
+from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.refused import RefusalQuery
+from openwebui_usage.ledger.report_query import Dimension, Readable
+
+MOST_VALUES = 100
+"""Values of one filter."""
+MOST = 1000
+"""Rows of an answer."""
+
+_Ids = Annotated[
+    list[str], Query(description="Only these: ids or names, or `none`", max_length=MOST_VALUES, examples=[[]])
+]
+_Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
+
+
+def add_refusals(router: APIRouter, store: Store, access: Access) -> None:
+    """Everybody's for admins and readers, a team's for its leads."""
+
+    @router.get(
+        "/refusals",
+        summary="Who was refused, by which limit, how often",
+        responses=problems(401, 403, 422, 503),
+    )
+    async def get_refusals(
+        readable: Annotated[Readable, Depends(access.reader)],
+        from_: From = None,
+        to: To = None,
+        tz: Zone = "UTC",
+        user: _Ids = [],  # noqa: B006 - FastAPI copies it
+        user_group: _Ids = [],  # noqa: B006
+        model: _Models = [],  # noqa: B006
+        called_model: _Models = [],  # noqa: B006
+        connection: _Ids = [],  # noqa: B006
+        usage_group: _Ids = [],  # noqa: B006
+        kind: _Ids = [],  # noqa: B006
+        key: _Ids = [],  # noqa: B006
+        limit: Annotated[int, Query(description="Rows of the answer", ge=1, le=MOST)] = 100,
+    ) -> RefusalReport:
+        filters: dict[Dimension, list[str]] = {
+            "user": user,
+            "user_group": user_group,
+            "model": model,
+            "called_model": called_model,
+            "connection": connection,
+            "usage_group": usage_group,
+            "kind": kind,
+            "key": key,
+        }
+        time = checked_time(from_, to, tz, datetime.now(UTC))
+        query = RefusalQuery(time, checked_values(filters), readable, limit)
+        found = await asyncio.to_thread(lambda: store.refused_calls.find(query, store.definitions()))
+        return RefusalReport.of(time, found)
