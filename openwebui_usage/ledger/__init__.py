@@ -1,4 +1,4 @@
-"""What was used: append-only rows of calls, the totals of groups, and the groups themselves, in SQL."""
+"""The ledger in SQL: append-only rows of calls, the totals of groups and budgets, and their definitions."""
 
 from openwebui_usage.ledger.errors import (
     BudgetExists,

@@ -1,4 +1,4 @@
-"""Transactions and migrations on an engine that is somebody else's."""
+"""Transactions and migrations on an engine that belongs to the host."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "usage_alembic_version"
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
 LOCK_TIMEOUT = 0.75
-"""Seconds that a call waits for somebody else's lock before its row goes to the spool file."""
+"""Seconds that a call waits for another transaction's lock before its row goes to the spool file."""
 _migrating = Lock()
-"""Alembic keeps the migration that runs in a global."""
+"""Alembic keeps the running migration in a global variable."""
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that changes tables or definitions, alone: committed at the end, rolled back on any error."""
+    """An exclusive transaction that changes tables or definitions. Committed at the end, rolled back on any error."""
     with _transaction(engine, "pg_advisory_xact_lock") as connection:
         yield connection
 
 
 @contextmanager
 def sharing(engine: Engine) -> Iterator[Connection]:
-    """A short transaction beside those that write rows."""
+    """A short transaction that runs concurrently with those that write rows."""
     with _transaction(engine, "pg_advisory_xact_lock_shared") as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees the ledger as it is at its first query, whatever is written meanwhile."""
+    """A transaction with a snapshot: it sees the ledger as of its first query, whatever is written meanwhile."""
     with engine.connect() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         connection.exec_driver_sql(
@@ -54,24 +54,24 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 class Transaction:
-    """A transaction that writes rows. What is done once for every call goes straight to the driver, by `execute`.
+    """A transaction that writes rows. Statements that run for every call go directly to the driver, with `execute`.
 
-    There SQLAlchemy took 0.17 ms of the 0.6 that the client waits for a durable row, on a busy host.
+    On a busy host SQLAlchemy took 0.17 ms of the 0.6 ms that a client waits for a durable row.
     """
 
     __slots__ = ("_cursor", "connection", "least", "placeholder")
 
     def __init__(self, connection: Connection, cursor: Any) -> None:
-        """`connection` and the driver's own `cursor` on it are in the same transaction."""
+        """`cursor` is the driver's own, in the transaction of `connection`."""
         self.connection = connection
         self._cursor = cursor
         self.placeholder = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        """What stands for a value in a statement."""
+        """The placeholder for a value in a statement."""
         self.least = "min" if connection.dialect.name == "sqlite" else "least"
-        """The function of the smallest of several values."""
+        """The name of the function for the smallest of several values."""
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement; returns the rows that it answers with."""
+        """Run a statement. Returns its result rows."""
         self._cursor.execute(statement, values)
         return self._cursor.fetchall() if self._cursor.description else []
 
@@ -81,18 +81,18 @@ class Transaction:
         self._cursor.connection.rollback()
 
     def commit(self) -> None:
-        """Make it durable."""
-        if self.connection.in_transaction():  # SQLAlchemy was asked for something, too.
+        """Commit."""
+        if self.connection.in_transaction():  # SQLAlchemy was used as well.
             self.connection.commit()
         else:
             self._cursor.connection.commit()
 
 
 class Recorder:
-    """Transactions that write rows, each thread on one connection that it keeps.
+    """Makes transactions that write rows. Each thread keeps one connection.
 
-    Keeping it saves a third of the calls into the driver. Each of them lets go of the interpreter's lock, and where the
-    event loop is busy it takes milliseconds to get that back.
+    This saves a third of the calls into the driver. Each of them releases the GIL, and while the event loop is busy it
+    takes milliseconds to get that back.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -102,10 +102,10 @@ class Recorder:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Several may run at once; the definitions stay as they are until all have ended.
+        """Several may run at the same time. Definitions cannot change until all have ended.
 
-        Waits `LOCK_TIMEOUT` seconds for a lock, then fails: somebody's stream is waiting. After any error the
-        connection is given up: the next transaction makes a new one. Raises SQLAlchemy's errors, whoever found them.
+        Fails after `LOCK_TIMEOUT` seconds without a lock, because a client is waiting. After an error the connection is
+        discarded, and the next transaction makes a new one. Raises SQLAlchemy's errors, also for the driver's.
         """
         connection = self._connection()
         dialect = self._engine.dialect
@@ -122,7 +122,7 @@ class Recorder:
             raise
 
     def close(self) -> None:
-        """Give up this thread's connection; what it had not committed is undone."""
+        """Close this thread's connection and roll back what is not committed."""
         connection: Connection | None = getattr(self._mine, "connection", None)
         self._mine.connection = None
         if connection is not None:
@@ -133,10 +133,10 @@ class Recorder:
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is None:
             connection = self._engine.connect()
-            connection.detach()  # It does not go back to the host's pool, for it has settings of its own.
+            connection.detach()  # It must not return to the host's pool, because its settings are changed.
             if connection.dialect.name == "sqlite":
                 database: Any = connection.connection.dbapi_connection
-                # Open WebUI's synchronous=NORMAL leaves the last commits to a power cut, in WAL mode.
+                # With Open WebUI's synchronous=NORMAL, a power cut would lose the last commits in WAL mode.
                 database.execute("PRAGMA synchronous=FULL")
                 database.execute(f"PRAGMA busy_timeout={round(LOCK_TIMEOUT * 1000)}")
             self._mine.connection = connection
@@ -153,23 +153,23 @@ def _transaction(engine: Engine, lock: str) -> Iterator[Connection]:
 
 def _beginning(dialect: str, lock: str, patience: float | None = None) -> str:
     if dialect == "sqlite":
-        # Python's driver would begin as a reader and fail with "database is locked", without waiting, where another
-        # process wrote in between.
+        # Python's driver would begin as a reader and fail with "database is locked", without waiting if
+        # another process wrote in between.
         return "BEGIN IMMEDIATE"
     limit = "" if patience is None else f"SET LOCAL lock_timeout = {round(patience * 1000)}; "
     return f"{limit}SELECT {lock}({_LOCK})"
 
 
 def migrate(engine: Engine, schema: str | None = None) -> None:
-    """Bring our tables to the newest revision. Workers that start at once wait for one another.
+    """Upgrade the tables to the newest revision. Workers that start at the same time wait for one another.
 
-    Raises `NewerLedger` where a newer version was here: nothing is changed then.
+    Raises `NewerLedger` and changes nothing if a newer version has upgraded them before.
     """
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["schema"] = schema
     with _migrating, writing(engine) as connection:
-        if schema:  # ALTER TABLE does not heed the engine's schema_translate_map.
+        if schema:  # ALTER TABLE ignores the engine's schema_translate_map.
             quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
             connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
         config.attributes["connection"] = connection
@@ -178,14 +178,14 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
             if revision not in {known.revision for known in script.walk_revisions()}:
                 raise NewerLedger(revision)
         command.upgrade(config, "head")
-        # A table that somebody dropped comes back empty: an unwritable ledger would help nobody.
+        # A dropped table is made again, empty: a ledger that cannot be written would be worse.
         metadata.create_all(connection)
         if connection.execute(select(usage_revision.c.value)).first() is None:
-            # Higher than any that a worker may remember.
+            # Greater than any revision that a worker may remember.
             connection.execute(insert(usage_revision), {"name": "groups", "value": time.time_ns()})
 
 
 def _revisions(connection: Connection, schema: str | None) -> tuple[str, ...]:
-    """What was migrated to last; nothing in an empty database."""
+    """The revisions of the tables. Empty for an empty database."""
     options = {"version_table": VERSION_TABLE, "version_table_schema": schema}
     return MigrationContext.configure(connection, opts=options).get_current_heads()

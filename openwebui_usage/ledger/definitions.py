@@ -1,4 +1,4 @@
-"""What admins defined: groups, budgets and prices, as one snapshot, and their rows in SQL."""
+"""Definitions by admins (groups, budgets, prices) as one snapshot, and their rows in SQL."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The groups that hold a model, and the budgets that count it: a group's own limit first among them."""
+    """The groups that contain a model, and the budgets that count it, first of all the limits of the groups."""
 
     groups: tuple[Group, ...]
     budgets: tuple[Budget, ...]
 
 
 class Definitions:
-    """A snapshot of all definitions, of one revision. Matching is remembered per model: it depends on nothing else."""
+    """A snapshot of all definitions at one revision. Matches are cached per model, on which alone they depend."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class Definitions:
         fallback_price: Price | None = None,
         recounts: tuple[Budget, ...] = (),
     ) -> None:
-        """`revision` is that of the database which they were read from; for `fallback_price` see `PriceBook`.
+        """`revision` is the database's when they were read. For `fallback_price` see `PriceBook`.
 
-        `recounts` are counters that are not in force yet, but count already.
+        `recounts` are new counters that already count, but do not limit anyone yet.
         """
         self.groups = groups
         self.budgets = budgets
@@ -57,7 +57,7 @@ class Definitions:
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
 
     def matching(self, model_ids: tuple[str, ...]) -> Matching:
-        """What counts a call of a model, whoever makes it."""
+        """Everything that counts calls to a model, for any caller."""
         known = self._matching.get(model_ids)
         if known is None:
             groups = tuple(group for group in self.groups if group.holds(model_ids))
@@ -78,18 +78,18 @@ class Definitions:
         ]
 
     def counters_of(self, row: CallRow) -> list[Counter]:
-        """Every counter that a row of the ledger adds to: by when the call began, whenever it ended."""
+        """Every counter that a row of the ledger adds to. The beginning of the call decides, not its end."""
         if row.info.unverified:
             return []
         counters = self.counters(row.info.model_ids, row.info.caller, datetime.fromtimestamp(row.started_at, UTC))
         return [counter for counter in counters if _counts_from(counter.budget, row)]
 
     def groups_of(self, row: CallRow) -> tuple[Group, ...]:
-        """Every group that holds the row's model."""
+        """Every group that contains the row's model."""
         return () if row.info.unverified else self.matching(row.info.model_ids).groups
 
     def cost_of(self, row: CallRow) -> Cost | None:
-        """What a call cost; None where nobody knows its price."""
+        """The cost of a call. None if there is no price."""
         info = row.info
         return self.book.cost(
             info.model_ids,
@@ -101,8 +101,8 @@ class Definitions:
         )
 
     def moment(self, row: CallRow) -> float:
-        """When a call began, as exactly as that decides what counts it: to the second, for no period ends within one,
-        but a reset may.
+        """When a call began, rounded as far as that does not affect what counts it: no period ends within a second, but
+        a reset may fall within one.
         """
         second = int(row.started_at)
         return row.started_at if second in self._seconds_of_resets else second
@@ -119,8 +119,8 @@ class Definitions:
 
 
 def read_definitions(connection: Connection, fallback_price: Price | None = None) -> Definitions:
-    """All definitions as this transaction sees them."""
-    # First of all: a change that comes in between is read again, instead of never.
+    """Read all definitions."""
+    # Read the revision first: a concurrent change then causes a re-read instead of being missed.
     revision = read_revision(connection)
     groups = tuple(map(group_from, connection.execute(select(usage_group).order_by(usage_group.c.created_at))))
     return Definitions(
@@ -134,18 +134,18 @@ def read_definitions(connection: Connection, fallback_price: Price | None = None
 
 
 def read_budgets(connection: Connection, names: Mapping[str, str]) -> list[Budget]:
-    """All budgets, in the order of creation; `names` as for `budget_from`."""
+    """All budgets in the order of creation. For `names` see `budget_from`."""
     rows = connection.execute(select(usage_budget).order_by(usage_budget.c.created_at))
     return [budget_from(row, names) for row in rows]
 
 
 def read_revision(connection: Connection) -> int:
-    """The number that every change of a definition raises."""
+    """The revision, which increases with every change of a definition."""
     return int(connection.execute(_REVISION).scalar_one())
 
 
 def raise_revision(connection: Connection) -> None:
-    """A definition changed: every writer sees it in its very next commit."""
+    """Note that a definition has changed, so that every writer notices at its next commit."""
     query = update(usage_revision).where(usage_revision.c.name == "groups")
     connection.execute(query.values(value=usage_revision.c.value + 1))
 
@@ -154,7 +154,7 @@ _REVISION = select(usage_revision.c.value).where(usage_revision.c.name == "group
 
 
 def group_from(row: Row[Any]) -> Group:
-    """A row of `usage_group`."""
+    """The group in a row of `usage_group`."""
     return Group(
         id=row.id,
         name=row.name,
@@ -173,7 +173,7 @@ _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def budget_from(row: Row[Any], names: Mapping[str, str] = _NO_NAMES) -> Budget:
-    """A row of `usage_budget`. `names` are those of usage groups, by their ids."""
+    """The budget in a row of `usage_budget`. `names` are the names of usage groups by id."""
     return Budget(
         id=row.id,
         name=row.name,
@@ -193,7 +193,7 @@ def budget_from(row: Row[Any], names: Mapping[str, str] = _NO_NAMES) -> Budget:
 
 
 def budget_values(budget: Budget) -> dict[str, Any]:
-    """The columns of `usage_budget`, without `created_at`."""
+    """The values of `usage_budget`'s columns, without `created_at`."""
     return {
         "id": budget.id,
         "name": budget.name,
@@ -213,14 +213,14 @@ def budget_values(budget: Budget) -> dict[str, Any]:
 
 
 def recount_text(counter: Budget) -> str:
-    """A counter as `usage_recount` keeps it."""
+    """A counter in the form that `usage_recount` stores."""
     return json.dumps(asdict(counter))
 
 
 def _recount_from(text: str) -> Budget:
     values = json.loads(text)
     tuples = {name: tuple(values[name]) for name in ("models", "soft_limits")}
-    # It limits nobody as long as it is not complete.
+    # It must not limit anyone until it is complete.
     return Budget(**{**values, **tuples, "scope": Scope(**values["scope"]), "limit": None})
 
 
@@ -230,7 +230,7 @@ def _counts_from(counter: Budget | Group, row: CallRow) -> bool:
 
 
 def price_from(row: Row[Any]) -> Price:
-    """A row of `usage_price`."""
+    """The price in a row of `usage_price`."""
     return Price(
         row.pattern,
         Decimal(row.input),
@@ -242,7 +242,7 @@ def price_from(row: Row[Any]) -> Price:
 
 
 def price_values(price: Price) -> dict[str, str | None]:
-    """The columns of `usage_price`."""
+    """The values of `usage_price`'s columns."""
     return {
         "pattern": price.pattern,
         "input": str(price.input),

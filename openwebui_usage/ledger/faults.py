@@ -1,6 +1,6 @@
-"""Whose fault an error is: the database's, then every row waits; or one row's, then that row alone is set aside.
+"""Tells whether an error is caused by the database, so that all rows wait, or by one row, which is then set aside.
 
-And what an admin is told: the reason in plain words, with what to do.
+Also explains errors to admins: the reason in plain words, and what to do.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 _DATABASE_CLASSES = ("08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58")
-"""SQLSTATE classes that say something of the connection, the server, the tables or the transaction, never of a row's
-values (https://www.postgresql.org/docs/current/errcodes-appendix.html): connection, transaction state (25006 is a
+"""SQLSTATE classes about the connection, the server, the tables or the transaction, never about a row's values
+ (https://www.postgresql.org/docs/current/errcodes-appendix.html): connection, transaction state (25006 is a
 read-only standby), login, missing database or schema, rollback (deadlocks), rights and missing tables, resources,
 locks, intervention (57P01: shut down), I/O."""
 _ROW_STATES = ("42804",)
-"""A value of another type than its column's."""
+"""A value whose type does not fit its column."""
 _SQLITE_DATABASE_CODES = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 17, 22, 23, 24, 26})
 """Error (no such table or column), internal, perm, busy, locked, nomem, readonly, interrupt, ioerr, corrupt, full,
 cantopen, protocol, schema, nolfs, auth, format, notadb (https://www.sqlite.org/rescode.html)."""
@@ -29,9 +29,9 @@ class NewerLedger(Exception):
 
 
 def is_rows_fault(error: BaseException) -> bool:
-    """Whether another row might do better than the one that this error was raised for.
+    """Whether an error may have been caused by the values of a row.
 
-    Only a first opinion: before a row is set aside, `Store.check` must show that the database takes others.
+    Only a guess: before a row is set aside, `Store.check` must show that the database accepts others.
     """
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
@@ -43,7 +43,7 @@ def is_rows_fault(error: BaseException) -> bool:
         code = getattr(original, "sqlite_errorcode", None)
         if code is not None:
             return code & 0xFF not in _SQLITE_DATABASE_CODES
-        # Drivers name no code for a connection that broke, nor for a value that they cannot send at all.
+        # Drivers give no code for a broken connection, nor for a value that they cannot encode.
         return type(original).__name__ not in ("OperationalError", "InterfaceError", "InternalError")
     if isinstance(error, SQLAlchemyError | OSError | MemoryError | NewerLedger):
         return False
@@ -51,7 +51,7 @@ def is_rows_fault(error: BaseException) -> bool:
 
 
 def sqlstate(error: object) -> str | None:
-    """PostgreSQL's five characters, from either of its drivers."""
+    """PostgreSQL's five-character error code, from either of its drivers."""
     for name in ("pgcode", "sqlstate"):
         state = getattr(error, name, None)
         if isinstance(state, str) and len(state) == 5:
@@ -60,7 +60,7 @@ def sqlstate(error: object) -> str | None:
 
 
 def reason(error: BaseException) -> str:
-    """Why the ledger cannot be written, for an admin: one line, plain words, what to do where that is known."""
+    """Why the ledger cannot be written, for admins: one line in plain words, with what to do if that is known."""
     if isinstance(error, NewerLedger):
         return f"{error}; install that version or a later one"
     original = getattr(error, "orig", None) or error
@@ -78,7 +78,7 @@ def _advice(error: BaseException, said: str) -> str | None:
         return next((advice for start, advice in _STATE_ADVICE.items() if state.startswith(start)), None)
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return _CANNOT_OPEN
-    # A login that fails comes without a SQLSTATE from psycopg2: only the server's words tell.
+    # psycopg2 has no SQLSTATE for a failed login, only the server's message.
     return next((advice for words, advice in _SPOKEN_ADVICE.items() if words in said), None)
 
 

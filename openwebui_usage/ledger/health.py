@@ -1,4 +1,4 @@
-"""How the ledger is: whether rows reach the database, since when, why not, and how many wait or were set aside."""
+"""Health of the ledger: whether rows reach the database, since when, why not, and how many wait or are rejected."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ State = Literal["opening", "ok", "spooling"]
 
 
 class LedgerHealth:
-    """One line in the log for each change, and `status` for whoever asks in between. For any thread."""
+    """Logs each change once, and answers `status` at any time. Thread-safe."""
 
     def __init__(self, spool: Spool) -> None:
-        """`spool` is where rows wait."""
+        """`spool` is asked how many rows wait."""
         self._spool = spool
         self._lock = threading.Lock()
         self._state: State = "opening"
@@ -28,11 +28,11 @@ class LedgerHealth:
 
     @property
     def state(self) -> State:
-        """`opening` until it was first tried, then whether rows reach the database."""
+        """`opening` until the first attempt has ended, then whether rows reach the database."""
         return self._state
 
     def fails(self, reason: str) -> None:
-        """The ledger cannot be written. The same reason is logged once."""
+        """Note that the ledger cannot be written. The same reason is logged once."""
         with self._lock:
             if self._state == "spooling" and self._reason == reason:
                 return
@@ -46,7 +46,7 @@ class LedgerHealth:
         )
 
     def works(self) -> None:
-        """It can be written."""
+        """Note that the ledger can be written."""
         with self._lock:
             before, since = self._state, self._since
             if before == "ok":
@@ -57,7 +57,7 @@ class LedgerHealth:
 
     def status(self, unspooled: int = 0) -> dict[str, object]:
         """As JSON: `state`, `since` (ISO 8601, UTC), `reason`, `spool_folder`, and how many rows wait in the folder
-        (`spool_rows`), only in memory (`memory_rows`), and are set aside for a person to look at (`rejected_rows`).
+        (`spool_rows`), wait in memory only (`memory_rows`), and were set aside to be looked at (`rejected_rows`).
         """
         waiting, rejected = self._spool.counts()
         with self._lock:

@@ -1,9 +1,9 @@
-"""Counts a budget, or a usage group's new period, from the ledger's rows, while calls go on to be written.
+"""Counts a budget, or a usage group's new period, from the ledger's rows, while calls continue to be written.
 
-First the new counter is made known, under a name of its own: from that commit on every writer adds to it. What was in
-the ledger at that moment is summed beside the writers, and then added. Only then the counter becomes the budget's, or
-the group's. Writers wait for two short transactions, whatever the ledger's size; until the last one the old counter
-holds, and where something fails nothing has changed.
+First the new counter is announced under an id of its own, and from that commit on every writer adds to it. Then the
+rows that were in the ledger at that moment are summed, concurrently with the writers, and added. Only then does the
+counter replace that of the budget or group. Writers wait for two short transactions, however large the ledger is. The
+old counter remains in force until the last one, so a failure changes nothing.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.periods import Period, period_at
 
 ABANDONED_SECONDS = 3600.0
-"""A count that was begun so long ago ended with its process."""
+"""A recount that began this long ago has ended with its process."""
 _KEYS_PER_TRANSACTION = 500
 
 
 class Recount:
-    """Counters that are counted anew in one ledger."""
+    """Recounts counters of one ledger."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
-        """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
+        """`engine` already translates `schema`, which is only needed for statements that go directly to the driver."""
         self._engine = engine
         self._schema = schema
 
     def of_budget(self, budget: Budget) -> Budget:
-        """Count what `budget` counts; returns it with the id under which that was done. To be adopted or forgotten."""
+        """Count what `budget` counts. Returns it with the new counter's id, to be passed to `adopt` or `forget`."""
         return self._count(replace(budget, id=uuid.uuid4().hex), None)
 
     def of_group(self, group: Group) -> Budget:
@@ -59,11 +59,11 @@ class Recount:
         return self._count(counter, group)
 
     def adopt(self, connection: Connection, counted: Budget) -> None:
-        """From here on the counter is a budget's own, which has its id."""
+        """Make the counter that of a budget with the same id."""
         connection.execute(delete(usage_recount).where(usage_recount.c.id == counted.id))
 
     def adopt_for_group(self, connection: Connection, counted: Budget, group: Group) -> None:
-        """From here on the counter is the group's own. The sum of all time stays as it is."""
+        """Make the counter that of the group. The group's sum of all time remains."""
         self.adopt(connection, counted)
         periods = select(usage_total.c.period).where(usage_total.c.subject == counted.id)
         old = (usage_total.c.subject == group.id) & usage_total.c.period.in_(periods)
@@ -72,12 +72,12 @@ class Recount:
         connection.execute(mine.values(subject=group.id))
 
     def forget(self, *ids: str) -> None:
-        """Remove counters that nobody needs any more: of counts that failed, of budgets that count something else."""
+        """Remove counters that are no longer needed, because a recount failed or a budget counts something else now."""
         with writing(self._engine) as connection:
             known = connection.execute(delete(usage_recount).where(usage_recount.c.id.in_(ids))).rowcount
             if known:
                 raise_revision(connection)
-        # Writers add to them no more: no lock of theirs is needed for what may be many rows.
+        # Writers no longer add to them, so that these rows, which may be many, need no lock.
         with sharing(self._engine) as connection:
             for id_ in ids:
                 connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(id_, autoescape=True)))
@@ -86,7 +86,7 @@ class Recount:
         self._forget_abandoned()
         try:
             with ExitStack() as stack:
-                # Taken before the lock: who waits for a free connection must not keep the writers waiting.
+                # Connect before taking the lock: writers must not wait while this waits for a free connection.
                 reader = stack.enter_context(self._reader())
                 with writing(self._engine) as connection:
                     row = {"id": counter.id, "started_at": time.time(), "counter": recount_text(counter)}
@@ -107,7 +107,7 @@ class Recount:
 
     @contextmanager
     def _reader(self) -> Iterator[Connection]:
-        """In PostgreSQL its first statement decides what it sees until its end."""
+        """A connection for reading. In PostgreSQL its first statement determines what it sees until its end."""
         with self._engine.connect() as connection:
             if connection.dialect.name != "sqlite":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -131,13 +131,13 @@ class Recount:
 
 
 def _boundary(connection: Connection, reader: Connection, period: Period) -> Any:
-    """A condition for the rows that are in the ledger now, while nobody can write any."""
+    """A condition for the rows that are in the ledger now. To be called while no row can be written."""
     if connection.dialect.name != "sqlite":
         reader.execute(select(1))
         return usage_call.c.id.is_not(None)
-    # Rows are only added, each with a greater rowid. A snapshot would do as well, but only in WAL mode.
+    # Rows are only added, with increasing rowids. A snapshot would also work, but only in WAL mode.
     newest = connection.execute(select(func.max(literal_column("rowid"))).select_from(usage_call)).scalar() or 0
-    # With the plus it is no reason to search by the rowid, where a period begins late and its index is the shorter way.
+    # The plus keeps SQLite from searching by rowid: for a recent period the index on time is faster.
     return literal_column("rowid" if period.starts_at is None else "+rowid") <= newest
 
 
@@ -158,7 +158,7 @@ def _sums_of_budget(
 def _sums_of_group(
     reader: Connection, counter: Budget, period: Period, until_now: Any, group: Group
 ) -> dict[Key, Sums]:
-    """Of the rows that the group counted, whatever models it has by now."""
+    """The sums of the rows that the group counted, even if its models have changed since."""
     position = func.strpos if reader.dialect.name == "postgresql" else func.instr
     counted = until_now & (position(usage_call.c.groups, f" {group.id} ") > 0)
     if group.reset_at is not None:

@@ -12,64 +12,62 @@ from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.tokens import TokenUsage
 
 CallKind = Literal["chat", "task", "api", "client", "automation", "embedding"]
-"""A chat in the page, a task of the host's own, a request by an API key or token, the token client, an automation of
-the host's, a text that is embedded.
+"""A chat in the page, one of the host's own tasks, a request with an API key or token, the token client, one of the
+host's automations, the embedding of a text.
 """
 Outcome = Literal["done", "stopped", "error"]
-"""How a call ended: as the provider meant it, stopped by who asked, or broken."""
+"""How a call ended: completely, stopped by the client, or with an error."""
 
 
 def new_id() -> str:
-    """A unique id. Ids grow with time, so that the database appends to its index instead of scattering over it."""
+    """A unique id. Ids increase with time, so that new entries are at the end of the database's index."""
     return f"{time.time_ns():016x}{os.urandom(8).hex()}"
 
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
-    """Who calls what, and from where: all that is known of a call before it is made and that its row tells."""
+    """Who calls what, and from where: everything in a row that is known before the call is made."""
 
     model: str
-    """The id that was asked for."""
+    """The requested id."""
     called_model: str
-    """The id that answers: the base model of a workspace model, else the same."""
+    """The id of the model that answers: the base of a workspace model, else the same as `model`."""
     user_id: str | None = None
     user_name: str | None = None
     user_groups: tuple[str, ...] = ()
-    """Ids of the host's user groups that the user is a member of, for the budgets that bind those."""
+    """Ids of the host's user groups that the user belongs to, for budgets with such a scope."""
     chat_id: str | None = None
     message_id: str | None = None
     task: str | None = None
-    """`title_generation`, `tags_generation`, … where Open WebUI calls by itself."""
+    """`title_generation`, `tags_generation`, …, for calls that Open WebUI makes by itself."""
     path: str | None = None
-    """The route that the call came in by."""
+    """The route that received the request."""
     kind: CallKind | None = None
-    """What it is made for. None in rows of older versions."""
+    """The purpose of the call. None in rows of older versions."""
     key: str | None = None
-    """Which of the host's API keys it came in with: an id that tells nothing of the key; None where by none."""
+    """An id of the host's API key that was used, which reveals nothing of the key. None without a key."""
     key_name: str | None = None
-    """What may be shown of that key."""
+    """A name for that key which may be shown."""
     connection: str | None = None
     """A stable id of the connection that it goes to: its kind and base URL."""
     connection_name: str | None = None
     user_group_names: tuple[str, ...] = ()
     """In the order of `user_groups`; empty where they are not known."""
     unverified: bool = False
-    """True where only the browser sees the provider (direct connections): kept, but in no total."""
+    """True if the numbers come from the browser (direct connections). Such rows are stored, but not in any total."""
     provider_url: str | None = None
-    """Base URL of the connection that it goes to, without anything secret; None where that is not known. For the price;
-    not stored.
-    """
+    """Base URL of the connection, without secrets. None if it is unknown. Only for the price, not stored."""
     is_free_connection: bool = False
-    """The admin says that this connection costs nothing. For the price; not stored."""
+    """Whether an admin has declared the connection as free. Only for the price, not stored."""
 
     @property
     def model_ids(self) -> tuple[str, ...]:
-        """The ids by which groups, budgets and prices know the model, the most specific first."""
+        """The ids of the model for groups, budgets and prices, the most specific first."""
         return (self.model,) if self.model == self.called_model else (self.model, self.called_model)
 
     @property
     def caller(self) -> Subject:
-        """Who calls, as budgets know them."""
+        """The caller, as budgets need it."""
         return Subject(self.user_id, frozenset(self.user_groups))
 
 
@@ -87,9 +85,9 @@ class CallRow:
     raw_usage: dict[str, Any] | None = None
     """The provider's own usage payload."""
     effort: str | None = None
-    """How hard the model was asked to think, by whomever."""
+    """The reasoning effort that was sent to the provider, whoever chose it."""
     error: str | None = None
-    """What kind of error it ended with, see `rules.error_classes`: `http_429`, `timeout`, `connection`, …"""
+    """The class of the error that it ended with, see `rules.error_classes`: `http_429`, `timeout`, `connection`, …"""
     cost_nano: int | None = None
     cost_source: str | None = None
     cost_input: int | None = None
@@ -98,24 +96,24 @@ class CallRow:
     cost_output: int | None = None
     price_version: str | None = None
     id: str = field(default_factory=new_id)
-    """Makes a retry harmless."""
+    """Written once only, so that a retry is harmless."""
 
     @classmethod
     def from_row(cls, row: Any) -> CallRow:
-        """A row of the table `usage_call`."""
+        """The call in a row of the table `usage_call`."""
         usage = TokenUsage(*(getattr(row, name) for name in _NAMES[TokenUsage]))
         info = CallInfo(**{name: getattr(row, name) for name in _STORED_INFO})
         others = {name: getattr(row, name) for name in _NAMES[cls] if name not in ("info", "usage", "raw_usage")}
         return cls(info=info, usage=usage, raw_usage=_object(row.raw_usage), **others)
 
     def to_json(self) -> dict[str, Any]:
-        """For the spool file: one flat object, but for `usage` and `raw_usage`."""
+        """The form in the spool file: one object, which is flat except for `usage` and `raw_usage`."""
         values = asdict(self)
         return {**values.pop("info"), **values}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CallRow:
-        """The reverse of `to_json`; fields that this version does not know are left out."""
+        """The reverse of `to_json`. Fields that this version does not know are ignored."""
         info = _known(CallInfo, data)
         for name in ("user_groups", "user_group_names"):
             info[name] = tuple(info.get(name, ()))
@@ -141,7 +139,7 @@ _STORED_INFO = (
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
-    """The JSON object that `text` is; None for anything else, which would keep nobody from reading the row."""
+    """The JSON object in `text`. None for anything else, so that the row can be read in any case."""
     try:
         value = json.loads(text) if text else None
     except (ValueError, RecursionError):

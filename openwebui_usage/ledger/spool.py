@@ -1,4 +1,4 @@
-"""Where rows wait while the database is away: one JSON line a row, on disk before anybody is told that it is safe."""
+"""Spool files, in which rows wait while the database is away: one line of JSON per row, synced to disk."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ except ImportError:  # Windows has one worker and no flock.
 log = logging.getLogger(__name__)
 
 BATCH = 1000
-"""The most rows that are handed back at once, however long the database was away."""
+"""The most rows that are replayed in one batch."""
 _REJECTED = "rejected.jsonl"
 
 
 class Spool:
-    """Files in `folder`. Each process appends to a file of its own and holds a lock on it for as long as it lives.
+    """Files in `folder`. Each process appends to its own file and keeps that locked as long as it lives.
 
-    A file that nobody holds was left by a process that died; whoever finds it first takes it over.
+    An unlocked file was left by a process that has ended. The first process that finds it takes it over.
     """
 
     def __init__(self, folder: Path) -> None:
-        """The folder is made when the first row needs it."""
+        """The folder is made for the first row."""
         self.folder = folder
         self._unreadable: set[Path] = set()
         self._file: FileIO | None = None
         self._lock = threading.Lock()
 
     def append(self, rows: Sequence[CallRow]) -> None:
-        """Put `rows` on disk, all or none. Raises OSError where the disk is full or away too."""
+        """Write `rows` to disk, all or none. Raises OSError if the disk is full or unavailable."""
         lines = b"".join(map(_line, rows))
         with self._lock:
             if self._file is None:
@@ -52,26 +52,27 @@ class Spool:
             _append(self._file, lines)
 
     def replay(self, write: Callable[[list[CallRow]], None]) -> int:
-        """Hand the rows that are ours or nobody's to `write`, and forget them after that. Returns how many they were.
+        """Pass the rows of this process, and of processes that have ended, to `write`, and then delete them.
 
-        What `write` raises ends the replay. The rows of that file stay, those already written among them.
+        Returns their number. An exception in `write` ends the replay. All rows of that file then remain, including
+        those that were already written.
         """
         with self._lock:
-            mine, self._file = self._file, None  # From now on new rows go to a new file.
+            mine, self._file = self._file, None  # New rows go to a new file from now on.
         count = 0 if mine is None else self._empty(mine, write)
         return count + sum(self._empty(file, write) for file in self._abandoned())
 
     def reject(self, row: CallRow) -> None:
-        """Set aside a row that the database will never take, for a person to look at."""
+        """Set aside a row that the database will never accept, to be looked at by a person."""
         self._set_aside(_line(row))
 
     def counts(self) -> tuple[int, int]:
-        """How many rows wait, in all files of the folder, and how many were set aside."""
+        """The number of rows that wait in all files of the folder, and of those that were set aside."""
         waiting = sum(_count_lines(path) for path in self.folder.glob("calls-*.jsonl"))
         return waiting, _count_lines(self.folder / _REJECTED)
 
     def close(self) -> None:
-        """Leave the file to others, as the end of the process does."""
+        """Release the file to other processes, as the end of this process would."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
@@ -86,7 +87,7 @@ class Spool:
             while batch := list(islice(rows, BATCH)):
                 write(batch)
                 count += len(batch)
-            file.truncate(0)  # While it is locked: another process that has just opened it finds nothing.
+            file.truncate(0)  # Before the lock is released, so that a process that has just opened it finds nothing.
         path.unlink(missing_ok=True)
         return count
 
@@ -94,9 +95,9 @@ class Spool:
         for path in sorted(self.folder.glob("calls-*.jsonl")):
             try:
                 file = FileIO(path, "r+")
-            except FileNotFoundError:  # Another process was quicker.
+            except FileNotFoundError:  # Another process was faster.
                 continue
-            except OSError as error:  # It must not keep the others waiting.
+            except OSError as error:  # The other files must not wait for this one.
                 if path not in self._unreadable:
                     self._unreadable.add(path)
                     log.error("A spool file cannot be read, its calls are not counted until it can: %s", error)
@@ -114,7 +115,7 @@ class Spool:
                 if line.endswith(b"\n"):
                     log.error("Set aside an unreadable line of %s", path)
                     self._set_aside(line)
-                # Without its end, the process died while it wrote the line: nobody was told that the row was safe.
+                # An incomplete line: the process died while writing it, so the row was never reported as durable.
                 continue
             yield row
 
@@ -125,7 +126,7 @@ class Spool:
 
 
 def _line(row: CallRow) -> bytes:
-    """One line of JSON. A usage payload that is none, or has no end, is left out."""
+    """One line of JSON. A usage payload that is not valid JSON, or nested endlessly, is left out."""
     try:
         return json.dumps(row.to_json(), default=str).encode() + b"\n"
     except (ValueError, TypeError, RecursionError):
@@ -140,7 +141,7 @@ def _count_lines(path: Path) -> int:
     try:
         with path.open("rb") as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-    except OSError:  # There is none, or it was replayed meanwhile.
+    except OSError:  # There is none, or it has been replayed meanwhile.
         return 0
 
 
@@ -151,10 +152,10 @@ def _create(folder: Path) -> FileIO:
         file = FileIO(path, "x+", opener=_open_private)
         if _try_lock(file) and os.fstat(file.fileno()).st_nlink:
             break
-        file.close()  # Another process took the empty file for one that nobody holds.
+        file.close()  # Another process has taken over the file while it was empty and unlocked.
     if fcntl is not None:
         descriptor = os.open(folder, os.O_RDONLY)
-        os.fsync(descriptor)  # The file's name is on disk, too.
+        os.fsync(descriptor)  # Also sync the directory entry.
         os.close(descriptor)
     return file
 
@@ -164,7 +165,7 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _append(file: FileIO, lines: bytes) -> None:
-    """All of `lines`, on disk, or nothing of them."""
+    """Append all of `lines` and sync them to disk, or nothing."""
     end = file.seek(0, os.SEEK_END)
     try:
         rest = memoryview(lines)

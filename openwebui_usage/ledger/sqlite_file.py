@@ -1,8 +1,8 @@
-"""A SQLite file of the ledger's own, beside Open WebUI's.
+"""The ledger's own SQLite file, next to Open WebUI's.
 
-Where Open WebUI keeps its data in PostgreSQL, the ledger's tables stand among its own. In SQLite they do not: a file
-has one writer at a time, so each would wait for the other's lock, and every commit makes all other connections forget
-what they have read of the file. With a row per call in Open WebUI's own file, each call cost the next one 0.5 ms.
+In PostgreSQL the ledger's tables are in Open WebUI's database. In SQLite they are not: a file has one writer at a
+time, so each would wait for the other's lock, and every commit invalidates the caches of all other connections. With
+a row per call in Open WebUI's own file, each call slowed the next one down by 0.5 ms.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from openwebui_usage.ledger.store import Store
 log = logging.getLogger(__name__)
 
 _MOVED = "moved"
-"""The revision that says that the tables of Open WebUI's file are here by now."""
+"""The revision which marks that the tables of Open WebUI's file have been moved."""
 _OLD = "open_webui"
 _OLD_ROWS = usage_call.name
 _LATE = text(f"SELECT * FROM {_OLD}.{_OLD_ROWS} WHERE id NOT IN (SELECT id FROM main.{_OLD_ROWS})")  # noqa: S608
 _LOCK_TIMEOUT_MS = 600_000
-"""A worker that starts waits for the one that moves the tables, as long as that may take."""
+"""How long a starting worker waits for another one that moves the tables."""
 
 
 def ledger_file(file: Path) -> Path:
-    """The ledger's file beside Open WebUI's: `webui-usage.db` beside `webui.db`."""
+    """The ledger's file next to Open WebUI's: `webui-usage.db` for `webui.db`."""
     return file.with_name(f"{file.stem}-usage.db")
 
 
 def file_engine(file: Path) -> Engine:
-    """An engine on a SQLite file, which is made for its owner alone when somebody connects."""
+    """An engine on a SQLite file. The file is made at the first connection, readable by its owner only."""
     url = URL.create("sqlite", database=str(file))
     engine = create_engine(url, connect_args={"check_same_thread": False})
 
@@ -55,10 +55,10 @@ def file_engine(file: Path) -> Engine:
 
 
 def make_private(file: Path) -> None:
-    """Make a file that only its owner may read, where there is none yet. Raises OSError.
+    """Make a file that only its owner may read, if it does not exist yet. Raises OSError.
 
-    One that is there is not even opened: closing it would let go of all locks that SQLite holds on it in this process
-    (https://www.sqlite.org/howtocorrupt.html, 2.2), and the next process that leaves would take the WAL with it.
+    An existing file is not even opened, because closing it would release all locks that SQLite holds on it in this
+    process (https://www.sqlite.org/howtocorrupt.html, 2.2), and the next process that ends would delete the WAL.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -66,9 +66,10 @@ def make_private(file: Path) -> None:
 
 
 def move_from(open_webui: Engine, ledger: Engine) -> None:
-    """Take over what an earlier version kept in Open WebUI's own file; later, what it counted when it ran once more.
+    """Move the tables that an earlier version kept in Open WebUI's own file, or rows that it added when it ran again.
 
-    Copied in one transaction, and only then removed there: whatever happens in between, nothing is lost or there twice.
+    They are copied in one transaction and only then removed there, so that nothing is lost or duplicated, whatever
+    happens in between.
     """
     tables = [table.name for table in metadata.sorted_tables]
     if not set(tables) & set(inspect(open_webui).get_table_names()):
@@ -77,12 +78,12 @@ def move_from(open_webui: Engine, ledger: Engine) -> None:
     migrate(ledger)
     late: list[CallRow] = []
     with ledger.connect() as connection:
-        connection.detach()  # It does not go back into the pool with these settings.
+        connection.detach()  # It must not return to the pool with these settings.
         connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_TIMEOUT_MS}")
-        connection.exec_driver_sql("PRAGMA synchronous=FULL")  # On disk before the other file loses it.
+        connection.exec_driver_sql("PRAGMA synchronous=FULL")  # On disk before it is removed from the other file.
         connection.exec_driver_sql(f"ATTACH DATABASE ? AS {_OLD}", (str(open_webui.url.database),))
         connection.commit()
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # One worker after the other.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # One worker at a time.
         if _OLD_ROWS not in _old_tables(connection):
             return
         if _is_in_use(connection):
@@ -106,14 +107,14 @@ def _old_tables(connection: Connection) -> set[str]:
 
 
 def _is_in_use(connection: Connection) -> bool:
-    """Whether the ledger counts already: then only rows may be added to it, and to its totals."""
+    """Whether the ledger is already in use, so that rows may only be added to it and its totals."""
     moved = usage_revision.select().where(usage_revision.c.name == _MOVED)
     queries = (moved, usage_call.select().limit(1), usage_group.select().limit(1))
     return any(connection.execute(query).first() is not None for query in queries)
 
 
 def _copy(connection: Connection) -> int:
-    """Copy all rows; returns how many calls."""
+    """Copy all rows. Returns the number of calls."""
     calls = 0
     for table in metadata.sorted_tables:
         columns = ", ".join(f'"{column.name}"' for column in table.columns)

@@ -1,4 +1,4 @@
-"""What rows of the ledger come to: kept totals are read, rows are summed."""
+"""Sums of the ledger: stored totals, and sums of rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOTALS = select(usage_total.c.subject, usage_total.c.period, *(usage_total.c[na
 
 
 def read_totals(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sums]:
-    """The sums of those counters that ever counted anything."""
+    """The stored sums of counters. Counters that have not counted anything are left out."""
     wanted = set(keys)
     subjects = sorted({subject for subject, _ in wanted})
     periods = sorted({period for _, period in wanted})
@@ -37,7 +37,7 @@ def read_totals(connection: Connection, keys: Iterable[Key]) -> dict[Key, Sums]:
 
 
 def sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
-    """The sums of the ledger's rows that fit `condition`, of a period."""
+    """The sums of the rows in a period that satisfy `condition`."""
     row = connection.execute(sum_query(period, condition)).first()
     return Sums() if row is None else sums_of(row)
 
@@ -45,7 +45,7 @@ def sum_calls(connection: Connection, period: Period, condition: Any) -> Sums:
 def sum_query(period: Period, condition: Any, *by: Any) -> Any:
     """One row of sums for each of `by`; `sums_of` reads it.
 
-    Each half of a number is summed by itself: SQLite's own sum fails where it leaves 64 bits.
+    The halves of each number are summed separately, because SQLite's sum fails on an overflow of 64 bits.
     """
     unpriced = usage_call.c.cost_nano.is_(None) & ((usage_call.c.input > 0) | (usage_call.c.output > 0))
     columns = [
@@ -65,7 +65,7 @@ def sum_query(period: Period, condition: Any, *by: Any) -> Any:
 
 
 def sums_of(row: Row[Any]) -> Sums:
-    """What one row of `sum_query` says."""
+    """The sums in one row of `sum_query`."""
     values = {name: int(getattr(row, name) or 0) for name in ("calls", "estimated_calls", "unpriced_calls")}
     for column in _SUMMED:
         high, low = getattr(row, f"{column.name}_high"), getattr(row, f"{column.name}_low")
@@ -74,5 +74,5 @@ def sums_of(row: Row[Any]) -> Sums:
 
 
 def plus(one: Sums, other: Sums) -> Sums:
-    """Both together."""
+    """The sum of two sums."""
     return Sums(*(bounded_sum(getattr(one, name) + getattr(other, name)) for name in SUMS))

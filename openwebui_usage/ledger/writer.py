@@ -1,7 +1,7 @@
-"""The one thread per process that writes rows: group commit, and a spool file while the database is away.
+"""The thread that writes rows, one per process: group commit, and spool files while the database is away.
 
-While one commit runs, the calls that end meanwhile gather, and the next commit takes them all. There is no timer: an
-idle ledger commits a single row at once, a busy one commits many together.
+Calls that end during a commit are collected, and the next commit writes them all. There is no timer: an idle ledger
+commits a single row immediately, a busy one commits many together.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ MAX_BATCH = 1000
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 4.0
 HANGS_SECONDS = 1.5
-"""A commit that takes longer is not waited for. Waiting for a lock ends sooner by itself."""
+"""Seconds after which calls stop to wait for a commit. Waiting for a lock times out earlier."""
 OPENS_SECONDS = 0.8
-"""A ledger that takes longer to open at the start is spoken of."""
+"""Seconds after which it is logged that the ledger takes long to open."""
 START_SECONDS = 10.0
-"""The longest that `start` waits for the ledger to open."""
+"""Seconds after which `start` stops to wait for the ledger to open."""
 _POLL_SECONDS = 0.25
 
 Waiter = concurrent.futures.Future[None] | asyncio.Future[None]
@@ -43,15 +43,15 @@ Listener = Callable[[Sequence[CallRow]], None]
 
 @dataclass(slots=True, eq=False)
 class InFlightBatch:
-    """Calls that were taken from the queue, and not let go yet."""
+    """Calls that were taken from the queue, and whose clients still wait."""
 
     batch: list[Entry] = field(default_factory=list)
     since: float = float("inf")
-    """When its first row came, by the monotonic clock."""
+    """When its first row was taken, by the monotonic clock."""
     is_written: bool = False
-    """Nothing of it needs to be kept outside of the database."""
+    """Whether all of it is in the database, so that nothing has to be spooled."""
     failed: bool = False
-    """Letting it go failed: the watcher tries again."""
+    """Whether releasing its clients failed, so that the watcher tries again."""
 
     @property
     def rows(self) -> list[CallRow]:
@@ -61,8 +61,8 @@ class InFlightBatch:
 class Writer:
     """Makes rows durable.
 
-    `on_commit` is told, on the writer's thread, what each commit changed. `on_spooled` and `on_rejected` are told of
-    rows that wait outside of the database, and of those that it will never take.
+    `on_commit` is called on the writer's thread with the changes of each commit. `on_spooled` and `on_rejected` are
+    called with rows that wait outside of the database, and with rows that it will never accept.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Writer:
         self._health = LedgerHealth(spool)
         self._queue: deque[Entry] = deque()
         self._queue_lock = threading.Lock()
-        """For those who take from it."""
+        """Held while rows are taken from the queue."""
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._in_flight: InFlightBatch | None = None
@@ -91,26 +91,26 @@ class Writer:
         self._in_flight_lock = threading.Lock()
         self._hanging = False
         self._rejected: set[str] = set()
-        """Ids of rows that were set aside, but are still in a spool file."""
+        """Ids of rows that were set aside, but are still in a spool file, too."""
         self._unspooled: list[CallRow] = []
         self._unspooled_lock = threading.Lock()
         self._away = threading.Event()
-        """The database takes no rows: they go to the spool."""
+        """Set while the database accepts no rows, which go to the spool then."""
         self._pending = threading.Event()
-        """Something waits outside of the database."""
+        """Set while rows wait outside of the database."""
         self._opened = threading.Event()
-        """It was tried to open the ledger, with whatever outcome."""
+        """Set after the first attempt to open the ledger, successful or not."""
         self._stopped = threading.Event()
         self._ended = threading.Event()
-        """The writer's thread came to its end, as it should."""
+        """Set when the writer's thread has ended regularly."""
         self._thread = self._new_thread()
         self._replayer = self._new_replayer()
         self._watcher = threading.Thread(target=self._watch, name="usage-watch", daemon=True)
 
     def start(self) -> None:
-        """Open the ledger and start writing; rows that an earlier process left in the spool come first.
+        """Open the ledger and start to write, beginning with rows that an earlier process left in the spool.
 
-        Returns soon, even where the ledger cannot be opened: that is logged, and calls go to the spool meanwhile.
+        Returns soon even if the ledger cannot be opened. That is logged, and rows go to the spool meanwhile.
         """
         self._away.set()
         self._pending.set()
@@ -123,7 +123,7 @@ class Writer:
             self._opened.wait(START_SECONDS - OPENS_SECONDS)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Write what is queued, then end. What cannot be written in time, and rows that come later, go to the spool."""
+        """Write what is queued, then end. Rows that cannot be written in time, and later ones, go to the spool."""
         if self._stopped.is_set() or not self._watcher.is_alive():
             return
         deadline = time.monotonic() + timeout
@@ -131,7 +131,7 @@ class Writer:
         self._wakes.put(None)
         self._thread.join(timeout)
         self._stopped.set()
-        self._pending.set()  # Wakes the replayer, which ends.
+        self._pending.set()  # Wakes the replaying thread, so that it ends.
         self._replayer.join(max(0.0, deadline - time.monotonic()))
         self._watcher.join(timeout)
         self._rescue(self._in_flight)
@@ -141,21 +141,21 @@ class Writer:
         self._spool.close()
 
     def health(self) -> dict[str, object]:
-        """How the ledger is, as JSON; see `LedgerHealth.status`. Reads files: call it off the event loop."""
+        """The health of the ledger as JSON, see `LedgerHealth.status`. Reads files: call it off the event loop."""
         return self._health.status(len(self._unspooled))
 
     def submit(self, row: CallRow) -> concurrent.futures.Future[None]:
-        """Queue a row, from any thread. The future is done once the row is durable; it never fails."""
+        """Queue a row, from any thread. The future is done when the row is durable. It never fails."""
         waiter: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._put((row, waiter))
         return waiter
 
     def post(self, row: CallRow) -> None:
-        """Queue a row that nobody waits for."""
+        """Queue a row without waiting for it."""
         self._put((row, None))
 
     async def write(self, row: CallRow) -> None:
-        """Queue a row and wait until it is durable. Cancelling the wait does not take the row back."""
+        """Queue a row and wait until it is durable. Cancelling only ends the wait: the row is written."""
         waiter = asyncio.get_running_loop().create_future()
         self._put((row, waiter))
         await waiter
@@ -163,7 +163,7 @@ class Writer:
     def _put(self, entry: Entry) -> None:
         self._queue.append(entry)
         self._wakes.put(None)
-        if self._stopped.is_set():  # Looked at after the row was queued: either `stop` finds it, or this does.
+        if self._stopped.is_set():  # Checked after the row was queued: either `stop` finds the row, or this does.
             self._drain()
 
     # -- the writer's thread --------------------------------------------------------------------------------------
@@ -177,14 +177,14 @@ class Writer:
                 if not self._write_next():
                     break
             except BaseException:
-                # Whatever it was: calls that wait are let go, and those that come are written.
+                # After any error, waiting clients are released and new rows are written.
                 log.exception("The ledger's writer failed, and goes on")
                 self._rescue(self._in_flight)
         self._ended.set()
         self._store.close()
 
     def _write_next(self) -> bool:
-        """Write what is queued. False where this was the end."""
+        """Write what is queued. False at the end."""
         hand = self._in_flight = InFlightBatch()
         while not self._queue and not self._closing.is_set():
             self._wakes.get()
@@ -198,7 +198,7 @@ class Writer:
         return True
 
     def _fill(self, hand: InFlightBatch, most: int) -> None:
-        """Take from the queue. Whatever happens, a call is in the queue or in the hand, or in both."""
+        """Take rows from the queue. At any time each row is in the queue, in `hand`, or in both."""
         hand.since = time.monotonic()
         with self._queue_lock:
             while self._queue and len(hand.batch) < most:
@@ -206,7 +206,7 @@ class Writer:
                 self._queue.popleft()
 
     def _commit(self, rows: Sequence[CallRow]) -> list[CallRow]:
-        """Write rows. Returns those for the spool."""
+        """Write rows. Returns those that must be spooled."""
         if self._away.is_set():
             return list(rows)
         try:
@@ -219,9 +219,9 @@ class Writer:
         return []
 
     def _record_apart(self, rows: Sequence[CallRow]) -> list[CallRow]:
-        """Some of `rows` cannot be written: find them by halves, and set them aside. Returns those for the spool.
+        """Find the rows that cannot be written, by halves, and set them aside. Returns those that must be spooled.
 
-        A row is set aside only where the database takes others.
+        A row is only set aside if the database accepts others.
         """
         todo = [rows]
         while todo:
@@ -241,7 +241,7 @@ class Writer:
         return []
 
     def _whose_else(self, error: Exception) -> Exception | None:
-        """What the database says where it takes no other row either; None where one row is to blame."""
+        """The error of the database if it accepts no other row either. None if the row is to blame."""
         if not is_rows_fault(error):
             return error
         try:
@@ -251,7 +251,7 @@ class Writer:
         return None
 
     def _reject(self, row: CallRow, error: Exception) -> None:
-        if row.id in self._rejected:  # Its spool file is replayed again.
+        if row.id in self._rejected:  # Its spool file is being replayed again.
             return
         self._rejected.add(row.id)
         log.error("The database refuses call %s, it is in rejected.jsonl now: %s", row.id, _first_line(error))
@@ -281,9 +281,7 @@ class Writer:
     # -- when it does not answer ----------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Lets go the calls that wait for a commit that hangs, as it does on a connection that died silently, or for a
-        thread that died.
-        """
+        """Release clients that wait for a hanging commit (a connection broke silently, say) or for a dead thread."""
         while not self._stopped.wait(_POLL_SECONDS):
             try:
                 self._look()
@@ -309,12 +307,12 @@ class Writer:
             self._replayer.start()
 
     def _rescue(self, hand: InFlightBatch | None, *, hanging: bool = False) -> None:
-        """Spool what is in hand. Should its commit succeed after all, the ids keep it from counting twice."""
+        """Spool a batch. If its commit succeeds after all, the ids of its rows prevent that they are counted twice."""
         if hand is not None and hand.batch and self._take(hand, hanging=hanging):
             self._let_go(hand, hand.rows)
 
     def _take(self, hand: InFlightBatch, *, hanging: bool = False) -> bool:
-        """Whether it is the caller who lets these calls go: the writer and the watcher may both want to."""
+        """Whether the caller has to release the clients of a batch: the writer and the watcher may both try."""
         with self._in_flight_lock:
             mine = self._in_flight is hand
             if mine:
@@ -323,7 +321,7 @@ class Writer:
             return mine
 
     def _let_go(self, hand: InFlightBatch, left: Sequence[CallRow]) -> None:
-        """Spool what is `left` of it, and let the calls end."""
+        """Spool the rows that are `left`, and release the clients."""
         try:
             self._keep(left)
             hand.is_written = True
@@ -341,7 +339,7 @@ class Writer:
     # -- what waits outside of the database -----------------------------------------------------------------------
 
     def _keep(self, rows: Sequence[CallRow]) -> None:
-        """Put rows in the spool, or, if that fails too, in memory."""
+        """Spool rows or, if that fails as well, keep them in memory."""
         if not rows:
             return
         try:
@@ -359,7 +357,7 @@ class Writer:
         return rows
 
     def _drain(self) -> None:
-        """Spool what is queued: the writer's thread cannot take it."""
+        """Spool what is queued, because the writer's thread cannot write it."""
         hand = InFlightBatch()
         self._fill(hand, len(self._queue))
         if hand.batch:
@@ -383,14 +381,14 @@ class Writer:
         self._store.close()
 
     def _replay_once(self) -> bool:
-        """Bring everything from the spool into the database; new rows go there directly again. Whether all is done."""
+        """Write everything from the spool to the database, where new rows go directly again. True if all is done."""
         try:
-            self._store.migrate()  # Somebody may have dropped the tables.
+            self._store.migrate()  # The tables may have been dropped.
             self._store.check()
         except Exception as error:  # noqa: BLE001 - it is tried again, for as long as it takes
             self._cannot_write(error)
             return False
-        # From here on new rows go to the database, so that the spool cannot grow while it is emptied.
+        # New rows go to the database from now on, so that the spool does not grow while it is emptied.
         self._pending.clear()
         self._away.clear()
         self._health.works()
@@ -424,7 +422,7 @@ class Writer:
 
 
 class _StillAway(Exception):
-    """The database takes no rows; that was told already."""
+    """The database accepts no rows. This has already been reported."""
 
 
 def _release(batch: Sequence[Entry]) -> None:
@@ -437,7 +435,7 @@ def _release(batch: Sequence[Entry]) -> None:
     for loop, futures in loops.items():
         try:
             loop.call_soon_threadsafe(_resolve, futures)
-        except RuntimeError:  # The loop was closed meanwhile: nobody waits any more.
+        except RuntimeError:  # The loop has been closed, so that nobody waits any more.
             log.debug("The event loop ended before its calls were durable")
 
 
