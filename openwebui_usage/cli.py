@@ -6,6 +6,7 @@ import typer
 
 from openwebui_usage.client.commands.ledger import ledger
 from openwebui_usage.client.commands.prices import prices
+from openwebui_usage.client.commands.report import report
 from openwebui_usage.client.commands.serve import serve as serve_client
 from openwebui_usage.client.commands.users import users
 
@@ -73,6 +74,7 @@ def demo(port: Port = 8082) -> None:
 
 
 app.command("client")(serve_client)
+app.command("report")(report)
 app.add_typer(users, name="users")
 app.add_typer(prices, name="prices")
 app.add_typer(ledger, name="ledger")

@@ -59,7 +59,11 @@ PEOPLE = {
 @pytest.fixture(scope="module")
 def server(new_openwebui: Callable[..., OpenWebUI], postgres: Postgres) -> Iterator[OpenWebUI]:
     """As in production: PostgreSQL, and models only for those whom they are shared with."""
-    env = {"BYPASS_MODEL_ACCESS_CONTROL": "false"}
+    env = {
+        "BYPASS_MODEL_ACCESS_CONTROL": "false",
+        "OPENWEBUI_USAGE_REPORT_READERS": "Finance, Auditors",
+        "OPENWEBUI_USAGE_GROUP_REPORT_READERS": "Team leads",
+    }
     server = new_openwebui(env=env, database_url=postgres.new_database())
     try:
         server.start()
@@ -187,6 +191,52 @@ def test_a_user_learns_of_nothing_but_his_own(user: Client, secrets: Client) -> 
     assert (own["name"], own["used"]) == ("own", 1)
     [theirs] = [each for each in secrets.request("GET", "/api/usage/me")["budgets"] if each["name"] == "own"]
     assert theirs["used"] == 3
+
+
+def test_who_reads_reports_of_whom(admin: Client) -> None:
+    groups = {name: made_group(admin, name) for name in ("Finance", "Team leads", "Sales", "Research")}
+    members = {
+        "a reader": ["Finance"],
+        "a lead of Sales": ["Team leads", "Sales"],
+        "a seller": ["Sales"],
+        "a lead of Research": ["Team leads", "Research"],
+        "somebody": [],
+    }
+    people = {}
+    for who, names in members.items():
+        people[who] = client = admin.add_user()
+        for name in names:
+            admin.request("POST", f"/api/v1/groups/id/{groups[name]}/users/add", {"user_ids": [client.id]})
+    for client in people.values():
+        client.chat("gpt-4o-mini")
+    team = {"a lead of Sales", "a seller"}
+    seen = {
+        "a reader": set(people),
+        "a lead of Sales": team,
+        "a lead of Research": {"a lead of Research"},
+        "a seller": None,
+        "somebody": None,
+    }
+    names = {client.id: who for who, client in people.items()}
+    for who, expected in seen.items():
+        answer = people[who].get("/api/usage/reports?group_by=user")
+        assert answer.status_code == (403 if expected is None else 200), who
+        if expected is not None:
+            found = {row["user"]["id"] for row in answer.json()["rows"] if isinstance(row["user"], dict)}
+            assert {names[id_] for id_ in found if id_ in names} == expected, who
+            assert who == "a reader" or found <= names.keys()
+        own = people[who].request("GET", "/api/usage/me/report?group_by=user")
+        assert [row["user"]["id"] for row in own["rows"]] == [people[who].id]
+    for id_ in groups.values():
+        admin.request("DELETE", f"/api/v1/groups/id/{id_}/delete")
+    for client in people.values():
+        client.close()
+
+
+def made_group(admin: Client, name: str) -> str:
+    """The id of a new user group."""
+    group: dict[str, str] = admin.request("POST", "/api/v1/groups/create", {"name": name, "description": ""})
+    return group["id"]
 
 
 @pytest.mark.parametrize(

@@ -138,11 +138,11 @@ def report_json(report: Report) -> dict[str, Any]:
         "bucket": query.bucket,
         "group_by": list(query.group_by),
         "rows": [_row(row, query) for row in report.rows],
-        "totals": _sums(report.totals),
+        "totals": sums_json(report.totals),
         "recorded_since": _recorded_since(report),
     }
     if report.previous is not None:
-        answer["previous"] = {**_range(query.time.previous()), "totals": _sums(report.previous)}
+        answer["previous"] = {**_range(query.time.previous()), "totals": sums_json(report.previous)}
     return answer
 
 
@@ -153,7 +153,7 @@ def report_columns(query: ReportQuery) -> Mapping[str, type]:
         columns[dimension] = str
         if dimension in NAMED:
             columns[f"{dimension}_id"] = str
-    return columns | {name: type(value) for name, value in _sums(ReportSums()).items()}
+    return columns | {name: type(value) for name, value in sums_json(ReportSums()).items()}
 
 
 def report_table(report: Report) -> Iterator[list[Any]]:
@@ -165,19 +165,20 @@ def report_table(report: Report) -> Iterator[list[Any]]:
             values.append(value.name if isinstance(value, Named) else value)
             if dimension in NAMED:
                 values.append(value.id if isinstance(value, Named) else None)
-        yield [*values, *_sums(row.sums).values()]
+        yield [*values, *sums_json(row.sums).values()]
 
 
 def _row(row: ReportRow, query: ReportQuery) -> dict[str, Any]:
     values = zip(query.group_by, map(_value, row.values), strict=True)
-    return {"start": query.time.iso(row.start), **dict(values), **_sums(row.sums)}
+    return {"start": query.time.iso(row.start), **dict(values), **sums_json(row.sums)}
 
 
 def _value(value: Value) -> str | dict[str, str]:
     return {"id": value.id, "name": value.name} if isinstance(value, Named) else value
 
 
-def _sums(sums: ReportSums) -> dict[str, int | float | None]:
+def sums_json(sums: ReportSums) -> dict[str, int | float | None]:
+    """A `UsageSums`."""
     return {
         "calls": sums.calls,
         "in": sums.input,

@@ -1,0 +1,176 @@
+"""`openwebui-usage report`: what calls come to, as `GET /api/usage/reports` tells it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from openwebui_usage.client.commands.database import Database, OfOpenWebUI, opened
+from openwebui_usage.client.commands.output import fail, print_table
+
+if TYPE_CHECKING:
+    from openwebui_usage.api.exports import ExportFormat
+    from openwebui_usage.ledger.report_query import Report
+
+
+class BucketOption(StrEnum):
+    """As `rules.buckets.Bucket`; Typer before 0.19 knows no literals."""
+
+    ALL = "none"
+    QUARTER = "15m"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class CompareOption(StrEnum):
+    """What to compare with."""
+
+    PREVIOUS = "previous"
+
+
+class FormatOption(StrEnum):
+    """A table for people, and what the API has."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
+
+
+_OPTIONS = {"group_by": "--by"}
+"""Options that are not named as the parameter of the API is."""
+_NUMBERS = ("calls", "in", "out", "total", "billed", "cost", "unpriced_calls", "errors", "refused")
+"""Columns of the table; the other formats have all."""
+
+Values = Annotated[list[str], typer.Option(help="Only these: ids or names. Repeat it for several.", show_default=False)]
+Models = Annotated[list[str], typer.Option(help="Only these: ids or globs. Repeat it for several.", show_default=False)]
+
+
+def report(
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Up to two of user, user_group, model, called_model, connection, usage_group, kind, key and outcome, "
+            "with a comma between."
+        ),
+    ] = "",
+    from_: Annotated[
+        str | None, typer.Option("--from", help="A date or an instant of ISO 8601. Default: this month.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="The same, not included.")] = None,
+    tz: Annotated[str, typer.Option(help="An IANA time zone: where days begin.")] = "UTC",
+    bucket: Annotated[BucketOption, typer.Option(help="What the time is cut into.")] = BucketOption.ALL,
+    user: Values = [],  # noqa: B006 - Typer copies it
+    user_group: Values = [],  # noqa: B006
+    model: Models = [],  # noqa: B006
+    called_model: Models = [],  # noqa: B006
+    connection: Values = [],  # noqa: B006
+    usage_group: Values = [],  # noqa: B006
+    kind: Values = [],  # noqa: B006
+    key: Values = [],  # noqa: B006
+    outcome: Values = [],  # noqa: B006
+    top: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="So many groups, by cost; the rest is one row, Other.")
+    ] = None,
+    compare: Annotated[CompareOption | None, typer.Option(help="Add what the time before came to.")] = None,
+    format_: Annotated[FormatOption, typer.Option("--format", help="A table for people, or data.")] = (
+        FormatOption.TABLE
+    ),
+    output: Annotated[Path | None, typer.Option(help="A file to write to. Default: standard output.")] = None,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+) -> None:
+    """Tell what calls come to, by time and by who, what, where and how."""
+    from fastapi.exceptions import RequestValidationError
+
+    from openwebui_usage.api.routes.reports import report_request
+    from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED
+    from openwebui_usage.ledger.rows import CallKind, Outcome
+
+    filters: dict[str, Any] = {
+        "user": user,
+        "user_group": user_group,
+        "model": model,
+        "called_model": called_model,
+        "connection": connection,
+        "usage_group": usage_group,
+        "kind": kind,
+        "key": key,
+        "outcome": outcome,
+    }
+    known = {"kind": get_args(CallKind), "outcome": (*get_args(Outcome), "refused")}
+    for name, values in known.items():
+        if wrong := set(filters[name]) - {*values, NONE, NOT_RECORDED}:
+            fail(f"--{name}: must be one of {', '.join(values)} (got {min(wrong)})")
+    try:
+        asked = report_request(
+            from_, to, tz, bucket.value, [by], **filters, top=top, compare=compare.value if compare else None
+        )
+    except RequestValidationError as error:
+        [first, *_] = error.errors()
+        name = str(first["loc"][-1])
+        fail(f"{_OPTIONS.get(name, f'--{name}')}: {first['msg']}")
+    if output is None and format_ in (FormatOption.XLSX, FormatOption.PARQUET):
+        fail(f"--output: {format_.value} needs a file")
+    with opened(database, open_webui) as session:
+        found = session.store.reports.answer(asked.query)
+    try:
+        _tell(found, format_, output)
+    except (OSError, ImportError) as error:
+        fail(f"--output: {error}")
+
+
+def _tell(report: Report, format_: FormatOption, output: Path | None) -> None:
+    from openwebui_usage.api.answers.reports import report_columns, report_json, report_table
+    from openwebui_usage.api.exports import encode
+
+    if format_ is FormatOption.TABLE:
+        _print(report)
+    elif format_ is FormatOption.JSON:
+        text = json.dumps(report_json(report), ensure_ascii=False, indent=2)
+        if output is None:
+            typer.echo(text)
+        else:
+            output.write_text(text + "\n", encoding="utf-8")
+    else:
+        kind = cast("ExportFormat", format_.value)
+        pieces = encode(report_columns(report.query), report_table(report), kind)
+        with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+
+
+def _print(report: Report) -> None:
+    """The rows and the totals, as text."""
+    from openwebui_usage.api.answers.reports import report_columns, report_table, sums_json
+
+    query = report.query
+    heads = list(report_columns(query))
+    labels = list(query.group_by) if query.bucket == "none" and query.group_by else ["start", *query.group_by]
+    shown = [*labels, *_NUMBERS]
+    rows = [[_text(name, dict(zip(heads, row, strict=True))[name]) for name in shown] for row in report_table(report)]
+    for name, sums in (("Total", report.totals), ("Previous", report.previous)):
+        if sums is not None:
+            numbers = sums_json(sums)
+            gap = [""] * (len(labels) - 1)
+            rows.append([name, *gap, *(_text(column, numbers[column]) for column in _NUMBERS)])
+    time = query.time
+    typer.echo(f"From {time.iso(time.start)} to {time.iso(time.end)}, {time.timezone}")
+    print_table(shown, rows, right=frozenset(range(len(labels), len(shown))))
+
+
+def _text(name: str, value: object) -> str:
+    if name == "cost" and isinstance(value, float):
+        return f"${value:,.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
