@@ -23,6 +23,10 @@ _PER_STATEMENT = 50
 
 Values = tuple[str | None, ...]
 """What a combination is of, in the order of `DIMENSIONS`; None for none or not recorded."""
+Call = tuple[CallInfo, Outcome, tuple[Group, ...]]
+"""What a call is grouped by: the usage groups are those that held its model."""
+_Facts = tuple[object, ...]
+"""All of a call that its combination and the names in it are made of, as it comes."""
 Name = tuple[str, str]
 """A dimension's kind and key."""
 _Value = TypeVar("_Value")
@@ -36,6 +40,9 @@ class Resolved:
     combinations: dict[Values, Combination]
     new_dimensions: dict[Name, tuple[int, str | None]] = field(default_factory=dict)
     is_new: bool = False
+    of_calls: list[Combination] = field(default_factory=list)
+    """In the order of the calls, where calls were given."""
+    new_facts: dict[_Facts, Combination] = field(default_factory=dict)
 
 
 def values_of(info: CallInfo, outcome: Outcome | Literal["refused"], groups: Iterable[Group]) -> Values:
@@ -70,6 +77,24 @@ def names_of(info: CallInfo, groups: Iterable[Group]) -> dict[Name, str]:
     }
 
 
+def _facts_of(info: CallInfo, outcome: Outcome, groups: tuple[Group, ...]) -> _Facts:
+    return (
+        info.model,
+        info.called_model,
+        info.user_id,
+        info.user_name,
+        info.connection,
+        info.connection_name,
+        info.kind,
+        info.key,
+        info.key_name,
+        info.user_groups,
+        info.user_group_names,
+        outcome,
+        tuple([group.id for group in groups]),
+    )
+
+
 class Combinations:
     """Those that one process has met lately. Not to be used by two threads at once."""
 
@@ -77,6 +102,22 @@ class Combinations:
         """Each is looked up when it is first met."""
         self._known: OrderedDict[Values, Combination] = OrderedDict()
         self._dimensions: OrderedDict[Name, tuple[int, str | None]] = OrderedDict()
+        self._facts: OrderedDict[_Facts, Combination] = OrderedDict()
+
+    def of_calls(self, transaction: Transaction, calls: Sequence[Call], schema: str | None) -> Resolved:
+        """The numbers of the combinations of some calls, see `resolve`. Nearly always one look at what is known."""
+        facts = [_facts_of(*call) for call in calls]
+        known = [self._facts.get(each) for each in facts]
+        found = [combination for combination in known if combination is not None]
+        if len(found) == len(calls):
+            return Resolved({}, of_calls=found)
+        wanted = [values_of(*call) for call in calls]
+        names = {name: text for info, _, groups in calls for name, text in names_of(info, groups).items()}
+        resolved = self.resolve(transaction, set(wanted), names, schema)
+        resolved.is_new = True
+        resolved.of_calls = [resolved.combinations[values] for values in wanted]
+        resolved.new_facts = dict(zip(facts, resolved.of_calls, strict=True))
+        return resolved
 
     def resolve(
         self, transaction: Transaction, wanted: Collection[Values], names: Mapping[Name, str], schema: str | None
@@ -107,6 +148,7 @@ class Combinations:
         if resolved.is_new:
             _remember(self._dimensions, resolved.new_dimensions)
             _remember(self._known, resolved.combinations)
+            _remember(self._facts, resolved.new_facts)
 
     def _number(self, numbers: Mapping[Name, tuple[int, str | None]], kind: str, key: str | None) -> int:
         if key is None:

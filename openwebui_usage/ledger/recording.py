@@ -24,7 +24,7 @@ from openwebui_usage.ledger.bounds import (
     is_moment,
     usage_text,
 )
-from openwebui_usage.ledger.combinations import Combinations, Name, Resolved, names_of, values_of
+from openwebui_usage.ledger.combinations import Combinations, Resolved
 from openwebui_usage.ledger.cubes import CubeAdditions
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_definitions, read_revision
@@ -235,14 +235,11 @@ def write_calls(
     transaction: Transaction, calls: Sequence[_Counted], schema: str | None, combinations: Combinations
 ) -> Resolved:
     """Insert rows, and add them to the cubes."""
-    wanted = [values_of(call.row.info, call.row.outcome, call.groups) for call in calls]
-    names: dict[Name, str] = {}
-    for call in calls:
-        names |= names_of(call.row.info, call.groups)
-    resolved = combinations.resolve(transaction, set(wanted), names, schema)
+    resolved = combinations.of_calls(
+        transaction, [(call.row.info, call.row.outcome, call.groups) for call in calls], schema
+    )
     rows, added = [], CubeAdditions()
-    for call, values in zip(calls, wanted, strict=True):
-        combination = resolved.combinations[values]
+    for call, combination in zip(calls, resolved.of_calls, strict=True):
         rows.append(_call_values(call, combination.id))
         if not call.row.info.unverified:
             added.add(call.row.started_at, combination, _cube_sums(call))

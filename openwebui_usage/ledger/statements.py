@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from openwebui_usage.ledger.bounds import MOST_SUM
@@ -16,14 +15,15 @@ def prefix(schema: str | None) -> str:
 
 
 @lru_cache(maxsize=512)
-def insertion(table: str, columns: Sequence[str], placeholder: str, schema: str | None, count: int) -> str:
+def insertion(table: str, columns: tuple[str, ...], placeholder: str, schema: str | None, count: int) -> str:
     """Insert `count` rows in one statement."""
     names = ", ".join(f'"{name}"' for name in columns)
     row = f"({', '.join([placeholder] * len(columns))})"
     return f"INSERT INTO {prefix(schema)}{table} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
 
 
-def addition(table: str, keys: Sequence[str], sums: Sequence[str], least: str) -> str:
+@lru_cache(maxsize=16)
+def addition(table: str, keys: tuple[str, ...], sums: tuple[str, ...], least: str) -> str:
     """What follows an insertion, to add to the sums of rows that are there already.
 
     A sum that is full stays full: beyond 64 bits SQLite would go on with floats, and PostgreSQL refuse the row.
