@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -22,13 +23,15 @@ CALLS = 5
 
 
 class Page:
-    """A socket as Open WebUI's page has one, as text frames: `2` asks whether it lives, `42` is an event."""
+    """A socket as Open WebUI's page has one. Of its text frames `2` is a ping, `42` an event and `43` an answer."""
 
     def __init__(self, client: Client) -> None:
         self._token = client.token
         self._url = f"ws{client.url.removeprefix('http')}/ws/socket.io/?EIO=4&transport=websocket"
         self.joined = asyncio.Event()
         self.told: list[dict[str, Any]] = []
+        self.lost: str | None = None
+        """Why the server left."""
 
     async def stay(self, socket: ClientConnection) -> None:
         """Take what comes, until it is closed."""
@@ -40,12 +43,13 @@ class Page:
                 elif str(frame).startswith("0"):
                     await socket.send(f"40{auth}")
                 elif str(frame).startswith("40"):
-                    await socket.send(f'42["user-join", {{"auth": {auth}}}]')
+                    await socket.send(f'421["user-join", {{"auth": {auth}}}]')
+                elif str(frame).startswith("431"):
                     self.joined.set()
                 elif str(frame).startswith('42["usage",'):
                     self.told.append(json.loads(str(frame)[2:])[1])
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as error:
+            self.lost = str(error)
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Connect; the page is left with `stack`."""
@@ -69,7 +73,11 @@ def test_five_hundred_pages_are_told_of_every_change(admin: Client) -> None:
         def are_told() -> bool:
             return all(page.calls("many") >= calls for page in pages)
 
-        await asyncio.to_thread(wait_until, are_told, timeout=30, what=f"every page is told of call {calls}")
+        def details() -> str:
+            return f"{Counter(page.calls('many') for page in pages)}, lost: {Counter(page.lost for page in pages)}"
+
+        what = f"every page is told of call {calls}"
+        await asyncio.to_thread(wait_until, are_told, timeout=60, what=what, details=details)
 
     async def scenario() -> None:
         async with AsyncExitStack() as stack:

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from xdist.scheduler import LoadScopeScheduling
 
 ROOMS = ("unit", "integration", "browser")
-LOADS_THE_MACHINE = ("test_workers", "test_parallel_limits", "test_kill", "test_never_lost")
+LOADS_THE_MACHINE = ("test_workers", "test_parallel_limits", "test_kill", "test_never_lost", "test_many_sockets")
 """Files whose tests run many processes, or many calls at once, against the clock: never two of them side by side."""
 TAKES_LONG = ("test_politeness", "test_install", "test_faults", "test_client", "test_streams_live")
 OF_A_PAGE = ("test_counter_and_effort", "test_looks")
