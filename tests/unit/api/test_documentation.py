@@ -133,7 +133,8 @@ def test_each_answer_is_given_as_it_is_documented(
     admin: Client, monkeypatch: pytest.MonkeyPatch, endpoint: str, status: int
 ) -> None:
     if status == 409:
-        monkeypatch.setattr("openwebui_usage.ledger.store._MOST_RECOUNTS", 0)  # As if somebody were always faster.
+        for room in ("group_store", "budget_store"):  # As if somebody were always faster.
+            monkeypatch.setattr(f"openwebui_usage.ledger.{room}._MOST_RECOUNTS", 0)
     path, body = ANSWERS[endpoint][status]
     assert asked(admin, endpoint, path, body) == status
 
