@@ -31,10 +31,11 @@ from openwebui_usage.rules.budgets import Budget
 _MOST_RECOUNTS = 5
 """How often a change is tried that others keep changing."""
 _WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone")
-"""Of a budget. All sums are kept of that, so another unit or another way to count needs no new ones."""
+"""Fields of a budget that determine which calls it counts. A change of any other field, such as unit or counting, needs
+no recount, because all sums are kept."""
 
 BudgetChanges = Mapping[str, Any] | Callable[[Budget], Mapping[str, Any]]
-"""Fields of a budget, or what makes them from the budget as it is."""
+"""Fields of a budget, or a function that makes them from the current budget."""
 
 
 class BudgetStore(Tables):
@@ -45,12 +46,12 @@ class BudgetStore(Tables):
         return list(self.definitions().budgets)
 
     def create_budget(self, budget: Budget) -> Budget:
-        """A new budget. Its current period starts with what the ledger knows of it.
+        """Make a budget. Its current period begins with what rows of the ledger already add to it.
 
-        Its `group` is the name of a usage group, if any. A budget of a user group starts at zero: the ledger does not
-        know who was in it. Raises `BudgetExists`, `GroupUnknown`.
+        `group` is the name of a usage group, if any. A budget for a user group begins at zero, because rows do not tell
+        who was a member. Raises `BudgetExists`, `GroupUnknown`.
         """
-        with self._engine.connect() as connection:  # Before anything is counted in vain.
+        with self._engine.connect() as connection:  # Check first, before rows are counted in vain.
             budget = self._resolved(connection, replace(budget, id=uuid.uuid4().hex))
             if connection.execute(select(usage_budget.c.id).where(usage_budget.c.name == budget.name)).first():
                 raise BudgetExists(budget.name)
@@ -59,7 +60,7 @@ class BudgetStore(Tables):
         try:
             with writing(self._engine) as connection:
                 if self._resolved(connection, budget).group_id != budget.group_id:
-                    raise GroupUnknown(str(budget.group))  # Deleted meanwhile, and made anew.
+                    raise GroupUnknown(str(budget.group))  # Deleted meanwhile, and perhaps made again.
                 connection.execute(insert(usage_budget), {**budget_values(budget), "created_at": time.time()})
                 self._recount.adopt(connection, budget)
                 raise_revision(connection)
@@ -73,7 +74,7 @@ class BudgetStore(Tables):
     def update_budget(self, name: str, changes: BudgetChanges) -> Budget:
         """Change some fields of a budget. Raises `BudgetMissing`, `GroupUnknown`.
 
-        `changes` may depend on what the budget is; what they raise is raised, and nothing changes.
+        `changes` may depend on the current budget. If they raise, nothing is changed.
         """
         counted: Budget | None = None
         try:
@@ -89,7 +90,7 @@ class BudgetStore(Tables):
                     else:
                         is_counted = True
                     if is_counted:
-                        if is_new:  # Another counter, so it has another id: nobody needs to wait for its sums to move.
+                        if is_new:  # A new counter has a new id, so that its sums need not be moved while others wait.
                             id_ = counted.id if counted and _is_known_by_rows(budget) else uuid.uuid4().hex
                             budget = replace(budget, id=id_)
                             self._recount.adopt(connection, budget)
@@ -102,7 +103,7 @@ class BudgetStore(Tables):
                     if useless:
                         self._recount.forget(*useless)
                     return budget
-                if counted is not None:  # Somebody changed it meanwhile.
+                if counted is not None:  # The budget was changed meanwhile.
                     self._recount.forget(counted.id)
                 counted = self._recount.of_budget(budget)
         except BaseException:
@@ -127,7 +128,7 @@ class BudgetStore(Tables):
         return preview_budget(self._engine, budget, definitions, start, end)
 
     def _resolved(self, connection: Connection, budget: Budget) -> Budget:
-        """With the id of the usage group that it names. Raises `GroupUnknown`."""
+        """The budget with the id of the usage group that it names. Raises `GroupUnknown`."""
         if budget.group is None:
             return replace(budget, group_id=None)
         id_ = connection.execute(select(usage_group.c.id).where(usage_group.c.name == budget.group)).scalar()

@@ -37,4 +37,4 @@ class GroupInUse(Exception):
 
 
 class Busy(Exception):
-    """Somebody else changed the same thing again and again."""
+    """Others changed the same thing again and again."""

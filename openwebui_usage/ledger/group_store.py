@@ -33,14 +33,14 @@ from openwebui_usage.rules.groups import Counting, Group, GroupUsage, Sums
 from openwebui_usage.rules.periods import period_at
 
 _MOST_RECOUNTS = 5
-"""How often a change is tried that others keep changing."""
+"""Attempts at a change while others change the same thing."""
 
 
 class GroupStore(Tables):
     """Every method is one short transaction and blocks: call it off the event loop."""
 
     def groups(self, names: Collection[str] | None = None) -> list[GroupUsage]:
-        """Every group with what it used, in the order of creation; or those of some names, as far as they exist."""
+        """Groups with their usage, in the order of creation: all, or those of `names` that exist."""
         with self._engine.connect() as connection:
             groups = self._refresh(connection).groups
             if names is not None:
@@ -55,7 +55,7 @@ class GroupStore(Tables):
     def create_group(
         self, name: str, models: Sequence[str], limit: int | None, counting: Counting, **others: Any
     ) -> GroupUsage:
-        """A new group, counted from now on; `others` are more of `Group`'s fields. Raises `GroupExists`."""
+        """Make a group that counts from now on. `others` are further fields of `Group`. Raises `GroupExists`."""
         group = Group(uuid.uuid4().hex, name, tuple(models), limit, counting, **others)
         try:
             with writing(self._engine) as connection:
@@ -68,7 +68,7 @@ class GroupStore(Tables):
     def update_group(self, name: str, changes: Mapping[str, Any]) -> GroupUsage:
         """Change some fields of a group (`models`, `limit`, `period`, …). Raises `GroupMissing`.
 
-        A new period shows at once what the ledger knows of it since the last reset.
+        After a change of the period, its usage since the last reset is available immediately.
         """
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
@@ -88,7 +88,7 @@ class GroupStore(Tables):
                     raise_revision(connection)
                     after = _one_group(connection, name)
                     break
-            if counted is not None:  # Somebody reset the group, or changed its period, meanwhile.
+            if counted is not None:  # The group was reset, or its period changed, meanwhile.
                 self._recount.forget(counted.id)
             counted = self._recount.of_group(group)
         else:
@@ -98,9 +98,9 @@ class GroupStore(Tables):
         return after
 
     def delete_group(self, name: str, *, cascade: bool = False) -> None:
-        """Remove a group and its totals; the ledger keeps its rows. Raises `GroupMissing`.
+        """Remove a group and its totals. The ledger keeps its rows. Raises `GroupMissing`.
 
-        Raises `GroupInUse` where a budget counts it; with `cascade` those budgets go, too.
+        Raises `GroupInUse` if budgets count it. With `cascade` these are removed, too.
         """
         with writing(self._engine) as connection:
             group = _one_group(connection, name).group
@@ -116,10 +116,10 @@ class GroupStore(Tables):
             self._recount.forget(*(budget.id for budget in budgets))
 
     def reset_group(self, name: str) -> GroupUsage:
-        """Set a group's counters to zero; the ledger keeps its rows. Raises `GroupMissing`.
+        """Set a group's counters to zero. The ledger keeps its rows. Raises `GroupMissing`.
 
-        What began before does not come back: no call that still runs or waits in a spool file, and no row by another
-        period.
+        Calls that began before the reset never count again: neither if they still run or wait in a spool file, nor
+        after a change of the period.
         """
         with writing(self._engine) as connection:
             group = replace(_one_group(connection, name).group, reset_at=time.time())
@@ -164,7 +164,7 @@ def _one_group(connection: Connection, name: str) -> GroupUsage:
 
 
 def _is_of_period(counted: Budget | None, group: Group) -> bool:
-    """Whether a counter was counted as the group counts by now."""
+    """Whether a counter still has the period of the group."""
     return counted is not None and (counted.period, counted.timezone, counted.reset_at) == (
         group.period,
         group.timezone,

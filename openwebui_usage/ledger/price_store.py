@@ -22,12 +22,12 @@ class PriceStore(Tables):
     """Every method is one short transaction and blocks: call it off the event loop."""
 
     def prices(self) -> list[Price]:
-        """The admin's prices, the most specific first."""
+        """All prices set by admins, the most specific first."""
         with self._engine.connect() as connection:
             return by_specificity(price_from(row) for row in connection.execute(select(usage_price)))
 
     def put_price(self, price: Price) -> None:
-        """Set the price of a pattern. What was counted before keeps its cost."""
+        """Set the price of a pattern. Earlier calls keep their cost."""
         with writing(self._engine) as connection:
             connection.execute(delete(usage_price).where(usage_price.c.pattern == price.pattern))
             connection.execute(insert(usage_price), price_values(price))

@@ -1,4 +1,4 @@
-"""Definitions and totals in SQL, and the one transaction that writes rows and totals together."""
+"""The ledger's interface: definitions and totals in SQL, and the transaction that writes rows and totals together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
 
 Notices = Callable[[Change, datetime], Iterable[Mapping[str, Any]]]
-"""What somebody is to be told of a change."""
+"""Makes the notices for a change."""
 
 
 class Store(GroupStore, BudgetStore, PriceStore):
@@ -50,14 +50,13 @@ class Store(GroupStore, BudgetStore, PriceStore):
         fallback_price: Price | None = None,
         prepare: Callable[[], None] | None = None,
     ) -> None:
-        """`schema` is PostgreSQL's, where the host keeps its tables in one of its own; for `fallback_price` see
-        `PriceBook`.
+        """`schema`: the schema of the host's tables in PostgreSQL. For `fallback_price` see `PriceBook`.
 
-        `prepare` must have succeeded once before there are tables: nothing is written as long as it raises.
+        `prepare` is called before the tables are made. Nothing is written as long as it raises.
         """
         super().__init__(engine, schema, fallback_price)
         self.notices: Notices | None = None
-        """What this tells of a change is put into the outbox, in the transaction that makes the change."""
+        """Its notices are put into the outbox, in the transaction that makes the change."""
         self._recorder = Recorder(self._engine)
         self._combinations = Combinations()
         self._refused_combinations = Combinations()
@@ -69,11 +68,11 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self.refused_calls = RefusedCalls(self._engine, schema)
 
     def close(self) -> None:
-        """Give up the connection that this thread writes rows on."""
+        """Close the connection on which this thread writes rows."""
         self._recorder.close()
 
     def migrate(self) -> None:
-        """Make or upgrade the tables. Raises `NewerLedger`, and whatever keeps the database from it."""
+        """Make or upgrade the tables. Raises `NewerLedger`, and any error of the database."""
         if self._prepare is not None:
             self._prepare()
             self._prepare = None
@@ -97,32 +96,32 @@ class Store(GroupStore, BudgetStore, PriceStore):
             return read_revision(connection), newest or ""
 
     def totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
-        """The sums of some counters; of one that never counted anything, zeros."""
+        """The sums of some counters: zeros for a counter that has not counted anything."""
         wanted = list(keys)
         with self._engine.connect() as connection:
             found = read_totals(connection, wanted)
         return {key: found.get(key, Sums()) for key in wanted}
 
     def state(self) -> tuple[int, int]:
-        """Two numbers that tell whether anything changed: the revision of the definitions, and what the calls of all
-        counters come to. A call adds one to each counter that counts it.
+        """Two numbers that change with every change: the revision of the definitions, and the number of calls in all
+        counters together.
         """
         with self._engine.connect() as connection:
             revision = read_revision(connection)
             return revision, int(connection.execute(select(func.sum(usage_total.c.calls))).scalar() or 0)
 
     def record(self, rows: Sequence[CallRow], *, maybe_written: bool = False) -> Recorded:
-        """Write `rows` and add them to every total that counts them, all or nothing.
+        """Write `rows` and add them to every total that counts them, in one transaction.
 
-        `maybe_written`: some may already be in the ledger (a commit whose answer was lost, a spool file that was
-        replayed before); those are left out.
+        `maybe_written`: some may already be in the ledger (the answer to a commit was lost, a spool file was replayed
+        before). They are left out.
         """
         given = tuple(rows)
         definitions = self._definitions
         is_stale = False
         while True:
             with self._recorder.transaction() as transaction:
-                if is_stale:  # Nobody changes them before this transaction ends: the second try is the last one.
+                if is_stale:  # They cannot change before this transaction ends, so the second attempt succeeds.
                     definitions = self._definitions = read_definitions(transaction.connection, self._fallback_price)
                 if maybe_written:
                     known = _known_ids(transaction.connection, [row.id for row in given])
@@ -154,20 +153,20 @@ class Store(GroupStore, BudgetStore, PriceStore):
         return put_notices(connection, told, now.timestamp()) if told else 0
 
     def check(self) -> None:
-        """Raise what the database says where it takes no calls at all. Leaves nothing behind."""
+        """Raise the error of the database if it accepts no calls at all. Leaves nothing behind."""
         with self._recorder.transaction() as transaction:
             insert_probe(transaction, self._schema)
             transaction.undo()
 
     def message(self, message_id: str) -> list[CallRow]:
-        """The calls that made one chat message, in order."""
+        """The calls for one chat message, in order of time."""
         query = select(usage_call).where(usage_call.c.message_id == message_id).order_by(usage_call.c.started_at)
         with self._engine.connect() as connection:
             return [CallRow.from_row(row) for row in connection.execute(query)]
 
     def latest(self, count: int) -> list[CallRow]:
-        """The calls that were begun last, in order."""
-        query = select(usage_call).order_by(usage_call.c.id.desc()).limit(count)  # Ids grow with time.
+        """The latest calls by their beginning, in order of time."""
+        query = select(usage_call).order_by(usage_call.c.id.desc()).limit(count)  # Ids increase with time.
         with self._engine.connect() as connection:
             return [CallRow.from_row(row) for row in connection.execute(query)][::-1]
 

@@ -23,12 +23,12 @@ class Tables:
         self._recount = Recount(self._engine, schema)
 
     def definitions(self) -> Definitions:
-        """Groups, budgets and prices as they are now."""
+        """The current groups, budgets and prices."""
         with self._engine.connect() as connection:
             return self._refresh(connection)
 
     def _refresh(self, connection: Connection) -> Definitions:
-        """The definitions as this very transaction sees them; they are read only when somebody changed one."""
+        """The definitions as of this transaction. They are only read again if one was changed."""
         definitions = self._definitions
         if read_revision(connection) != definitions.revision:
             definitions = self._definitions = read_definitions(connection, self._fallback_price)
