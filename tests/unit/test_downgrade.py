@@ -39,6 +39,14 @@ for _ in range(30):
 print(json.dumps(writer.health()))
 writer.stop()
 """
+OLD_READER = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from openwebui_usage.ledger.spool import Spool
+
+Spool(Path(sys.argv[1])).replay(lambda rows: print(json.dumps([asdict(row) for row in rows])))
+"""
 
 
 @pytest.fixture
@@ -51,6 +59,41 @@ def old_code(tmp_path: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
         files.extractall(tmp_path / "old", filter="data")
     return tmp_path / "old"
+
+
+def test_what_a_newer_version_spools_is_read_by_the_older_one(old_code: Path, tmp_path: Path) -> None:
+    """What it does not know of a call, it leaves out."""
+    call = a_call(
+        kind="api",
+        key="0123456789abcdef",
+        key_name="…cdef",
+        connection="openai:https://api.example.com/v1",
+        connection_name="https://api.example.com/v1",
+        user_groups=("g-1",),
+        user_group_names=("Staff",),
+        effort="high",
+        error="http_429",
+        outcome="error",
+    )
+    spool = Spool(tmp_path / "spool")
+    spool.append([call])
+    spool.close()
+    done = subprocess.run(
+        [sys.executable, "-c", OLD_READER, str(tmp_path / "spool")],
+        cwd=old_code,
+        env={"PYTHONPATH": str(old_code)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    [read] = json.loads(done.stdout)
+    assert not {"kind", "key", "connection", "effort", "error"} & read.keys()
+    ours = call.to_json()
+    assert {name: read[name] for name in read if name != "user_groups"}.items() <= ours.items()
+    assert read["user_groups"] == ["g-1"]
+    assert (read["outcome"], read["usage"]["input"]) == ("error", 100)
 
 
 def test_what_an_older_version_spools_is_counted_by_the_newer_one(old_code: Path, tmp_path: Path) -> None:

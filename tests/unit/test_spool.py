@@ -157,6 +157,64 @@ class TestSpool:
         path.write_text(f"{json.dumps(newer)}\n")
         assert taken(spool) == [row]
 
+    def test_reads_what_an_older_version_wrote(self, spool: Spool, folder: Path) -> None:
+        """One flat object, without what was not known then: all of that stays unknown."""
+        folder.mkdir()
+        older = {
+            "started_at": 1_767_225_600.5,
+            "model": "helper",
+            "called_model": "gpt-4o",
+            "usage": {
+                "input": 100,
+                "cached_input": 20,
+                "cache_write": 0,
+                "completion": 10,
+                "reasoning": 4,
+                "output": 10,
+                "estimated": False,
+            },
+            "outcome": "done",
+            "user_id": "user-1",
+            "user_name": "Ann",
+            "user_groups": ["g-1"],
+            "chat_id": "chat-1",
+            "message_id": None,
+            "task": None,
+            "path": "/api/chat/completions",
+            "first_token_after": 0.5,
+            "thinking": None,
+            "duration": 1.5,
+            "unverified": False,
+            "provider_url": "https://api.openai.com/v1",
+            "is_free_connection": False,
+            "raw_usage": {"prompt_tokens": 100},
+            "cost_nano": None,
+            "cost_source": None,
+            "id": "18a0000000000000abcdef0123456789",
+        }
+        (folder / "calls-older.jsonl").write_text(f"{json.dumps(older)}\n")
+        [row] = taken(spool)
+        assert row.to_json().items() >= {**older, "user_groups": ("g-1",)}.items()
+        info = row.info
+        assert (info.kind, info.key, info.key_name, info.connection, info.connection_name) == (None,) * 5
+        assert (info.user_groups, info.user_group_names, row.effort, row.error) == (("g-1",), (), None, None)
+
+    def test_gives_back_all_that_is_known_of_a_call(self, spool: Spool) -> None:
+        row = a_call(
+            kind="embedding",
+            key="0123456789abcdef",
+            key_name="…cdef",
+            connection="ollama:http://one:11434|ollama:http://two:11434",
+            connection_name="http://one:11434, http://two:11434",
+            user_groups=("g-1", "g-2"),
+            user_group_names=("Staff", "Writers"),
+            effort="high",
+            error="timeout",
+            outcome="error",
+        )
+        spool.append([row])
+        assert taken(spool) == [row]
+
     def test_says_so_when_it_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(OSError, match=r"Not a directory|File exists"):
