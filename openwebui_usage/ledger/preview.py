@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, or_, select
+from sqlalchemy import Connection, Engine, Row, literal, select, tuple_
 
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.progress import read_progress
@@ -123,8 +123,9 @@ class _Rows:
             if len(page) < _PAGE:
                 return
             last = page[-1]
-            # Said twice, so that every database searches by the index of the time.
-            after = (call.started_at >= last.started_at) & or_(call.started_at > last.started_at, call.id > last.id)
+            # As one comparison of pairs: for an OR, SQLite would go through all later rows and sort them, at each page.
+            key, reached = tuple_(call.started_at, call.id), tuple_(literal(last.started_at), literal(last.id))
+            after = key > reached
             time.sleep(_REST)
 
     def user_groups_since(self) -> float | None:
