@@ -20,6 +20,8 @@ from openwebui_usage.rules.groups import Group
 
 _MOST_REMEMBERED = 20_000
 _PER_STATEMENT = 50
+_MOST_SET_BYTES = 2600
+"""UTF-8 bytes of the ids of a set. PostgreSQL refuses index entries above 2,704, see `ledger.bounds`."""
 
 Values = tuple[str | None, ...]
 """What a combination is of, in the order of `DIMENSIONS`; None for none or not recorded."""
@@ -58,9 +60,20 @@ def values_of(info: CallInfo, outcome: Outcome | Literal["refused"], groups: Ite
         info.kind,
         bounded_text(info.key),
         outcome,
-        " ".join(sorted(group.id for group in groups)) or None,
-        bounded_text(" ".join(sorted(info.user_groups))) or None,
+        _set(group.id for group in groups),
+        _set(info.user_groups),
     )
+
+
+def _set(members: Iterable[str]) -> str | None:
+    """Ids in order, with a space between: so many whole ones as an index of PostgreSQL takes, some 70."""
+    kept, size = [], 0
+    for member in sorted(bounded_text(member) or "" for member in members):
+        size += len(member.encode()) + 1
+        if size > _MOST_SET_BYTES:
+            break
+        kept.append(member)
+    return " ".join(kept) or None
 
 
 def names_of(info: CallInfo, groups: Iterable[Group]) -> dict[Name, str]:
