@@ -39,6 +39,8 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/health"): (None, "admin"),
     ("GET", "/api/usage/reports"): (None, "admin"),
     ("GET", "/api/usage/me/report"): (None, "user"),
+    ("GET", "/api/usage/calls"): (None, "admin"),
+    ("GET", "/api/usage/me/calls"): (None, "user"),
     ("GET", "/api/usage/me"): (None, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
 }

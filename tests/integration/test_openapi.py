@@ -31,6 +31,8 @@ OPERATIONS = [
     ("GET", "/api/usage/health"),
     ("GET", "/api/usage/reports"),
     ("GET", "/api/usage/me/report"),
+    ("GET", "/api/usage/calls"),
+    ("GET", "/api/usage/me/calls"),
     ("GET", "/api/usage/me"),
     ("GET", "/api/usage/page"),
 ]

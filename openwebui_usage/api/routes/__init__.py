@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from openwebui_usage.api.access import Access
 from openwebui_usage.api.routes.budgets import add_budgets
+from openwebui_usage.api.routes.calls import add_calls
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import LedgerRoute
 from openwebui_usage.api.routes.forecasts import add_forecasts
@@ -38,5 +39,6 @@ def usage_router(store: Store, access: Access, counting: Counting, changed: Chan
     add_reports(router, store, access)
     add_refusals(router, store, access)
     add_forecasts(router, store, access)
+    add_calls(router, store, access)
     add_health(router, access, health)
     return router

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 
+from openwebui_usage.api.exports import MEDIA_TYPES
 from openwebui_usage.ledger.report_query import Dimension
+from openwebui_usage.ledger.rows import CallKind, Outcome
 from openwebui_usage.rules.buckets import TimeRange, time_range
 
 From = Annotated[
@@ -23,6 +25,22 @@ From = Annotated[
 To = Annotated[str | None, Query(description="The same, not included, rounded up", examples=["2026-12-01"])]
 Zone = Annotated[str, Query(description="An IANA time zone: where days and months begin", examples=["Europe/Berlin"])]
 
+MOST_VALUES = 100
+"""Values of one filter."""
+Filters = Mapping[Dimension, tuple[str, ...]]
+_Ids = Annotated[
+    list[str], Query(description="Only these: ids or names, or `none`", max_length=MOST_VALUES, examples=[[]])
+]
+_Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
+_Kinds = Annotated[list[CallKind | Literal["none", "not recorded"]], Query(description="Only these", examples=[[]])]
+_Outcomes = Annotated[list[Outcome | Literal["refused"]], Query(description="Only these", examples=[[]])]
+
+
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}}
+}
+"""What a route may answer beside JSON, for its documentation."""
+
 
 def checked_time(
     start: str | None, end: str | None, timezone: str, now: datetime, place: Literal["query", "body"] = "query"
@@ -35,7 +53,33 @@ def checked_time(
         raise RequestValidationError([wrong(place, name, text)]) from error
 
 
-def checked_values(filters: Mapping[Dimension, Sequence[str]]) -> dict[Dimension, tuple[str, ...]]:
+def call_filters(
+    user: _Ids = [],  # noqa: B006 - FastAPI copies it
+    user_group: _Ids = [],  # noqa: B006
+    model: _Models = [],  # noqa: B006
+    called_model: _Models = [],  # noqa: B006
+    connection: _Ids = [],  # noqa: B006
+    usage_group: _Ids = [],  # noqa: B006
+    kind: _Kinds = [],  # noqa: B006
+    key: _Ids = [],  # noqa: B006
+    outcome: _Outcomes = [],  # noqa: B006
+) -> Filters:
+    """What calls are chosen by. Raises as `checked_values` does."""
+    filters: Mapping[Dimension, list[str]] = {
+        "user": user,
+        "user_group": user_group,
+        "model": model,
+        "called_model": called_model,
+        "connection": connection,
+        "usage_group": usage_group,
+        "kind": list(kind),
+        "key": key,
+        "outcome": list(outcome),
+    }
+    return checked_values(filters)
+
+
+def checked_values(filters: Mapping[Dimension, Sequence[str]]) -> Filters:
     """Filters that have a value. Raises `RequestValidationError` for texts that no database takes."""
     for name, values in filters.items():
         if any("\0" in value for value in values):

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
@@ -13,9 +12,9 @@ from starlette.responses import Response
 
 from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.reports import UsageReport, report_columns, report_json, report_table
-from openwebui_usage.api.exports import MEDIA_TYPES, ExportFormat, export_response
+from openwebui_usage.api.exports import ExportFormat, export_response
 from openwebui_usage.api.routes.errors import problems
-from openwebui_usage.api.routes.parameters import From, To, Zone, checked_time, checked_values, wrong
+from openwebui_usage.api.routes.parameters import FILES, Filters, From, To, Zone, call_filters, checked_time, wrong
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.report_query import (
     MOST_GROUPED_BY,
@@ -24,19 +23,10 @@ from openwebui_usage.ledger.report_query import (
     Readable,
     ReportQuery,
 )
-from openwebui_usage.ledger.rows import CallKind, Outcome
 from openwebui_usage.rules.buckets import MOST_BUCKETS, Bucket, TooManyBuckets
 
-MOST_VALUES = 100
-"""Values of one filter."""
 MOST_TOP = 1000
 
-_Ids = Annotated[
-    list[str], Query(description="Only these: ids or names, or `none`", max_length=MOST_VALUES, examples=[[]])
-]
-_Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
-_Kinds = Annotated[list[CallKind | Literal["none", "not recorded"]], Query(description="Only these", examples=[[]])]
-_Outcomes = Annotated[list[Outcome | Literal["refused"]], Query(description="Only these", examples=[[]])]
 ReportFormat = Literal["json"] | ExportFormat
 
 
@@ -49,6 +39,7 @@ class ReportRequest:
 
 
 def report_request(
+    filters: Annotated[Filters, Depends(call_filters)],
     from_: From = None,
     to: To = None,
     tz: Zone = "UTC",
@@ -62,15 +53,6 @@ def report_request(
             examples=[["user", "model"]],
         ),
     ] = [],  # noqa: B006 - FastAPI copies it
-    user: _Ids = [],  # noqa: B006
-    user_group: _Ids = [],  # noqa: B006
-    model: _Models = [],  # noqa: B006
-    called_model: _Models = [],  # noqa: B006
-    connection: _Ids = [],  # noqa: B006
-    usage_group: _Ids = [],  # noqa: B006
-    kind: _Kinds = [],  # noqa: B006
-    key: _Ids = [],  # noqa: B006
-    outcome: _Outcomes = [],  # noqa: B006
     top: Annotated[
         int | None,
         Query(
@@ -86,19 +68,8 @@ def report_request(
     format: Annotated[ReportFormat, Query(description="JSON, or the rows as a file")] = "json",  # noqa: A002
 ) -> ReportRequest:
     """The parameters of a report. Raises `RequestValidationError` that names the one that is wrong."""
-    filters: Mapping[Dimension, list[str]] = {
-        "user": user,
-        "user_group": user_group,
-        "model": model,
-        "called_model": called_model,
-        "connection": connection,
-        "usage_group": usage_group,
-        "kind": list(kind),
-        "key": key,
-        "outcome": list(outcome),
-    }
     time = checked_time(from_, to, tz, datetime.now(UTC))
-    query = ReportQuery(time, bucket, _dimensions(group_by), checked_values(filters), top, compare is not None)
+    query = ReportQuery(time, bucket, _dimensions(group_by), filters, top, compare is not None)
     try:
         time.cut(bucket)
     except TooManyBuckets:
@@ -116,11 +87,6 @@ def _dimensions(texts: list[str]) -> tuple[Dimension, ...]:
     return tuple(known[name] for name in names)
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in MEDIA_TYPES.values()}}
-}
-
-
 def add_reports(router: APIRouter, store: Store, access: Access) -> None:
     """Everybody's for admins and readers, a team's for its leads; one's own for everybody."""
     asked = Depends(report_request)
@@ -129,7 +95,7 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
         "/reports",
         summary="What calls come to, by time and by who, what, where and how",
         response_model=UsageReport,
-        responses=_ANSWERS | problems(401, 403, 422, 503),
+        responses=FILES | problems(401, 403, 422, 503),
     )
     async def get_report(
         readable: Annotated[Readable, Depends(access.reader)], request: Annotated[ReportRequest, asked]
@@ -140,7 +106,7 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
         "/me/report",
         summary="The same of your own calls: chats, tasks, API keys and all",
         response_model=UsageReport,
-        responses=_ANSWERS | problems(401, 422, 503),
+        responses=FILES | problems(401, 422, 503),
     )
     async def get_own_report(
         caller: Annotated[Caller, Depends(access.user)], request: Annotated[ReportRequest, asked]

@@ -73,11 +73,13 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "DELETE /prices/{model}": {200: ("/prices/existing", None), 404: ("/prices/none", None)},
     "GET /reports": {200: ("/reports?group_by=user,model&compare=previous", None), 422: ("/reports?top=0", None)},
     "GET /me/report": {200: ("/me/report?bucket=day", None), 422: ("/me/report?tz=Nowhere", None)},
+    "GET /calls": {200: ("/calls?limit=5&model=*", None), 422: ("/calls?limit=1001", None)},
+    "GET /me/calls": {200: ("/me/calls", None), 422: ("/me/calls?before=-", None)},
     "GET /me": {200: ("/me", None)},
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /health": {200: ("/health", None)},
 }
-FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /me/forecast", "GET /page"}
+FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /me/calls", "GET /me/forecast", "GET /page"}
 FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
 WITHOUT_LEDGER = {"GET /health"}
 UNREACHED = {422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"}}

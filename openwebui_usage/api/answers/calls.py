@@ -1,0 +1,202 @@
+"""Calls as they are listed: one by one, as JSON and as the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field
+
+from openwebui_usage.api.answers.fields import Count, Dollars
+from openwebui_usage.api.answers.reports import LocalMoment, NamedValue
+from openwebui_usage.ledger.call_log import Call, CallPage
+from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED, Named
+from openwebui_usage.rules.money import dollars
+
+_Named = Annotated[NamedValue | str, Field(description="`none` or `not recorded` where there is nothing to name.")]
+_Text = Annotated[str, Field(description="`none` and `not recorded` stand for themselves.")]
+_Seconds = Annotated[float | None, Field(description="Seconds; null where that was not seen.")]
+_Cost = Annotated[Dollars | None, Field(description="In US dollars; null where that is not known.")]
+
+
+class UsageCall(BaseModel):
+    """One call of a model."""
+
+    id: str = Field(description="Grows with time.", examples=["18d63c1f0a4b2c009f31c0de5a7b6c1d"])
+    started_at: LocalMoment
+    user: _Named = Field(examples=[{"id": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "name": "Ada"}])
+    user_groups: list[NamedValue] | str = Field(
+        description="Open WebUI's, that the user was in then; or `not recorded`.",
+        examples=[[{"id": "3d1f2a7b", "name": "Sales"}]],
+    )
+    model: str = Field(description="That was asked for.", examples=["helper"])
+    called_model: str = Field(description="That answered.", examples=["gpt-4o"])
+    connection: _Named = Field(examples=[{"id": "5b0c", "name": "https://api.openai.com/v1"}])
+    kind: _Text = Field(examples=["chat"])
+    key: _Text = Field(description="The API key that it came in with, as it may be shown.", examples=["none"])
+    task: str | None = Field(description="What Open WebUI called the model for, where by itself.", examples=[None])
+    path: str | None = Field(description="The route that it came in by.", examples=["/api/chat/completions"])
+    usage_groups: list[str] = Field(description="That held the model then.", examples=[["GPT"]])
+    in_: Count = Field(serialization_alias="in", description="Prompt tokens.", examples=[1234])
+    out: Count = Field(description="Completion and reasoning tokens, as the provider reported them.", examples=[567])
+    total: Count = Field(description="`in` and `out` together.", examples=[1801])
+    cached: Count = Field(description="Prompt tokens that came from a cache.", examples=[1024])
+    cache_write: Count = Field(description="Prompt tokens that were written to a cache.", examples=[0])
+    completion: Count = Field(description="Completion tokens, as the provider reported them.", examples=[300])
+    reasoning: Count = Field(description="Reasoning tokens, as the provider reported them.", examples=[267])
+    billed: Count = Field(description="All tokens that were billed, each once.", examples=[1534])
+    cost: _Cost = Field(examples=[0.0044])
+    cost_input: _Cost = Field(description="Of `cost`, what uncached prompt tokens cost.", examples=[0.0005])
+    cost_cached: _Cost = Field(description="Of `cost`, what cached prompt tokens cost.", examples=[0.0009])
+    cost_cache_write: _Cost = Field(description="Of `cost`, what writing to a cache cost.", examples=[0])
+    cost_output: _Cost = Field(description="Of `cost`, what the answer cost.", examples=[0.003])
+    cost_source: str | None = Field(description="Who says so.", examples=["genai-prices"])
+    price_version: str | None = Field(description="Of the price list.", examples=["0.2.3"])
+    first_token_after: _Seconds = Field(examples=[0.41])
+    thinking: _Seconds = Field(description="Seconds from the first thought to the answer.", examples=[3.2])
+    duration: float = Field(description="Seconds.", examples=[7.5])
+    outcome: str = Field(description="`done`, `stopped` or `error`.", examples=["done"])
+    error: str | None = Field(description="What kind of error it ended with.", examples=[None])
+    effort: str | None = Field(description="How hard the model was asked to think.", examples=["high"])
+    estimated: bool = Field(description="The provider never told what it used.", examples=[False])
+    unverified: bool = Field(
+        description="Only the browser saw the provider (a direct connection): it is in no total and no report.",
+        examples=[False],
+    )
+    chat_id: str | None = Field(examples=[None])
+    message_id: str | None = Field(examples=[None])
+
+
+class UsageCalls(BaseModel):
+    """A page of calls, newest first."""
+
+    calls: list[UsageCall]
+    next: str | None = Field(
+        description="Give it as `before` for the next page; null at the end.",
+        examples=["18d63c1f0a4b2c009f31c0de5a7b6c1d"],
+    )
+
+
+CALL_COLUMNS: Mapping[str, type] = {
+    "id": str,
+    "started_at": str,
+    "user": str,
+    "user_id": str,
+    "user_groups": list,
+    "model": str,
+    "called_model": str,
+    "connection": str,
+    "connection_id": str,
+    "kind": str,
+    "key": str,
+    "task": str,
+    "path": str,
+    "usage_groups": list,
+    "in": int,
+    "out": int,
+    "total": int,
+    "cached": int,
+    "cache_write": int,
+    "completion": int,
+    "reasoning": int,
+    "billed": int,
+    "cost": float,
+    "cost_input": float,
+    "cost_cached": float,
+    "cost_cache_write": float,
+    "cost_output": float,
+    "cost_source": str,
+    "price_version": str,
+    "first_token_after": float,
+    "thinking": float,
+    "duration": float,
+    "outcome": str,
+    "error": str,
+    "effort": str,
+    "estimated": bool,
+    "unverified": bool,
+    "chat_id": str,
+    "message_id": str,
+}
+"""A call's fields as columns of a table; of a name the id stands in a column of its own."""
+_SHOWN_OTHERWISE = frozenset(("user_id", "connection_id"))
+
+
+def calls_json(page: CallPage, zone: ZoneInfo) -> dict[str, Any]:
+    """A `UsageCalls`."""
+    return {"calls": [call_json(call, zone) for call in page.calls], "next": page.next}
+
+
+def call_json(call: Call, zone: ZoneInfo) -> dict[str, Any]:
+    """A `UsageCall`."""
+    values = zip(CALL_COLUMNS, call_values(call, zone), strict=True)
+    told = {name: value for name, value in values if name not in _SHOWN_OTHERWISE}
+    facts = call.facts
+    told["user"] = _named(facts.user) or told["user"]
+    told["connection"] = _named(facts.connection) or told["connection"]
+    if facts.user_groups or call.is_recorded:
+        told["user_groups"] = [_named(group) for group in facts.user_groups]
+    else:
+        told["user_groups"] = NOT_RECORDED
+    return told
+
+
+def call_table(calls: Iterable[Call], zone: ZoneInfo) -> Iterator[tuple[Any, ...]]:
+    """The rows for `CALL_COLUMNS`."""
+    return (call_values(call, zone) for call in calls)
+
+
+def call_values(call: Call, zone: ZoneInfo) -> tuple[Any, ...]:
+    """In the order of `CALL_COLUMNS`."""
+    row, facts = call.row, call.facts
+    nothing = NONE if call.is_recorded else NOT_RECORDED
+    user, connection = facts.user, facts.connection
+    out = row.completion + row.reasoning
+    groups = [group.name for group in facts.user_groups]
+    return (
+        row.id,
+        datetime.fromtimestamp(row.started_at, zone).isoformat(),
+        NONE if user is None else user.name,
+        None if user is None else user.id,
+        groups if groups or call.is_recorded else [NOT_RECORDED],
+        row.model,
+        row.called_model,
+        nothing if connection is None else connection.name,
+        None if connection is None else connection.id,
+        facts.kind or nothing,
+        facts.key or nothing,
+        row.task,
+        row.path,
+        list(facts.usage_groups),
+        row.input,
+        out,
+        row.input + out,
+        row.cached_input,
+        row.cache_write,
+        row.completion,
+        row.reasoning,
+        row.input + row.output,
+        dollars(row.cost_nano),
+        dollars(row.cost_input),
+        dollars(row.cost_cached),
+        dollars(row.cost_cache_write),
+        dollars(row.cost_output),
+        row.cost_source,
+        row.price_version,
+        row.first_token_after,
+        row.thinking,
+        row.duration,
+        row.outcome,
+        row.error,
+        row.effort,
+        bool(row.estimated),
+        bool(row.unverified),
+        row.chat_id,
+        row.message_id,
+    )
+
+
+def _named(value: Named | None) -> dict[str, str] | None:
+    return None if value is None else {"id": value.id, "name": value.name}
