@@ -188,6 +188,19 @@ class NewPrice(_Body):
         return Price(self.model, self.input, self.output, self.cached_input, self.cache_write, self.request)
 
 
+class CostCenter(_Body):
+    """Who pays for the members of a user group."""
+
+    user_group: Id
+    cost_center: Name
+
+
+class CostCenters(_Body):
+    """All of them; a user group that is not among them has none."""
+
+    cost_centers: Annotated[list[CostCenter], Field(max_length=10_000)]
+
+
 Examples = Mapping[str, Mapping[str, Any]]
 """Bodies to try in /docs, by what they do."""
 
@@ -232,6 +245,17 @@ BUDGET_CHANGES: Examples = {
 NEW_PRICES: Examples = {
     "Per million tokens": {"value": {"model": "gpt-4o*", "input": 2.5, "output": 10, "cached_input": 1.25}},
     "Costs nothing": {"value": {"model": "llama3*", "input": 0, "output": 0}},
+}
+COST_CENTERS: Examples = {
+    "Two teams": {
+        "value": {
+            "cost_centers": [
+                {"user_group": "3d1f2a7b", "cost_center": "4711"},
+                {"user_group": "8f1c2b9a", "cost_center": "4712"},
+            ]
+        }
+    },
+    "None any more": {"value": {"cost_centers": []}},
 }
 
 

@@ -18,6 +18,7 @@ from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
+from openwebui_usage.ledger.focus import Focus
 from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.outbox import Outbox, put_notices
@@ -66,6 +67,7 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self.call_log = CallLog(self._engine, schema)
         self.forecasts = Forecasts(self._engine, schema)
         self.refused_calls = RefusedCalls(self._engine, schema)
+        self.focus = Focus(self._engine, schema)
 
     def close(self) -> None:
         """Close the connection on which this thread writes rows."""

@@ -41,6 +41,9 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/me/report"): (None, "user"),
     ("GET", "/api/usage/calls"): (None, "admin"),
     ("GET", "/api/usage/me/calls"): (None, "user"),
+    ("GET", "/api/usage/export/focus"): (None, "admin"),
+    ("GET", "/api/usage/cost-centers"): (None, "admin"),
+    ("PUT", "/api/usage/cost-centers"): ({"cost_centers": []}, "admin"),
     ("GET", "/api/usage/me"): (None, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
 }

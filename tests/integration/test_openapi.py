@@ -33,6 +33,9 @@ OPERATIONS = [
     ("GET", "/api/usage/me/report"),
     ("GET", "/api/usage/calls"),
     ("GET", "/api/usage/me/calls"),
+    ("GET", "/api/usage/export/focus"),
+    ("GET", "/api/usage/cost-centers"),
+    ("PUT", "/api/usage/cost-centers"),
     ("GET", "/api/usage/me"),
     ("GET", "/api/usage/page"),
 ]

@@ -17,7 +17,8 @@ from openwebui_usage.rules.money import dollars
 
 _Named = Annotated[NamedValue | str, Field(description="`none` or `not recorded` where there is nothing to name.")]
 _Text = Annotated[str, Field(description="`none` and `not recorded` stand for themselves.")]
-_Seconds = Annotated[float | None, Field(description="Seconds; null where that was not seen.")]
+_Span = Annotated[float, Field(ge=0)]
+_Seconds = Annotated[_Span | None, Field(description="Seconds; null where that was not seen.")]
 _Cost = Annotated[Dollars | None, Field(description="In US dollars; null where that is not known.")]
 
 
@@ -56,7 +57,7 @@ class UsageCall(BaseModel):
     price_version: str | None = Field(description="Of the price list.", examples=["0.2.3"])
     first_token_after: _Seconds = Field(examples=[0.41])
     thinking: _Seconds = Field(description="Seconds from the first thought to the answer.", examples=[3.2])
-    duration: float = Field(description="Seconds.", examples=[7.5])
+    duration: _Span = Field(description="Seconds.", examples=[7.5])
     outcome: str = Field(description="`done`, `stopped` or `error`.", examples=["done"])
     error: str | None = Field(description="What kind of error it ended with.", examples=[None])
     effort: str | None = Field(description="How hard the model was asked to think.", examples=["high"])
@@ -185,9 +186,9 @@ def call_values(call: Call, zone: ZoneInfo) -> tuple[Any, ...]:
         dollars(row.cost_output),
         row.cost_source,
         row.price_version,
-        row.first_token_after,
-        row.thinking,
-        row.duration,
+        _span(row.first_token_after),
+        _span(row.thinking),
+        _span(row.duration),
         row.outcome,
         row.error,
         row.effort,
@@ -196,6 +197,11 @@ def call_values(call: Call, zone: ZoneInfo) -> tuple[Any, ...]:
         row.chat_id,
         row.message_id,
     )
+
+
+def _span(seconds: float | None) -> float | None:
+    """A clock may have been set back meanwhile."""
+    return None if seconds is None else max(0.0, seconds)
 
 
 def _named(value: Named | None) -> dict[str, str] | None:

@@ -9,6 +9,7 @@ from openwebui_usage.api.routes.budgets import add_budgets
 from openwebui_usage.api.routes.calls import add_calls
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import LedgerRoute
+from openwebui_usage.api.routes.focus import add_focus
 from openwebui_usage.api.routes.forecasts import add_forecasts
 from openwebui_usage.api.routes.groups import add_groups
 from openwebui_usage.api.routes.health import Health, add_health
@@ -40,5 +41,6 @@ def usage_router(store: Store, access: Access, counting: Counting, changed: Chan
     add_refusals(router, store, access)
     add_forecasts(router, store, access)
     add_calls(router, store, access)
+    add_focus(router, store, access)
     add_health(router, access, health)
     return router

@@ -93,6 +93,7 @@ def report(
     """Tell what calls come to, by time and by who, what, where and how."""
     from fastapi.exceptions import RequestValidationError
 
+    from openwebui_usage.api.routes.parameters import call_filters
     from openwebui_usage.api.routes.reports import report_request
     from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED
     from openwebui_usage.ledger.rows import CallKind, Outcome
@@ -114,7 +115,7 @@ def report(
             fail(f"--{name}: must be one of {', '.join(values)} (got {min(wrong)})")
     try:
         asked = report_request(
-            from_, to, tz, bucket.value, [by], **filters, top=top, compare=compare.value if compare else None
+            call_filters(**filters), from_, to, tz, bucket.value, [by], top, compare.value if compare else None
         )
     except RequestValidationError as error:
         [first, *_] = error.errors()

@@ -75,6 +75,13 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /me/report": {200: ("/me/report?bucket=day", None), 422: ("/me/report?tz=Nowhere", None)},
     "GET /calls": {200: ("/calls?limit=5&model=*", None), 422: ("/calls?limit=1001", None)},
     "GET /me/calls": {200: ("/me/calls", None), 422: ("/me/calls?before=-", None)},
+    "GET /export/focus": {200: ("/export/focus?month=2026-11", None), 422: ("/export/focus?month=2026-13", None)},
+    "GET /cost-centers": {200: ("/cost-centers", None)},
+    "PUT /cost-centers": {
+        200: ("/cost-centers", {"cost_centers": [{"user_group": "staff", "cost_center": "4711"}]}),
+        400: ("/cost-centers", b"\xff"),
+        422: ("/cost-centers", {"cost_centers": [{"user_group": "staff"}]}),
+    },
     "GET /me": {200: ("/me", None)},
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /health": {200: ("/health", None)},
