@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from openwebui_usage.client.commands.calls import calls, export
 from openwebui_usage.client.commands.ledger import ledger
 from openwebui_usage.client.commands.prices import prices
 from openwebui_usage.client.commands.report import report
@@ -75,9 +76,11 @@ def demo(port: Port = 8082) -> None:
 
 app.command("client")(serve_client)
 app.command("report")(report)
+app.command("calls")(calls)
 app.add_typer(users, name="users")
 app.add_typer(prices, name="prices")
 app.add_typer(ledger, name="ledger")
+app.add_typer(export, name="export")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,202 @@
+"""`openwebui-usage calls` and `export calls`: the calls themselves, as `GET /api/usage/calls` has them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from openwebui_usage.client.commands.database import Database, OfOpenWebUI, opened
+from openwebui_usage.client.commands.output import fail, print_table
+from openwebui_usage.client.commands.report import Models, Values
+
+if TYPE_CHECKING:
+    from openwebui_usage.api.exports import ExportFormat
+    from openwebui_usage.api.routes.calls import CallsRequest
+    from openwebui_usage.ledger.call_log import Call, CallLog, CallQuery
+
+
+class CallsFormat(StrEnum):
+    """A table for people, and data for pipes."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class FileFormat(StrEnum):
+    """What a file may be."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
+
+
+_From = Annotated[str | None, typer.Option("--from", help="A date or an instant of ISO 8601. Default: any time.")]
+_To = Annotated[str | None, typer.Option(help="The same, not included.")]
+_Zone = Annotated[str, typer.Option(help="An IANA time zone: where days begin, and what times are told in.")]
+_SHOWN = ("started_at", "user", "model", "kind", "in", "out", "cost", "duration", "outcome", "error")
+"""Columns of the table; the other formats have all."""
+_NUMBERS = frozenset(("in", "out", "cost", "duration"))
+
+export = typer.Typer(help="Everything, as files.", no_args_is_help=True)
+
+
+def calls(
+    from_: _From = None,
+    to: _To = None,
+    tz: _Zone = "UTC",
+    user: Values = [],  # noqa: B006 - Typer copies it
+    user_group: Values = [],  # noqa: B006
+    model: Models = [],  # noqa: B006
+    called_model: Models = [],  # noqa: B006
+    connection: Values = [],  # noqa: B006
+    usage_group: Values = [],  # noqa: B006
+    kind: Values = [],  # noqa: B006
+    key: Values = [],  # noqa: B006
+    outcome: Values = [],  # noqa: B006
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    format_: Annotated[CallsFormat, typer.Option("--format", help="A table for people, or data.")] = CallsFormat.TABLE,
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+) -> None:
+    """List the latest calls, newest first."""
+    from openwebui_usage.api.answers.calls import CALL_COLUMNS, call_table
+    from openwebui_usage.api.exports import encode
+
+    filters = {
+        "user": user,
+        "user_group": user_group,
+        "model": model,
+        "called_model": called_model,
+        "connection": connection,
+        "usage_group": usage_group,
+        "kind": kind,
+        "key": key,
+        "outcome": outcome,
+    }
+    asked = _asked(from_, to, tz, filters)
+    with opened(database, open_webui) as session:
+        found = call_table(islice(_read(session.store.call_log, asked.query, limit), limit), asked.zone)
+        if format_ is CallsFormat.TABLE:
+            heads = list(CALL_COLUMNS)
+            rows = [[_text(name, dict(zip(heads, row, strict=True))[name]) for name in _SHOWN] for row in found]
+            print_table(_SHOWN, rows, right=frozenset(_SHOWN.index(name) for name in _NUMBERS))
+        else:
+            for piece in encode(CALL_COLUMNS, found, cast("ExportFormat", format_.value)):
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+
+@export.command("calls")
+def export_calls(
+    format_: Annotated[FileFormat, typer.Option("--format", help="What the file is.")] = FileFormat.CSV,
+    output: Annotated[Path | None, typer.Option(help="The file to write to. Default: standard output.")] = None,
+    from_: _From = None,
+    to: _To = None,
+    tz: _Zone = "UTC",
+    user: Values = [],  # noqa: B006 - Typer copies it
+    user_group: Values = [],  # noqa: B006
+    model: Models = [],  # noqa: B006
+    called_model: Models = [],  # noqa: B006
+    connection: Values = [],  # noqa: B006
+    usage_group: Values = [],  # noqa: B006
+    kind: Values = [],  # noqa: B006
+    key: Values = [],  # noqa: B006
+    outcome: Values = [],  # noqa: B006
+    database: Database = None,
+    open_webui: OfOpenWebUI = False,
+) -> None:
+    """Write all calls to a file, newest first, however many there are."""
+    from openwebui_usage.api.answers.calls import CALL_COLUMNS, call_table
+    from openwebui_usage.api.exports import encode
+
+    filters = {
+        "user": user,
+        "user_group": user_group,
+        "model": model,
+        "called_model": called_model,
+        "connection": connection,
+        "usage_group": usage_group,
+        "kind": kind,
+        "key": key,
+        "outcome": outcome,
+    }
+    asked = _asked(from_, to, tz, filters)
+    if output is None and format_ in (FileFormat.XLSX, FileFormat.PARQUET):
+        fail(f"--output: {format_.value} needs a file")
+    with opened(database, open_webui) as session:
+        log: CallLog = session.store.call_log
+        told = _told(log, asked.query)
+        try:
+            with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
+                table = call_table(told, asked.zone)
+                for piece in encode(CALL_COLUMNS, table, format_.value):
+                    file.write(piece)
+                file.flush()
+        except (OSError, ImportError) as error:
+            fail(f"--output: {error}")
+
+
+def _asked(from_: str | None, to: str | None, tz: str, filters: dict[str, list[str]]) -> CallsRequest:
+    from fastapi.exceptions import RequestValidationError
+
+    from openwebui_usage.api.routes.calls import calls_request
+    from openwebui_usage.api.routes.parameters import call_filters
+    from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED
+    from openwebui_usage.ledger.rows import CallKind, Outcome
+
+    known = {"kind": get_args(CallKind), "outcome": get_args(Outcome)}
+    for name, values in known.items():
+        if wrong := set(filters[name]) - {*values, NONE, NOT_RECORDED}:
+            fail(f"--{name}: must be one of {', '.join(values)} (got {min(wrong)})")
+    given: dict[str, Any] = dict(filters)
+    try:
+        return calls_request(call_filters(**given), from_, to, tz)
+    except RequestValidationError as error:
+        [first, *_] = error.errors()
+        fail(f"--{first['loc'][-1]}: {first['msg']}")
+
+
+def _read(log: CallLog, query: CallQuery, limit: int) -> Iterator[Call]:
+    """A page is no longer than it has to be."""
+    from openwebui_usage.ledger.call_log import MOST_CALLS
+
+    return iter(log.page(query, limit).calls) if limit <= MOST_CALLS else log.all(query)
+
+
+def _told(log: CallLog, query: CallQuery) -> Iterable[Call]:
+    """All calls, with a progress bar on a terminal: how much of the time is done, and how many calls."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from log.all(query)
+        return
+    columns = (BarColumn(), TextColumn("{task.fields[calls]:,} calls"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=1.0, calls=0)
+        for number, call in enumerate(log.all(query), 1):
+            if number % 1000 == 0:
+                progress.update(task, completed=1.0 - log.share_left(query, call.row.id), calls=number)
+            yield call
+
+
+def _text(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name == "cost":
+        return f"${value:,.4f}"
+    if name == "started_at":
+        return str(value)[:19].replace("T", " ")
+    if name == "duration":
+        return f"{value:.1f} s"
+    return f"{value:,}" if isinstance(value, int) else str(value)
