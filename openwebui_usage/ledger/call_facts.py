@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from openwebui_usage.ledger.combinations import members_of
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.schema import DIMENSIONS, usage_combination, usage_dimension, usage_group
 
@@ -85,7 +86,7 @@ class CallFacts:
 
     def _ids(self, number: int) -> list[str]:
         entry = self._entries.get(number)
-        return entry.id.split() if entry else []
+        return list(members_of(entry.id, entry.name)) if entry else []
 
     def _read_entries(self, connection: Connection, numbers: Collection[int]) -> None:
         entry = usage_dimension.c

@@ -4,13 +4,14 @@ made.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal, TypeVar
 
-from openwebui_usage.ledger.bounds import bounded_text
+from openwebui_usage.ledger.bounds import MOST_TEXT_BYTES, bounded_text
 from openwebui_usage.ledger.cubes import FAMILIES, Combination
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.rows import CallInfo, Outcome
@@ -20,8 +21,9 @@ from openwebui_usage.rules.groups import Group
 
 _MOST_REMEMBERED = 20_000
 _PER_STATEMENT = 50
-_MOST_SET_BYTES = 2600
-"""UTF-8 bytes of the ids of a set. PostgreSQL refuses index entries above 2,704, see `ledger.bounds`."""
+_LONGEST_KEY = MOST_TEXT_BYTES
+"""UTF-8 bytes. PostgreSQL refuses index entries above 2,704, see `ledger.bounds`."""
+_DIGEST = "sha256:"
 
 Values = tuple[str | None, ...]
 """What a combination is of, in the order of `DIMENSIONS`; None for none or not recorded."""
@@ -60,20 +62,27 @@ def values_of(info: CallInfo, outcome: Outcome | Literal["refused"], groups: Ite
         info.kind,
         bounded_text(info.key),
         outcome,
-        _set(group.id for group in groups),
-        _set(info.user_groups),
+        set_key([group.id for group in groups]),
+        set_key(info.user_groups),
     )
 
 
-def _set(members: Iterable[str]) -> str | None:
-    """Ids in order, with a space between: so many whole ones as an index of PostgreSQL takes, some 70."""
-    kept, size = [], 0
-    for member in sorted(bounded_text(member) or "" for member in members):
-        size += len(member.encode()) + 1
-        if size > _MOST_SET_BYTES:
-            break
-        kept.append(member)
-    return " ".join(kept) or None
+def set_key(ids: Iterable[str]) -> str | None:
+    """The key of a set: its members in order, or a digest where they are more than an index takes; None for none."""
+    text = " ".join(sorted(ids))
+    if len(text) * 4 <= _LONGEST_KEY or len(text.encode(errors="replace")) <= _LONGEST_KEY:
+        return bounded_text(text) or None
+    return _DIGEST + hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def members_of(key: str, name: str | None) -> tuple[str, ...]:
+    """The ids of a set, by its dimension's key and name: behind a digest, the name has them."""
+    return tuple(full_key(key, name).split())
+
+
+def full_key(key: str, name: str | None) -> str:
+    """A dimension's key as it was before it had to be a digest."""
+    return (name or "") if key.startswith(_DIGEST) else key
 
 
 def names_of(info: CallInfo, groups: Iterable[Group]) -> dict[Name, str]:
@@ -85,9 +94,19 @@ def names_of(info: CallInfo, groups: Iterable[Group]) -> dict[Name, str]:
         **{("usage_group", group.id): group.name for group in groups},
         **dict(zip((("user_group", id_) for id_ in info.user_groups), info.user_group_names, strict=False)),
     }
-    return {
+    known = {
         (kind, bounded_text(key) or ""): bounded_text(name) or "" for (kind, key), name in names.items() if key and name
     }
+    return (
+        known | names_of_set("groups", [group.id for group in groups]) | names_of_set("user_groups", info.user_groups)
+    )
+
+
+def names_of_set(kind: str, ids: Iterable[str]) -> dict[Name, str]:
+    """The members of a set whose key is a digest."""
+    members = sorted(ids)
+    key = set_key(members)
+    return {(kind, key): " ".join(members)} if key is not None and key.startswith(_DIGEST) else {}
 
 
 def _facts_of(info: CallInfo, outcome: Outcome, groups: tuple[Group, ...]) -> _Facts:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
 from openwebui_usage.ledger.bounds import bounded_counts
-from openwebui_usage.ledger.combinations import Combinations, Name, Values
+from openwebui_usage.ledger.combinations import Combinations, Name, Values, names_of_set, set_key
 from openwebui_usage.ledger.cubes import CubeAdditions
 from openwebui_usage.ledger.database import Transaction, sharing
 from openwebui_usage.ledger.progress import read_progress, write_progress
@@ -131,14 +131,15 @@ def _nanoseconds(id_: str) -> int:
 
 def _values_of(row: Row[Any]) -> Values:
     """Of an older row it is known who asked what, and which usage groups held the model."""
-    groups = " ".join(sorted(row.groups.split())) or None
     kind = "task" if row.task else None
-    return (row.user_id, row.model, row.called_model, None, kind, None, row.outcome, groups, None)
+    return (row.user_id, row.model, row.called_model, None, kind, None, row.outcome, set_key(row.groups.split()), None)
 
 
 def _names_of(rows: Iterable[Row[Any]], group_names: dict[str, str]) -> dict[Name, str]:
     names: dict[Name, str] = {("user", row.user_id): row.user_name for row in rows if row.user_id and row.user_name}
     held = {id_ for row in rows for id_ in row.groups.split()}
+    for row in rows:
+        names |= names_of_set("groups", row.groups.split())
     return names | {("usage_group", id_): group_names[id_] for id_ in held if id_ in group_names}
 
 

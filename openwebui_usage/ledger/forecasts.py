@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 
+from openwebui_usage.ledger.combinations import full_key
 from openwebui_usage.ledger.cubes import FOLDED, quarter_of
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.definitions import Definitions
@@ -263,9 +264,9 @@ class _History:
     def _keys(self, numbers: Collection[int]) -> dict[int, str]:
         ordered, found = sorted(numbers), {}
         for start in range(0, len(ordered), 500):
-            query = select(usage_dimension.c.id, usage_dimension.c.key)
+            query = select(usage_dimension.c.id, usage_dimension.c.key, usage_dimension.c.name)
             part = query.where(usage_dimension.c.id.in_(ordered[start : start + 500]))
-            found.update({row.id: row.key for row in self._connection.execute(part)})
+            found.update({row.id: full_key(row.key, row.name) for row in self._connection.execute(part)})
         return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, literal, select, tuple_
 
+from openwebui_usage.ledger.combinations import members_of
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.schema import usage_call, usage_combination, usage_dimension
@@ -137,12 +138,12 @@ class _Rows:
     def _look_up(self, connection: Connection, combinations: Iterable[int | None]) -> None:
         missing = sorted(number for number in combinations if number is not None)
         joined = usage_combination.join(usage_dimension, usage_combination.c.user_groups == usage_dimension.c.id)
-        query = select(usage_combination.c.id, usage_dimension.c.key).select_from(joined)
+        query = select(usage_combination.c.id, usage_dimension.c.key, usage_dimension.c.name).select_from(joined)
         for start in range(0, len(missing), _IDS_PER_QUERY):
             part: Sequence[int] = missing[start : start + _IDS_PER_QUERY]
             self._groups |= dict.fromkeys(part, _NOBODY)
-            for number, key in connection.execute(query.where(usage_combination.c.id.in_(part))):
-                self._groups[number] = frozenset(key.split(" "))
+            for number, key, name in connection.execute(query.where(usage_combination.c.id.in_(part))):
+                self._groups[number] = frozenset(members_of(key, name))
 
 
 def _amount(budget: Budget, row: Row[Any]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, or_, select
 
+from openwebui_usage.ledger.combinations import members_of
 from openwebui_usage.ledger.report_query import COLUMNS, NAMED, Dimension, Named, Value
 from openwebui_usage.ledger.schema import usage_dimension
 from openwebui_usage.rules.groups import is_glob, matches
@@ -62,7 +63,7 @@ class Values:
         """The numbers of the sets that have one of `members`, which are ids."""
         wanted = frozenset(members)
         sets = self._of_kind(COLUMNS[dimension])
-        return {number for number, (keys, _) in sets.items() if not wanted.isdisjoint(keys.split(" "))}
+        return {number for number, entry in sets.items() if not wanted.isdisjoint(members_of(*entry))}
 
     def know(self, numbers: Iterable[int]) -> None:
         """Read all of these at once, for `shown`."""
@@ -78,7 +79,7 @@ class Values:
         if dimension not in SETS:
             return (_shown(dimension, key, name),)
         names = dict(self._of_kind(dimension).values())
-        members = ((member, names.get(member)) for member in key.split(" "))
+        members = ((member, names.get(member)) for member in members_of(key, name))
         shown = (_shown(dimension, *member) for member in members if all(fit(*member) for fit in fits))
         return tuple(dict.fromkeys(shown))
 

@@ -18,6 +18,7 @@ from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger.conversion import Conversion
 from openwebui_usage.ledger.cubes import CUBES, FOLD_AFTER, QUARTER, end_of, quarter_of, start_of
 from openwebui_usage.ledger.folding import Folding
+from openwebui_usage.ledger.report_query import ReportQuery
 from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.schema import (
     CUBE_SUMS,
@@ -28,6 +29,7 @@ from openwebui_usage.ledger.schema import (
     usage_progress,
 )
 from openwebui_usage.ledger.sqlite_file import file_engine
+from openwebui_usage.rules.buckets import TimeRange
 from openwebui_usage.rules.durations import Duration
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
@@ -201,6 +203,30 @@ class TestCubes:
             kinds = connection.execute(text("SELECT kind, key, name FROM usage_dimension")).all()
         assert {("user", "ann", "Ann"), ("kind", "task", None)} <= {tuple(row) for row in kinds}
         assert [row.name for row in kinds if row.kind == "usage_group"] == ["G"]
+
+    def test_a_call_of_many_groups_has_all_of_them_in_the_reports(self, priced: Store, engine: Engine) -> None:
+        for number in range(120):
+            priced.create_group(f"group {number}", ["*"], None, "documented")
+        mine = tuple(f"{number:036}" for number in range(120))
+        names = tuple(f"team {number}" for number in range(120))
+        priced.record([a_row(NOW - DAY, user_groups=mine, user_group_names=names)])
+        time_range = TimeRange(quarter_of(NOW - 2 * DAY), quarter_of(NOW))
+        for dimension, start in (("usage_group", "group"), ("user_group", "team")):
+            report = priced.reports.answer(ReportQuery(time_range, group_by=(dimension,)))  # type: ignore[arg-type]
+            shown = {getattr(row.values[0], "name", row.values[0]) for row in report.rows}
+            assert shown == {f"{start} {number}" for number in range(120)}
+            assert (report.totals.calls, {row.sums.calls for row in report.rows}) == (1, {1})
+            filters = {dimension: (f"{start} 7",)}
+            filtered = priced.reports.answer(ReportQuery(time_range, filters=filters))  # type: ignore[arg-type]
+            assert filtered.totals.calls == 1
+        assert_all_is_as_its_rows_say(priced)
+        forget_cubes(engine)
+        priced = Store(engine)
+        with engine.begin() as connection:
+            connection.execute(update(usage_call).values(id=f"{round((NOW - DAY) * 1e9):016x}{0:016x}"))
+        convert_all(engine)
+        report = priced.reports.answer(ReportQuery(time_range, group_by=("usage_group",)))
+        assert len(report.rows) == 120
 
     def test_what_differs_is_told_and_repaired(self, priced: Store, engine: Engine) -> None:
         priced.create_group("G", ["*"], None, "documented")
