@@ -386,19 +386,6 @@ class TestExamples:
         totals = store.reports.answer(ReportQuery(DAY)).totals
         assert (totals.unpriced_calls, totals.estimated_calls, totals.cost_nano) == (1, 1, 0)
 
-    def test_a_call_may_be_in_more_groups_than_a_report_tells_apart(self, store: Store) -> None:  # noqa: F811
-        for number in range(90):
-            store.create_group(f"G{number}", ["*"], None, "documented")
-        teams = tuple(f"{number:036}" for number in range(90))
-        store.record([a_call(started_at=5, user_groups=teams, user_group_names=teams)])
-        report = store.reports.answer(ReportQuery(DAY, group_by=("usage_group",)))
-        assert report.totals.calls == 1
-        assert 70 < len(report.rows) < 90
-        assert {row.values[0] for row in report.rows} <= {f"G{number}" for number in range(90)}
-        report = store.reports.answer(ReportQuery(DAY, group_by=("user_group",)))
-        assert 60 < len(report.rows) < 90
-        assert {row.values[0] for row in report.rows} <= {Named(team, team) for team in teams}
-
     def test_sums_may_leave_64_bits(self, store: Store, engine: Engine) -> None:  # noqa: F811
         rows = [a_call(started_at=900.0 * number, usage=TokenUsage(input=7)) for number in range(3)]
         store.record(rows)
