@@ -261,6 +261,75 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/calls': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The calls themselves, newest first */
+    get: operations['get_calls_api_usage_calls_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/me/calls': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The same of your own calls: chats, tasks, API keys and all */
+    get: operations['get_own_calls_api_usage_me_calls_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/export/focus': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What user groups are charged for a month, as FOCUS 1.2 */
+    get: operations['export_focus_api_usage_export_focus_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/cost-centers': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The cost centers of user groups */
+    get: operations['get_cost_centers_api_usage_cost_centers_get'];
+    /** Replace the cost centers of all user groups */
+    put: operations['put_cost_centers_api_usage_cost_centers_put'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/health': {
     parameters: {
       query?: never;
@@ -388,6 +457,31 @@ export interface components {
        * @example null
        */
       id: string | null;
+    };
+    /**
+     * CostCenter
+     * @description Who pays for the members of a user group.
+     */
+    CostCenter: {
+      /**
+       * User Group
+       * @example 8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d
+       */
+      user_group: string;
+      /**
+       * Cost Center
+       * @description Without slashes and control characters.
+       * @example GPT
+       */
+      cost_center: string;
+    };
+    /**
+     * CostCenters
+     * @description All of them; a user group that is not among them has none.
+     */
+    CostCenters: {
+      /** Cost Centers */
+      cost_centers: components['schemas']['CostCenter'][];
     };
     /**
      * Done
@@ -1727,6 +1821,284 @@ export interface components {
     UsageBudgets: {
       /** Budgets */
       budgets: components['schemas']['UsageBudget'][];
+    };
+    /**
+     * UsageCall
+     * @description One call of a model.
+     */
+    UsageCall: {
+      /**
+       * Id
+       * @description Grows with time.
+       * @example 18d63c1f0a4b2c009f31c0de5a7b6c1d
+       */
+      id: string;
+      /**
+       * Started At
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      started_at: string;
+      /**
+       * User
+       * @description `none` or `not recorded` where there is nothing to name.
+       * @example {
+       *       "id": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d",
+       *       "name": "Ada"
+       *     }
+       */
+      user: components['schemas']['NamedValue'] | string;
+      /**
+       * User Groups
+       * @description Open WebUI's, that the user was in then; or `not recorded`.
+       * @example [
+       *       {
+       *         "id": "3d1f2a7b",
+       *         "name": "Sales"
+       *       }
+       *     ]
+       */
+      user_groups: components['schemas']['NamedValue'][] | string;
+      /**
+       * Model
+       * @description That was asked for.
+       * @example helper
+       */
+      model: string;
+      /**
+       * Called Model
+       * @description That answered.
+       * @example gpt-4o
+       */
+      called_model: string;
+      /**
+       * Connection
+       * @description `none` or `not recorded` where there is nothing to name.
+       * @example {
+       *       "id": "5b0c",
+       *       "name": "https://api.openai.com/v1"
+       *     }
+       */
+      connection: components['schemas']['NamedValue'] | string;
+      /**
+       * Kind
+       * @description `none` and `not recorded` stand for themselves.
+       * @example chat
+       */
+      kind: string;
+      /**
+       * Key
+       * @description The API key that it came in with, as it may be shown.
+       * @example none
+       */
+      key: string;
+      /**
+       * Task
+       * @description What Open WebUI called the model for, where by itself.
+       * @example null
+       */
+      task: string | null;
+      /**
+       * Path
+       * @description The route that it came in by.
+       * @example /api/chat/completions
+       */
+      path: string | null;
+      /**
+       * Usage Groups
+       * @description That held the model then.
+       * @example [
+       *       "GPT"
+       *     ]
+       */
+      usage_groups: string[];
+      /**
+       * In
+       * @description Prompt tokens.
+       * @example 1234
+       */
+      in: number;
+      /**
+       * Out
+       * @description Completion and reasoning tokens, as the provider reported them.
+       * @example 567
+       */
+      out: number;
+      /**
+       * Total
+       * @description `in` and `out` together.
+       * @example 1801
+       */
+      total: number;
+      /**
+       * Cached
+       * @description Prompt tokens that came from a cache.
+       * @example 1024
+       */
+      cached: number;
+      /**
+       * Cache Write
+       * @description Prompt tokens that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Completion
+       * @description Completion tokens, as the provider reported them.
+       * @example 300
+       */
+      completion: number;
+      /**
+       * Reasoning
+       * @description Reasoning tokens, as the provider reported them.
+       * @example 267
+       */
+      reasoning: number;
+      /**
+       * Billed
+       * @description All tokens that were billed, each once.
+       * @example 1534
+       */
+      billed: number;
+      /**
+       * Cost
+       * @description In US dollars; null where that is not known.
+       * @example 0.0044
+       */
+      cost: number | null;
+      /**
+       * Cost Input
+       * @description Of `cost`, what uncached prompt tokens cost.
+       * @example 0.0005
+       */
+      cost_input: number | null;
+      /**
+       * Cost Cached
+       * @description Of `cost`, what cached prompt tokens cost.
+       * @example 0.0009
+       */
+      cost_cached: number | null;
+      /**
+       * Cost Cache Write
+       * @description Of `cost`, what writing to a cache cost.
+       * @example 0
+       */
+      cost_cache_write: number | null;
+      /**
+       * Cost Output
+       * @description Of `cost`, what the answer cost.
+       * @example 0.003
+       */
+      cost_output: number | null;
+      /**
+       * Cost Source
+       * @description Who says so.
+       * @example genai-prices
+       */
+      cost_source: string | null;
+      /**
+       * Price Version
+       * @description Of the price list.
+       * @example 0.2.3
+       */
+      price_version: string | null;
+      /**
+       * First Token After
+       * @description Seconds; null where that was not seen.
+       * @example 0.41
+       */
+      first_token_after: number | null;
+      /**
+       * Thinking
+       * @description Seconds from the first thought to the answer.
+       * @example 3.2
+       */
+      thinking: number | null;
+      /**
+       * Duration
+       * @description Seconds.
+       * @example 7.5
+       */
+      duration: number;
+      /**
+       * Outcome
+       * @description `done`, `stopped` or `error`.
+       * @example done
+       */
+      outcome: string;
+      /**
+       * Error
+       * @description What kind of error it ended with.
+       * @example null
+       */
+      error: string | null;
+      /**
+       * Effort
+       * @description How hard the model was asked to think.
+       * @example high
+       */
+      effort: string | null;
+      /**
+       * Estimated
+       * @description The provider never told what it used.
+       * @example false
+       */
+      estimated: boolean;
+      /**
+       * Unverified
+       * @description Only the browser saw the provider (a direct connection): it is in no total and no report.
+       * @example false
+       */
+      unverified: boolean;
+      /**
+       * Chat Id
+       * @example null
+       */
+      chat_id: string | null;
+      /**
+       * Message Id
+       * @example null
+       */
+      message_id: string | null;
+    };
+    /**
+     * UsageCalls
+     * @description A page of calls, newest first.
+     */
+    UsageCalls: {
+      /** Calls */
+      calls: components['schemas']['UsageCall'][];
+      /**
+       * Next
+       * @description Give it as `before` for the next page; null at the end.
+       * @example 18d63c1f0a4b2c009f31c0de5a7b6c1d
+       */
+      next: string | null;
+    };
+    /**
+     * UsageCostCenter
+     * @description Who pays for the members of a user group.
+     */
+    UsageCostCenter: {
+      /**
+       * User Group
+       * @description The group's id.
+       * @example 3d1f2a7b
+       */
+      user_group: string;
+      /**
+       * Cost Center
+       * @example 4711
+       */
+      cost_center: string;
+    };
+    /**
+     * UsageCostCenters
+     * @description All that are set.
+     */
+    UsageCostCenters: {
+      /** Cost Centers */
+      cost_centers: components['schemas']['UsageCostCenter'][];
     };
     /**
      * UsageForecast
@@ -3369,6 +3741,12 @@ export interface operations {
         bucket?: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
         /** @description Up to 2 of user, user_group, model, called_model, connection, usage_group, kind, key, outcome; repeated, or with a comma between */
         group_by?: string[];
+        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
+        top?: number | null;
+        /** @description `previous` adds what the time before came to */
+        compare?: 'previous' | null;
+        /** @description JSON, or the rows as a file */
+        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
         /** @description Only these: ids or names, or `none` */
         user?: string[];
         /** @description Only these: ids or names, or `none` */
@@ -3389,12 +3767,6 @@ export interface operations {
         key?: string[];
         /** @description Only these */
         outcome?: (('done' | 'stopped' | 'error') | 'refused')[];
-        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
-        top?: number | null;
-        /** @description `previous` adds what the time before came to */
-        compare?: 'previous' | null;
-        /** @description JSON, or the rows as a file */
-        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
       };
       header?: never;
       path?: never;
@@ -3467,6 +3839,12 @@ export interface operations {
         bucket?: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
         /** @description Up to 2 of user, user_group, model, called_model, connection, usage_group, kind, key, outcome; repeated, or with a comma between */
         group_by?: string[];
+        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
+        top?: number | null;
+        /** @description `previous` adds what the time before came to */
+        compare?: 'previous' | null;
+        /** @description JSON, or the rows as a file */
+        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
         /** @description Only these: ids or names, or `none` */
         user?: string[];
         /** @description Only these: ids or names, or `none` */
@@ -3487,12 +3865,6 @@ export interface operations {
         key?: string[];
         /** @description Only these */
         outcome?: (('done' | 'stopped' | 'error') | 'refused')[];
-        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
-        top?: number | null;
-        /** @description `previous` adds what the time before came to */
-        compare?: 'previous' | null;
-        /** @description JSON, or the rows as a file */
-        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
       };
       header?: never;
       path?: never;
@@ -3718,6 +4090,374 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_calls_api_usage_calls_get: {
+    parameters: {
+      query: {
+        _: unknown;
+        /** @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, any time */
+        from?: string | null;
+        /** @description The same, not included, rounded up */
+        to?: string | null;
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        /** @description Calls on a page */
+        limit?: number;
+        /** @description `next` of the page before */
+        before?: string | null;
+        /** @description A page as JSON, or the whole list as a file */
+        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
+        /** @description Only these: ids or names, or `none` */
+        user?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user_group?: string[];
+        /** @description Only these: ids or globs */
+        model?: string[];
+        /** @description Only these: ids or globs */
+        called_model?: string[];
+        /** @description Only these: ids or names, or `none` */
+        connection?: string[];
+        /** @description Only these: ids or names, or `none` */
+        usage_group?: string[];
+        /** @description Only these */
+        kind?: (
+          ('chat' | 'task' | 'api' | 'client' | 'automation' | 'embedding') | ('none' | 'not recorded')
+        )[];
+        /** @description Only these: ids or names, or `none` */
+        key?: string[];
+        /** @description Only these */
+        outcome?: (('done' | 'stopped' | 'error') | 'refused')[];
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageCalls'];
+          'text/csv': string;
+          'application/x-ndjson': string;
+          'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': string;
+          'application/vnd.apache.parquet': string;
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_own_calls_api_usage_me_calls_get: {
+    parameters: {
+      query: {
+        _: unknown;
+        /** @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, any time */
+        from?: string | null;
+        /** @description The same, not included, rounded up */
+        to?: string | null;
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        /** @description Calls on a page */
+        limit?: number;
+        /** @description `next` of the page before */
+        before?: string | null;
+        /** @description A page as JSON, or the whole list as a file */
+        format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
+        /** @description Only these: ids or names, or `none` */
+        user?: string[];
+        /** @description Only these: ids or names, or `none` */
+        user_group?: string[];
+        /** @description Only these: ids or globs */
+        model?: string[];
+        /** @description Only these: ids or globs */
+        called_model?: string[];
+        /** @description Only these: ids or names, or `none` */
+        connection?: string[];
+        /** @description Only these: ids or names, or `none` */
+        usage_group?: string[];
+        /** @description Only these */
+        kind?: (
+          ('chat' | 'task' | 'api' | 'client' | 'automation' | 'embedding') | ('none' | 'not recorded')
+        )[];
+        /** @description Only these: ids or names, or `none` */
+        key?: string[];
+        /** @description Only these */
+        outcome?: (('done' | 'stopped' | 'error') | 'refused')[];
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageCalls'];
+          'text/csv': string;
+          'application/x-ndjson': string;
+          'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': string;
+          'application/vnd.apache.parquet': string;
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  export_focus_api_usage_export_focus_get: {
+    parameters: {
+      query: {
+        /** @description Of UTC */
+        month: string;
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/csv': string;
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_cost_centers_api_usage_cost_centers_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageCostCenters'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  put_cost_centers_api_usage_cost_centers_put: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CostCenters'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageCostCenters'];
+        };
+      };
+      /** @description The body is no JSON in UTF-8, or nested too deeply */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
         };
       };
       /** @description The ledger's database is away */
