@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -142,6 +143,22 @@ async def test_the_host_is_asked_once_a_minute_for_a_user() -> None:
         await host.chat()
     assert groups.asked == 1
     assert [row.info.user_groups for row in host.rows.rows] == [("g-1", "g-2")] * 5
+
+
+async def test_groups_are_looked_up_anew_beside_a_later_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That call does not wait for it; the next one knows."""
+    groups = Groups(Host(answered).app)
+    host = Host(answered, models=groups)
+    now = time.monotonic()
+    await host.chat()
+    monkeypatch.setattr(groups, "groups", {"g-3": "Movers"})
+    for later, asked in ((30, 1), (61, 2), (90, 2), (130, 3), (800, 4)):
+        monkeypatch.setattr("openwebui_usage.host.models._now", lambda later=later: now + later)
+        await host.chat()
+        await asyncio.sleep(0.01)
+        assert groups.asked == asked, later
+    found = [row.info.user_group_names for row in host.rows.rows]
+    assert found == [("Staff", "Writers")] * 3 + [("Movers",)] * 3
 
 
 async def test_a_budget_of_a_group_asks_anew() -> None:
