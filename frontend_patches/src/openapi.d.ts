@@ -4285,8 +4285,8 @@ export interface operations {
   export_focus_api_usage_export_focus_get: {
     parameters: {
       query: {
-        /** @description Of UTC */
-        month: string;
+        /** @description Of UTC; by default, this one */
+        month?: string | null;
         _: unknown;
       };
       header?: never;

@@ -33,10 +33,15 @@ def add_focus(router: APIRouter, store: Store, access: Access) -> None:
     )
     async def export_focus(
         month: Annotated[
-            str,
-            Query(pattern="^(19[7-9]|[2-8][0-9]{2})[0-9]-(0[1-9]|1[0-2])$", description="Of UTC", examples=["2026-11"]),
-        ],
+            str | None,
+            Query(
+                pattern="^(19[7-9]|[2-8][0-9]{2})[0-9]-(0[1-9]|1[0-2])$",
+                description="Of UTC; by default, this one",
+                examples=["2026-11"],
+            ),
+        ] = None,
     ) -> Response:
+        month = month or f"{datetime.now(UTC):%Y-%m}"
         start, end = month_of(month)
 
         def rows() -> Iterator[tuple[Any, ...]]:
