@@ -137,7 +137,8 @@ def test_who_may_do_what(people: dict[str, Client], admin: Client, endpoint: tup
         answer = people[who].http.request(method, path.format(name="existing", model="existing"), json=body)
         expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
         assert answer.status_code == expected, f"{who}: {answer.text}"
-        assert answer.headers["content-type"] == "application/json"
+        is_file = expected == 200 and "/export/" in path
+        assert answer.headers["content-type"] == ("text/csv; charset=utf-8" if is_file else "application/json")
         if expected != 200:
             assert set(answer.json()) == {"detail"}
             assert everything(admin) == before, who
