@@ -22,6 +22,8 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine
 
 from openwebui_usage.ledger import CallInfo, CallRow, Store, Writer
+from openwebui_usage.ledger.call_log import CallLog, CallQuery
+from openwebui_usage.ledger.cubes import QUARTER
 from openwebui_usage.ledger.report_query import ReportQuery
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.spool import Spool
@@ -46,7 +48,7 @@ def median_ms(work: Callable[[], object]) -> float:
 
 def queries(year: Year) -> dict[str, ReportQuery]:
     """The reports that people ask for, by what they are called."""
-    end = datetime.fromtimestamp(year.last * 900, UTC)
+    end = datetime.fromtimestamp(year.last * QUARTER, UTC)
 
     def last(days: int, zone: str = "UTC") -> TimeRange:
         return time_range((end - timedelta(days=days)).isoformat(), end.isoformat(), zone, end)
@@ -131,8 +133,19 @@ def main() -> None:
 
 
 def pages(engine: Engine, year: Year) -> dict[str, Callable[[], object]]:
-    """Pages of the list of calls."""
-    return {}
+    """Pages of the list of calls, and all of it."""
+    log = CallLog(engine, None)
+    middle = f"{round((year.last - 48) * QUARTER * 1e9):016x}"
+    everything, of_one = CallQuery(), CallQuery(filters={"user": (year.a_user,)})
+    return {
+        "a page of 100 calls, the newest": lambda: log.page(everything, 100),
+        "a page of 100 calls, in the middle": lambda: log.page(everything, 100, middle),
+        "a page of 100 calls of one user": lambda: log.page(of_one, 100),
+        "a page of 100 calls of one user and one model": lambda: log.page(
+            CallQuery(filters={"user": (year.a_user,), "model": ("model-7",)}), 100
+        ),
+        "all calls, read once": lambda: sum(1 for _ in log.all(everything)),
+    }
 
 
 if __name__ == "__main__":
