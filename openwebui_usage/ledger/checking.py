@@ -51,13 +51,21 @@ class Check:
         self._schema = schema
 
     def days(self) -> list[int]:
-        """The days that have sums or rows, each as the quarter in which it begins (UTC)."""
+        """The days that have sums or rows, and the first ones of their months; each as the quarter in which it begins
+        (UTC).
+        """
+        floor = "" if self._engine.dialect.name == "sqlite" else "floor"
+        schema, seconds = prefix(self._schema), _DAY * QUARTER
         with self._engine.connect() as connection:
-            starts = select(func.min(usage_cube.c.start), func.max(usage_cube.c.start)).where(usage_cube.c.cube == 0)
-            bounds = [bound for bound in connection.execute(starts).one() if bound is not None]
-            moments = connection.execute(select(func.min(usage_call.c.started_at), func.max(usage_call.c.started_at)))
-            bounds += [quarter_of(moment) for moment in moments.one() if moment is not None]
-        return list(range(start_of("day", min(bounds)), max(bounds) + 1, _DAY)) if bounds else []
+            summed_days = connection.exec_driver_sql(
+                f"SELECT DISTINCT start / {_DAY} FROM {schema}usage_cube"  # noqa: S608
+            )
+            days = {int(day) * _DAY for (day,) in summed_days}
+            days_of_rows = connection.exec_driver_sql(
+                f"SELECT DISTINCT CAST({floor}(started_at) AS bigint) / {seconds} FROM {schema}usage_call"  # noqa: S608
+            )
+            days |= {int(day) * _DAY for (day,) in days_of_rows}
+        return sorted(days | {start_of("month", day) for day in days})
 
     def differences(self, told: Callable[[int], None] = lambda day: None) -> Iterator[Difference]:
         """Look at everything; `told` hears of each day that was looked at."""

@@ -100,7 +100,7 @@ def test_spans_lie_side_by_side(span: str, moment: int) -> None:
         assert (first.day, last.day, (last - first).days in range(28, 32)) == (1, 1, True)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.one_of(
