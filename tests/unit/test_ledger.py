@@ -290,7 +290,9 @@ class TestCounting:
         )
         store.record([row])
         [read] = store.message("message")
-        assert read == replace(row, cost_nano=read.cost_nano, cost_source=read.cost_source)
+        priced = {name: getattr(read, name) for name in CallRow.__slots__ if name.startswith(("cost_", "price_"))}
+        assert read == replace(row, **priced)
+        assert sum(priced[f"cost_{part}"] for part in ("input", "cached", "cache_write", "output")) == read.cost_nano
 
     @pytest.mark.parametrize(
         ("given", "kept"),

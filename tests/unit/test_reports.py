@@ -155,7 +155,11 @@ def queries(draw: st.DrawFn, moment: float, timezone: str) -> ReportQuery:
 class TestRandomLedgers:
     @given(data=st.data())
     @settings(
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+            HealthCheck.too_slow,
+        ],
         deadline=None,
         max_examples=100,
     )
