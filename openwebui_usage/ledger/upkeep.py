@@ -25,6 +25,8 @@ _SHARE = 0.25
 """Of the time that a round may work: it rests between its steps, so that calls are written."""
 _LONGEST_REST = 0.25
 _TOLD_EVERY = 60.0
+_STOP_TIMEOUT = 5.0
+"""Seconds. A step takes milliseconds."""
 
 
 class Upkeep:
@@ -57,10 +59,12 @@ class Upkeep:
                     self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
 
     def stop(self) -> None:
-        """Have a round end after its current step, wait for that, and begin no other."""
+        """Have a round end after its current step, and begin no other. Waits for that step, but for no database that
+        hangs.
+        """
         self._stopped.set()
-        with self._working:
-            pass
+        if self._working.acquire(timeout=_STOP_TIMEOUT):
+            self._working.release()
 
     def status(self) -> dict[str, Any]:
         """How far it is: `folded_until` (ISO time or null) and `converted`, the share of older rows or null for all."""
