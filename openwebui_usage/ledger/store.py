@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,6 +40,13 @@ Notices = Callable[[Change, datetime], Iterable[Mapping[str, Any]]]
 """Makes the notices for a change."""
 
 
+class _Mine(threading.local):
+    """What each thread that writes rows keeps for itself: the writer, and whoever replays the spool."""
+
+    def __init__(self) -> None:
+        self.combinations = Combinations()
+
+
 class Store(GroupStore, BudgetStore, PriceStore):
     """The ledger: definitions, and the one transaction that writes rows and totals together. Every method is one short
     transaction and blocks: call it off the event loop.
@@ -59,7 +67,7 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self.notices: Notices | None = None
         """Its notices are put into the outbox, in the transaction that makes the change."""
         self._recorder = Recorder(self._engine)
-        self._combinations = Combinations()
+        self._mine = _Mine()
         self._refused_combinations = Combinations()
         self._prepare = prepare
         self.outbox = Outbox(self._engine)
@@ -130,14 +138,14 @@ class Store(GroupStore, BudgetStore, PriceStore):
                     rows = list({row.id: row for row in given if row.id not in known}.values())
                 if not rows:
                     return Recorded(given)
-                written = Batch(rows, definitions).write(transaction, self._schema, self._combinations)
+                written = Batch(rows, definitions).write(transaction, self._schema, self._mine.combinations)
                 if written is None:
                     is_stale = True
                     transaction.undo()
                     continue
                 recorded, resolved = written
                 notices = self._put_notices(transaction.connection, recorded.changes)
-            self._combinations.remember(resolved)
+            self._mine.combinations.remember(resolved)
             return replace(recorded, rows=given, notices=notices)
 
     def add_refusals(self, counts: Mapping[RefusalKey, RefusalCount]) -> None:
