@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 
+from openwebui_usage.ledger.conversion import CONVERTED
 from openwebui_usage.ledger.cubes import CUBES, FIELDS, FOLDED, QUARTER, Cube, end_of, quarter_of, start_of
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.folding import summed
-from openwebui_usage.ledger.progress import read_progress
+from openwebui_usage.ledger.progress import read_progress, write_progress
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, CUBE_SUMS, usage_call, usage_cube, usage_group, usage_total
 from openwebui_usage.ledger.statements import prefix
@@ -40,6 +41,8 @@ class Difference:
     """The quarter in which the day begins; None for a group's total."""
     group: str | None = None
     """The group's id, for a total."""
+    unconverted: str | None = None
+    """The first id of the calls that are in no cube."""
 
 
 class Check:
@@ -69,6 +72,7 @@ class Check:
 
     def differences(self, told: Callable[[int], None] = lambda day: None) -> Iterator[Difference]:
         """Look at everything; `told` hears of each day that was looked at."""
+        yield from self._unconverted()
         for day in self.days():
             for look in (self._rows_of_day, self._cubes_of_day):
                 if look(day) and (found := look(day)):
@@ -79,10 +83,22 @@ class Check:
     def repair(self, difference: Difference) -> None:
         """Make it as the rows say, while nobody writes. Where rows are gone, cube 0 is what the others are made of."""
         with writing(self._engine) as connection:
-            if difference.group is not None:
+            if difference.unconverted is not None:  # From there on the conversion goes over all rows once more.
+                write_progress(connection, CONVERTED, difference.unconverted[:-1])
+            elif difference.group is not None:
                 _repair_total(connection, difference.group)
             elif difference.day is not None:
                 self._repair_day(connection, difference.day)
+
+    def _unconverted(self) -> Iterator[Difference]:
+        """Calls that an older version wrote behind the conversion, as one that runs beside this one may."""
+        with self._snapshot() as connection:
+            converted = read_progress(connection, CONVERTED) or ""
+            left = (usage_call.c.id <= converted) & usage_call.c.combination.is_(None)
+            count, first = connection.execute(select(func.count(), func.min(usage_call.c.id)).where(left)).one()
+        if count:
+            what = f"{count:,} calls of an older version are in no report; repaired, they are a minute later"
+            yield Difference(what, unconverted=first)
 
     def _rows_of_day(self, day: int) -> Difference | None:
         with self._snapshot() as connection:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -227,6 +228,27 @@ class TestCubes:
         convert_all(engine)
         report = priced.reports.answer(ReportQuery(time_range, group_by=("usage_group",)))
         assert len(report.rows) == 120
+
+    def test_what_an_older_version_writes_behind_the_conversion_is_found(self, priced: Store, engine: Engine) -> None:
+        priced.record([a_row(NOW - 3 * DAY), a_row(NOW - 2 * DAY)])
+        convert_all(engine)
+        forget_cubes(engine)
+        assert convert_all(engine) == 0
+        check = Store(engine).check_sums()
+        [difference] = check.differences()
+        assert difference.what.startswith("2 calls of an older version are in no report")
+        check.repair(difference)
+        assert convert_all(engine) == 2
+        assert sums_of(engine, 0)[0] == 2
+        assert_all_is_as_its_rows_say(priced)
+
+    def test_two_threads_of_one_process_write_what_is_new_to_both(self, priced: Store, engine: Engine) -> None:
+        """The writer, and the one that replays the spool."""
+        with ThreadPoolExecutor(2) as threads:
+            rows = [[a_row(NOW - DAY, f"model-{n}", f"user-{n % 7}")] for n in range(40) for _ in range(2)]
+            list(threads.map(priced.record, rows))
+        assert sums_of(engine, 0)[0] == 80
+        assert_all_is_as_its_rows_say(priced)
 
     def test_what_differs_is_told_and_repaired(self, priced: Store, engine: Engine) -> None:
         priced.create_group("G", ["*"], None, "documented")
