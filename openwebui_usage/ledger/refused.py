@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from openwebui_usage.ledger.refusals import LimitKind
 from openwebui_usage.ledger.report_filters import Filters
 from openwebui_usage.ledger.report_query import Dimension, Named, Readable
 from openwebui_usage.ledger.report_values import Values
-from openwebui_usage.ledger.schema import usage_dimension, usage_refusal
+from openwebui_usage.ledger.schema import usage_refusal
 from openwebui_usage.ledger.statements import prefix
 from openwebui_usage.rules.buckets import TimeRange
 from openwebui_usage.rules.budgets import Unit
@@ -63,16 +63,17 @@ class RefusedCalls:
     def find(self, query: RefusalQuery, definitions: Definitions) -> list[RefusalSum]:
         """Most calls first."""
         with reading(self._engine) as connection:
-            condition = Filters(Values(connection), query.filters, query.readable).condition(recorded=True)
+            values = Values(connection)
+            condition = Filters(values, query.filters, query.readable).condition(recorded=True)
             if condition is None:
                 return []
             rows = [tuple(row) for row in connection.exec_driver_sql(self._statement(connection, query, condition))]
-            texts = _texts(connection, {int(number) for user, model, *_ in rows for number in (user, model) if number})
+            values.know(int(number) for user, model, *_ in rows for number in (user, model) if number)
             names = _limit_names(connection, definitions, {str(row[3]) for row in rows})
         return [
             RefusalSum(
-                _named(texts.get(user)),
-                texts.get(model, ("", None))[0],
+                _user(values, user),
+                str(values.shown("model", model)[0]) if model else "",
                 kind,
                 id_,
                 names.get(id_, id_),
@@ -98,18 +99,9 @@ class RefusedCalls:
         )
 
 
-def _named(entry: tuple[str, str | None] | None) -> Named | None:
-    return None if entry is None else Named(entry[0], entry[1] or entry[0])
-
-
-def _texts(connection: Connection, numbers: Iterable[int]) -> dict[int, tuple[str, str | None]]:
-    """Key and name of some dimensions."""
-    ordered, found = sorted(numbers), {}
-    for start in range(0, len(ordered), _IDS_PER_QUERY):
-        part = usage_dimension.c.id.in_(ordered[start : start + _IDS_PER_QUERY])
-        query = select(usage_dimension.c.id, usage_dimension.c.key, usage_dimension.c.name).where(part)
-        found.update({row.id: (row.key, row.name) for row in connection.execute(query)})
-    return found
+def _user(values: Values, number: int) -> Named | None:
+    (user,) = values.shown("user", number) if number else (None,)
+    return user if isinstance(user, Named) else None
 
 
 def _limit_names(connection: Connection, definitions: Definitions, ids: set[str]) -> dict[str, str]:

@@ -28,10 +28,10 @@ Zone = Annotated[str, Query(description="An IANA time zone: where days and month
 MOST_VALUES = 100
 """Values of one filter."""
 Filters = Mapping[Dimension, tuple[str, ...]]
-_Ids = Annotated[
+Ids = Annotated[
     list[str], Query(description="Only these: ids or names, or `none`", max_length=MOST_VALUES, examples=[[]])
 ]
-_Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
+Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
 _Kinds = Annotated[list[CallKind | Literal["none", "not recorded"]], Query(description="Only these", examples=[[]])]
 _Outcomes = Annotated[list[Outcome | Literal["refused"]], Query(description="Only these", examples=[[]])]
 
@@ -54,14 +54,14 @@ def checked_time(
 
 
 def call_filters(
-    user: _Ids = [],  # noqa: B006 - FastAPI copies it
-    user_group: _Ids = [],  # noqa: B006
-    model: _Models = [],  # noqa: B006
-    called_model: _Models = [],  # noqa: B006
-    connection: _Ids = [],  # noqa: B006
-    usage_group: _Ids = [],  # noqa: B006
+    user: Ids = [],  # noqa: B006 - FastAPI copies it
+    user_group: Ids = [],  # noqa: B006
+    model: Models = [],  # noqa: B006
+    called_model: Models = [],  # noqa: B006
+    connection: Ids = [],  # noqa: B006
+    usage_group: Ids = [],  # noqa: B006
     kind: _Kinds = [],  # noqa: B006
-    key: _Ids = [],  # noqa: B006
+    key: Ids = [],  # noqa: B006
     outcome: _Outcomes = [],  # noqa: B006
 ) -> Filters:
     """What calls are chosen by. Raises as `checked_values` does."""

@@ -9,20 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from openwebui_usage.api.access import Access
 from openwebui_usage.api.answers.refusals import RefusalReport
 from openwebui_usage.api.routes.errors import problems
-from openwebui_usage.api.routes.parameters import From, To, Zone, checked_time, checked_values
+from openwebui_usage.api.routes.parameters import From, Ids, Models, To, Zone, checked_time, checked_values
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.refused import RefusalQuery
 from openwebui_usage.ledger.report_query import Dimension, Readable
 
-MOST_VALUES = 100
-"""Values of one filter."""
 MOST = 1000
 """Rows of an answer."""
-
-_Ids = Annotated[
-    list[str], Query(description="Only these: ids or names, or `none`", max_length=MOST_VALUES, examples=[[]])
-]
-_Models = Annotated[list[str], Query(description="Only these: ids or globs", max_length=MOST_VALUES, examples=[[]])]
 
 
 def add_refusals(router: APIRouter, store: Store, access: Access) -> None:
@@ -38,14 +31,14 @@ def add_refusals(router: APIRouter, store: Store, access: Access) -> None:
         from_: From = None,
         to: To = None,
         tz: Zone = "UTC",
-        user: _Ids = [],  # noqa: B006 - FastAPI copies it
-        user_group: _Ids = [],  # noqa: B006
-        model: _Models = [],  # noqa: B006
-        called_model: _Models = [],  # noqa: B006
-        connection: _Ids = [],  # noqa: B006
-        usage_group: _Ids = [],  # noqa: B006
-        kind: _Ids = [],  # noqa: B006
-        key: _Ids = [],  # noqa: B006
+        user: Ids = [],  # noqa: B006 - FastAPI copies it
+        user_group: Ids = [],  # noqa: B006
+        model: Models = [],  # noqa: B006
+        called_model: Models = [],  # noqa: B006
+        connection: Ids = [],  # noqa: B006
+        usage_group: Ids = [],  # noqa: B006
+        kind: Ids = [],  # noqa: B006
+        key: Ids = [],  # noqa: B006
         limit: Annotated[int, Query(description="Rows of the answer", ge=1, le=MOST)] = 100,
     ) -> RefusalReport:
         filters: dict[Dimension, list[str]] = {
