@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from openwebui_usage.client.commands.calls import calls, export
-from openwebui_usage.client.commands.ledger import ledger
-from openwebui_usage.client.commands.prices import prices
-from openwebui_usage.client.commands.report import report
 from openwebui_usage.client.commands.serve import serve as serve_client
 from openwebui_usage.client.commands.users import users
+from openwebui_usage.commands.calls import calls, export
+from openwebui_usage.commands.ledger import ledger
+from openwebui_usage.commands.prices import prices
+from openwebui_usage.commands.report import report
 
 app = typer.Typer(
     name="openwebui-usage",

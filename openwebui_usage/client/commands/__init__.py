@@ -1,1 +1,1 @@
-"""`openwebui-usage client`, `users …`, `prices …` and `ledger …`."""
+"""`openwebui-usage client` and `users …`, and what all commands share: the database, what they print."""

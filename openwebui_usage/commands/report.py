@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from openwebui_usage.client.commands.database import Database, OfOpenWebUI, opened
-from openwebui_usage.client.commands.output import fail, print_table
+from openwebui_usage.client.commands.output import print_table
+from openwebui_usage.commands.files import need_file, write
+from openwebui_usage.commands.filters import Models, Values, asked
 
 if TYPE_CHECKING:
     from openwebui_usage.api.exports import ExportFormat
@@ -52,9 +52,6 @@ _OPTIONS = {"group_by": "--by"}
 _NUMBERS = ("calls", "in", "out", "total", "billed", "cost", "unpriced_calls", "errors", "refused")
 """Columns of the table; the other formats have all."""
 
-Values = Annotated[list[str], typer.Option(help="Only these: ids or names. Repeat it for several.", show_default=False)]
-Models = Annotated[list[str], typer.Option(help="Only these: ids or globs. Repeat it for several.", show_default=False)]
-
 
 def report(
     by: Annotated[
@@ -91,14 +88,9 @@ def report(
     open_webui: OfOpenWebUI = False,
 ) -> None:
     """Tell what calls come to, by time and by who, what, where and how."""
-    from fastapi.exceptions import RequestValidationError
-
-    from openwebui_usage.api.routes.parameters import call_filters
     from openwebui_usage.api.routes.reports import report_request
-    from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED
-    from openwebui_usage.ledger.rows import CallKind, Outcome
 
-    filters: dict[str, Any] = {
+    filters = {
         "user": user,
         "user_group": user_group,
         "model": model,
@@ -109,26 +101,17 @@ def report(
         "key": key,
         "outcome": outcome,
     }
-    known = {"kind": get_args(CallKind), "outcome": (*get_args(Outcome), "refused")}
-    for name, values in known.items():
-        if wrong := set(filters[name]) - {*values, NONE, NOT_RECORDED}:
-            fail(f"--{name}: must be one of {', '.join(values)} (got {min(wrong)})")
-    try:
-        asked = report_request(
-            call_filters(**filters), from_, to, tz, bucket.value, [by], top, compare.value if compare else None
-        )
-    except RequestValidationError as error:
-        [first, *_] = error.errors()
-        name = str(first["loc"][-1])
-        fail(f"{_OPTIONS.get(name, f'--{name}')}: {first['msg']}")
-    if output is None and format_ in (FormatOption.XLSX, FormatOption.PARQUET):
-        fail(f"--output: {format_.value} needs a file")
+    compared: Literal["previous"] | None = "previous" if compare else None
+    request = asked(
+        filters,
+        lambda found: report_request(found, from_, to, tz, bucket.value, [by], top, compared),
+        more_outcomes=("refused",),
+        options=_OPTIONS,
+    )
+    need_file(format_.value, output)
     with opened(database, open_webui) as session:
-        found = session.store.reports.answer(asked.query)
-    try:
-        _tell(found, format_, output)
-    except (OSError, ImportError) as error:
-        fail(f"--output: {error}")
+        found = session.store.reports.answer(request.query)
+    _tell(found, format_, output)
 
 
 def _tell(report: Report, format_: FormatOption, output: Path | None) -> None:
@@ -138,18 +121,10 @@ def _tell(report: Report, format_: FormatOption, output: Path | None) -> None:
     if format_ is FormatOption.TABLE:
         _print(report)
     elif format_ is FormatOption.JSON:
-        text = json.dumps(report_json(report), ensure_ascii=False, indent=2)
-        if output is None:
-            typer.echo(text)
-        else:
-            output.write_text(text + "\n", encoding="utf-8")
+        write([json.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n"], output)
     else:
         kind = cast("ExportFormat", format_.value)
-        pieces = encode(report_columns(report.query), report_table(report), kind)
-        with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
+        write(encode(report_columns(report.query), report_table(report), kind), output)
 
 
 def _print(report: Report) -> None:

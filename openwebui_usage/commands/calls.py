@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from openwebui_usage.client.commands.database import Database, OfOpenWebUI, opened
-from openwebui_usage.client.commands.output import fail, print_table
-from openwebui_usage.client.commands.report import Models, Values
+from openwebui_usage.client.commands.output import print_table
+from openwebui_usage.commands.files import need_file, write
+from openwebui_usage.commands.filters import Models, Values, asked
 
 if TYPE_CHECKING:
     from openwebui_usage.api.exports import ExportFormat
@@ -82,17 +81,15 @@ def calls(
         "key": key,
         "outcome": outcome,
     }
-    asked = _asked(from_, to, tz, filters)
+    request = _request(from_, to, tz, filters)
     with opened(database, open_webui) as session:
-        found = call_table(islice(_read(session.store.call_log, asked.query, limit), limit), asked.zone)
+        found = call_table(islice(_read(session.store.call_log, request.query, limit), limit), request.zone)
         if format_ is CallsFormat.TABLE:
             heads = list(CALL_COLUMNS)
             rows = [[_text(name, dict(zip(heads, row, strict=True))[name]) for name in _SHOWN] for row in found]
             print_table(_SHOWN, rows, right=frozenset(_SHOWN.index(name) for name in _NUMBERS))
         else:
-            for piece in encode(CALL_COLUMNS, found, cast("ExportFormat", format_.value)):
-                sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            write(encode(CALL_COLUMNS, found, cast("ExportFormat", format_.value)), None)
 
 
 @export.command("calls")
@@ -129,40 +126,17 @@ def export_calls(
         "key": key,
         "outcome": outcome,
     }
-    asked = _asked(from_, to, tz, filters)
-    if output is None and format_ in (FileFormat.XLSX, FileFormat.PARQUET):
-        fail(f"--output: {format_.value} needs a file")
+    request = _request(from_, to, tz, filters)
+    need_file(format_.value, output)
     with opened(database, open_webui) as session:
         log: CallLog = session.store.call_log
-        told = _told(log, asked.query)
-        try:
-            with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
-                table = call_table(told, asked.zone)
-                for piece in encode(CALL_COLUMNS, table, format_.value):
-                    file.write(piece)
-                file.flush()
-        except (OSError, ImportError) as error:
-            fail(f"--output: {error}")
+        write(encode(CALL_COLUMNS, call_table(_told(log, request.query), request.zone), format_.value), output)
 
 
-def _asked(from_: str | None, to: str | None, tz: str, filters: dict[str, list[str]]) -> CallsRequest:
-    from fastapi.exceptions import RequestValidationError
-
+def _request(from_: str | None, to: str | None, tz: str, filters: dict[str, list[str]]) -> CallsRequest:
     from openwebui_usage.api.routes.calls import calls_request
-    from openwebui_usage.api.routes.parameters import call_filters
-    from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED
-    from openwebui_usage.ledger.rows import CallKind, Outcome
 
-    known = {"kind": get_args(CallKind), "outcome": get_args(Outcome)}
-    for name, values in known.items():
-        if wrong := set(filters[name]) - {*values, NONE, NOT_RECORDED}:
-            fail(f"--{name}: must be one of {', '.join(values)} (got {min(wrong)})")
-    given: dict[str, Any] = dict(filters)
-    try:
-        return calls_request(call_filters(**given), from_, to, tz)
-    except RequestValidationError as error:
-        [first, *_] = error.errors()
-        fail(f"--{first['loc'][-1]}: {first['msg']}")
+    return asked(filters, lambda found: calls_request(found, from_, to, tz))
 
 
 def _read(log: CallLog, query: CallQuery, limit: int) -> Iterator[Call]:
