@@ -161,6 +161,16 @@ class TestCallLog:
         team = CallQuery(readable=Readable(user_groups=frozenset(["g1"])))
         assert set(listed(whole_ledger, team)) == {row.id for row in rows if "g1" in row.info.user_groups}
 
+    def test_names_no_group_of_a_members_that_is_not_the_leads(self, whole_ledger: Store) -> None:
+        whole_ledger.record([a_row(NOW, user_id="ann", user_groups=("g1", "g2"), user_group_names=("Sales", "Secret"))])
+        [call] = whole_ledger.call_log.page(CallQuery(readable=Readable(user_groups=frozenset(["g1"]))), 10).calls
+        assert call.facts.user_groups == (Named("g1", "Sales"),)
+
+    def test_says_of_no_first_call_that_something_was_not_recorded_yet(self, store: Store) -> None:
+        store.record([a_row(time.time(), user_id="ann")])
+        [call] = store.call_log.page(CallQuery(), 10).calls
+        assert call.is_recorded
+
     def test_tells_what_a_call_was(self, whole_ledger: Store) -> None:
         whole_ledger.create_group("All", ["*"], None, "documented")
         row = a_row(

@@ -21,6 +21,8 @@ _ADDED: dict[str, sa.types.TypeEngine[Any]] = {
     "cost_output": sa.BigInteger(),
     "price_version": sa.String(64),
 }
+_QUARTER = 900
+"""Seconds. What is recorded is told of whole quarters of an hour."""
 _DIMENSIONS = ("user", "model", "called_model", "connection", "kind", "key", "outcome", "groups", "user_groups")
 _SUMS = (
     "calls",
@@ -92,7 +94,11 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
     )
     progress = sa.table("usage_progress", sa.column("name"), sa.column("value"))
-    op.bulk_insert(progress, [{"name": "recorded_since", "value": repr(time.time())}])
+    since = time.time()
+    any_call: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(sa.table("usage_call")).limit(1)
+    if op.get_bind().execute(any_call).first() is None:
+        since = since // _QUARTER * _QUARTER  # Nothing was written before: the first calls are not said to be older.
+    op.bulk_insert(progress, [{"name": "recorded_since", "value": repr(since)}])
 
 
 def downgrade() -> None:
