@@ -1875,7 +1875,7 @@ export interface components {
        * Connection
        * @description `none` or `not recorded` where there is nothing to name.
        * @example {
-       *       "id": "5b0c",
+       *       "id": "openai:https://api.openai.com/v1",
        *       "name": "https://api.openai.com/v1"
        *     }
        */

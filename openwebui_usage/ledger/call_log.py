@@ -116,7 +116,11 @@ class CallLog:
             rows = _Search(connection, self._schema, query, recorded_from).rows(limit + 1, before or _LAST)
             known = facts.of(connection, [row.combination for row in rows])
             calls = [
-                Call(row, known.get(row.combination) or _facts_of(connection, row, facts), row.id >= recorded_from)
+                Call(
+                    row,
+                    _readable(known.get(row.combination) or _facts_of(connection, row, facts), query.readable),
+                    row.id >= recorded_from,
+                )
                 for row in rows[:limit]
             ]
         return CallPage(calls, calls[-1].row.id if len(rows) > limit else None)
@@ -252,6 +256,13 @@ def _facts_of(connection: Connection, row: Row[Any], facts: CallFacts) -> Facts:
     user = None if row.user_id is None else Named(row.user_id, row.user_name or row.user_id)
     names = facts.group_names(connection, row.groups.split())
     return Facts(user, None, "task" if row.task else None, None, names, ())
+
+
+def _readable(facts: Facts, readable: Readable) -> Facts:
+    """Of a user's groups, those that a team's lead may read of."""
+    if readable.user_groups is None:
+        return facts
+    return facts._replace(user_groups=tuple(group for group in facts.user_groups if group.id in readable.user_groups))
 
 
 def _seconds(id_: str | None) -> float:

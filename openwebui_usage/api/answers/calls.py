@@ -34,7 +34,9 @@ class UsageCall(BaseModel):
     )
     model: str = Field(description="That was asked for.", examples=["helper"])
     called_model: str = Field(description="That answered.", examples=["gpt-4o"])
-    connection: _Named = Field(examples=[{"id": "5b0c", "name": "https://api.openai.com/v1"}])
+    connection: _Named = Field(
+        examples=[{"id": "openai:https://api.openai.com/v1", "name": "https://api.openai.com/v1"}]
+    )
     kind: _Text = Field(examples=["chat"])
     key: _Text = Field(description="The API key that it came in with, as it may be shown.", examples=["none"])
     task: str | None = Field(description="What Open WebUI called the model for, where by itself.", examples=[None])
