@@ -128,15 +128,23 @@ class Runtime:
         the spool's files and the database: call it off the event loop.
         """
         try:
-            reports = self._upkeep.status()
+            reports = self.reports_health()
         except SQLAlchemyError:
             reports = None
         return {
             "running": self.is_running,
             "ledger": self.ledger_health(),
             "reports": reports,
-            "tasks": {periodic.name: periodic.error for periodic in self._periodic},
+            "tasks": self.tasks_health(),
         }
+
+    def tasks_health(self) -> dict[str, str | None]:
+        """What each periodic task's last round failed with, or null."""
+        return {periodic.name: periodic.error for periodic in self._periodic}
+
+    def reports_health(self) -> dict[str, Any]:
+        """How far the sums for reports are, as in `health`. Reads the database: call it off the event loop."""
+        return self._upkeep.status()
 
     def ledger_health(self) -> dict[str, object]:
         """Whether rows reach the database, as in `health`."""

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 
 from openwebui_usage.api.visibility import Visibility
+from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.effort import Choice
 
 
@@ -48,5 +49,7 @@ class Access:
     """The models that a caller can use."""
     user_groups: Callable[[Caller], Awaitable[tuple[str, ...]]]
     """Ids of the host's user groups that a caller is a member of."""
+    readable: Callable[[Caller], Awaitable[Readable | None]]
+    """Whose calls a caller may read reports of; None for nobody's but their own."""
     reader: Callable[..., Any]
     """A dependency that returns whose calls a caller may read reports of, as `Readable`, or raises 401 and 403."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, NoReturn
 from zoneinfo import available_timezones
 
+from fastapi import Path
 from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
@@ -20,6 +22,8 @@ MAX_PRICE = 10**6
 MAX_DECIMALS = 12
 """Of US dollars: what a sum of floats has beyond is noise."""
 MAX_SOFT_LIMITS = 10
+MAX_STATE = 4096
+"""Characters of a page's address; all of them are ASCII."""
 
 
 def _wrong(field: str, text: str, value: object) -> NoReturn:
@@ -111,6 +115,22 @@ def _amount(field: str, most: int) -> Callable[[object], Decimal | None]:
 _price = _amount("price", MAX_PRICE)
 
 
+def _state(value: object) -> str:
+    is_query = isinstance(value, str) and value.isascii() and value.isprintable() and not {" ", "#"} & set(value)
+    if not isinstance(value, str) or not is_query or len(value) > MAX_STATE:
+        _wrong("state", f"must be the query of an address, without the question mark, up to {MAX_STATE} bytes", value)
+    return value
+
+
+def _page(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(_PAGE, value):
+        _wrong("page", "must be the name of a page, such as overview", value)
+    return value
+
+
+_PAGE = r"^[a-z][a-z-]{0,31}$"
+
+
 def _rate(value: object, info: ValidationInfo) -> Decimal | None:
     if value is None:
         raise PydanticCustomError("price", "{name} must be a number, not null", {"name": info.field_name})
@@ -127,6 +147,11 @@ Name = Annotated[
     str,
     BeforeValidator(_name),
     Field(min_length=1, max_length=MAX_NAME, description="Without slashes and control characters.", examples=["GPT"]),
+]
+PathName = Annotated[
+    str,
+    BeforeValidator(_name),
+    Path(min_length=1, max_length=MAX_NAME, description="Without slashes and control characters."),
 ]
 Pattern = Annotated[
     str,
@@ -178,6 +203,18 @@ Amount = Annotated[
         description=f"In `unit`: whole tokens or requests, or US dollars up to {MAX_DOLLARS}; null only counts.",
         examples=[25],
     ),
+]
+State = Annotated[
+    str,
+    BeforeValidator(_state),
+    Field(
+        max_length=MAX_STATE,
+        description="The query of the page's address, without the question mark.",
+        examples=["range=month&group=model"],
+    ),
+]
+Page = Annotated[
+    str, BeforeValidator(_page), Field(pattern=_PAGE, description="Which page it is of.", examples=["overview"])
 ]
 Rate = Annotated[_Dollars, BeforeValidator(_rate)]
 OptionalRate = Annotated[_Dollars | None, BeforeValidator(_price)]

@@ -17,9 +17,11 @@ from openwebui_usage.api.fields import (
     Models,
     Name,
     OptionalRate,
+    Page,
     Pattern,
     Rate,
     SoftLimits,
+    State,
     Timezone,
 )
 from openwebui_usage.rules.budgets import Budget, Scope, ScopeKind, Unit
@@ -201,6 +203,18 @@ class CostCenters(_Body):
     cost_centers: Annotated[list[CostCenter], Field(max_length=10_000)]
 
 
+class ViewToSave(_Body):
+    """What a page shows."""
+
+    page: Page
+    state: State
+    shared: bool = Field(
+        default=False,
+        description="For all who read reports of everybody, who are the only ones that may share.",
+        examples=[False],
+    )
+
+
 Examples = Mapping[str, Mapping[str, Any]]
 """Bodies to try in /docs, by what they do."""
 
@@ -269,3 +283,9 @@ def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
     if limit != limit.to_integral_value():
         raise ValueError(f"limit: must be a whole number of {unit} (got {limit})")
     return int(limit)
+
+
+VIEWS: Examples = {
+    "For yourself": {"value": {"page": "overview", "state": "range=month&group=model"}},
+    "For all readers": {"value": {"page": "overview", "state": "range=week&group=user&top=10", "shared": True}},
+}

@@ -7,6 +7,7 @@ import html
 import importlib.resources
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,29 @@ OWN_DOCS = "/api/usage/docs"
 OPENAPI = "/api/usage/openapi.json"
 
 
-def loader_route(static_folder: Path) -> APIRouter:
+class Served:
+    """When a browser last asked for our script; None before the first time."""
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+
+
+def has_script() -> bool:
+    """Whether this installation has our script."""
+    return bool(_script())
+
+
+def loader_route(static_folder: Path, served: Served) -> APIRouter:
     """Every version of Open WebUI loads /static/loader.js, which is empty unless an admin put something there.
 
     This answers with the admin's file and our script behind it. `no-cache` with an ETag: a browser asks each time, and
-    is mostly told that nothing changed.
+    is mostly told that nothing changed. `served` is told of each time.
     """
     router = APIRouter()
 
     @router.api_route(LOADER, methods=["GET", "HEAD"], include_in_schema=False)
     async def loader(request: Request) -> Response:
+        served.at = datetime.now(UTC)
         try:
             theirs = (static_folder / "loader.js").read_bytes()
         except OSError:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from openwebui_usage.checks.plugin import FunctionState
 from openwebui_usage.host.compat import maybe_await, wrap_active_filters
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,19 @@ async def _install(function_id: str, content: str, owner: str) -> bool:
         await maybe_await(Functions.update_function_by_id(function_id, changes))
         log.info("Updated the function %s", function_id)
     return True
+
+
+async def function_states() -> dict[str, FunctionState]:
+    """Of each function of ours, whether the host has it and runs it, by id."""
+    from open_webui.models.functions import Functions
+
+    states = {}
+    for source in _sources():
+        function_id = source.name.removesuffix(".py")
+        known = await maybe_await(Functions.get_function_by_id(function_id))
+        is_ours = known is not None and f"author: {AUTHOR}\n" in known.content
+        states[function_id] = FunctionState(is_ours, is_ours and bool(known.is_active))
+    return states
 
 
 async def give_to_admin(ours: frozenset[str]) -> bool:

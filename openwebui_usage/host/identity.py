@@ -44,14 +44,17 @@ def host_access(host_models: HostModels, valves: Valves, connections: Connection
     async def user_groups(caller: Caller) -> tuple[str, ...]:
         return await host_models.user_groups(caller.id)
 
-    async def reader(caller: Annotated[Caller, Depends(user)]) -> Readable:
+    async def readable(caller: Caller) -> Readable | None:
         if caller.is_admin:
             return Readable()
         groups = await host_models.user_group_names(caller.id)
-        readable = readers.readable(groups, await host_models.own_user_group_names(caller.id))
-        if readable is None:
+        return readers.readable(groups, await host_models.own_user_group_names(caller.id))
+
+    async def reader(caller: Annotated[Caller, Depends(user)]) -> Readable:
+        found = await readable(caller)
+        if found is None:
             raise HTTPException(403, "Only admins and readers of reports may do this; yours is /api/usage/me/report.")
-        return readable
+        return found
 
     return Access(
         user=user,
@@ -59,6 +62,7 @@ def host_access(host_models: HostModels, valves: Valves, connections: Connection
         visibility=visibility,
         page_models=page_models,
         user_groups=user_groups,
+        readable=readable,
         reader=reader,
     )
 

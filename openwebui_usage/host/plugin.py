@@ -15,12 +15,11 @@ from openwebui_usage import __version__
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
-from openwebui_usage.api.answers.health import PluginHealth, TakenBack
 from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.throttling import Buckets
-from openwebui_usage.host.assets import docs_routes, loader_route, put_first
+from openwebui_usage.host.assets import Served, docs_routes, loader_route, put_first
 from openwebui_usage.host.client import MountedClient
 from openwebui_usage.host.database import (
     close_ledger,
@@ -31,6 +30,7 @@ from openwebui_usage.host.database import (
     spool_folder,
 )
 from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
+from openwebui_usage.host.health import Health
 from openwebui_usage.host.identity import host_access
 from openwebui_usage.host.patching import Undo
 from openwebui_usage.host.seam import Seam, host_of
@@ -63,9 +63,13 @@ class Plugin:
         self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
         self._host = host_of(app, self._store)
         self._publisher = Publisher(self._store, self._host.models)
-        self._runtime = Runtime(self._store, spool_folder(self._settings), self._settings, self._counters)
+        spool = spool_folder(self._settings)
+        self._runtime = Runtime(self._store, spool, self._settings, self._counters)
         self._runtime.subscribe(self._recorded)
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
+        self._served = Served()
+        has_webhook = bool(self._settings.webhook_url)
+        self._health = Health(app, seam, self._store, self._runtime, spool, self._served, webhook=has_webhook)
         self._functions: frozenset[str] = frozenset()
         self._client: MountedClient | None = None
 
@@ -83,6 +87,7 @@ class Plugin:
 
     async def start(self) -> None:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
+        self._health.start()
         try:
             await self._runtime.__aenter__()
             self._seam.connect(self._runtime, self._host)
@@ -116,6 +121,7 @@ class Plugin:
         await self._publisher.stop()
         await self._runtime.__aexit__()
         await asyncio.to_thread(close_ledger, self._engine)
+        self._health.stop()
 
     async def _find_owner(self) -> None:
         """Until there is an admin to own our functions."""
@@ -127,17 +133,6 @@ class Plugin:
         if self._runtime.is_running:
             await self._runtime.gate.changed()
         self._publisher.changed(names)
-
-    def _health(self) -> PluginHealth:
-        """What `GET /api/usage/health` tells."""
-        return PluginHealth(
-            version=__version__,
-            **self._runtime.health(),
-            wrapped=sorted(self._seam.patches.wrapped),
-            missing=sorted(self._seam.patches.missing),
-            taken_back=[TakenBack(**addition) for addition in self._seam.refused_additions.listed()],
-            faults=dict(self._seam.faults.counts),
-        )
 
     def _recorded(self, done: Recorded) -> None:
         """Rows are durable: the pages are told. On the writer's thread."""
@@ -163,10 +158,10 @@ class Plugin:
     def _add_routes(self) -> None:
         readers = ReportReaders.of(self._settings.report_readers, self._settings.group_report_readers)
         access = host_access(self._host.models, self._host.valves, self._host.connections, readers)
-        usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health)
+        usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health.tell)
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)
-        for router in (usage, loader_route(_static_folder()), docs):
+        for router in (usage, loader_route(_static_folder(), self._served), docs):
             self._undos.append(include_router(self._app, router))
         if has_docs:
             self._undos.append(put_first(self._app, usage))

@@ -9,6 +9,9 @@ from openwebui_usage.ledger.errors import (
     GroupMissing,
     GroupUnknown,
     PriceMissing,
+    TooManyViews,
+    ViewMissing,
+    ViewOfAnother,
 )
 from openwebui_usage.ledger.recording import Change, Recorded
 from openwebui_usage.ledger.rows import CallInfo, CallRow, Outcome
@@ -30,5 +33,8 @@ __all__ = [
     "PriceMissing",
     "Recorded",
     "Store",
+    "TooManyViews",
+    "ViewMissing",
+    "ViewOfAnother",
     "Writer",
 ]

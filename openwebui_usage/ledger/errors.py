@@ -1,4 +1,4 @@
-"""What keeps a change of groups, budgets or prices from being made."""
+"""What keeps a change of groups, budgets, prices or views from being made."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ class GroupInUse(Exception):
 
 class Busy(Exception):
     """Others changed the same thing again and again."""
+
+
+class ViewMissing(Exception):
+    """No view has that name."""
+
+
+class TooManyViews(Exception):
+    """There is no room for another view: as many as are kept are there already."""
+
+
+class ViewOfAnother(Exception):
+    """A shared view that somebody else saved: only an admin may change it."""

@@ -50,6 +50,8 @@ class RefusalSum(NamedTuple):
     """What they would probably have used, in `unit`: tokens, requests or nano-USD."""
     first_at: float
     last_at: float
+    limit_is_gone: bool
+    """Whether it was deleted since."""
 
 
 class RefusedCalls:
@@ -70,6 +72,7 @@ class RefusedCalls:
             rows = [tuple(row) for row in connection.exec_driver_sql(self._statement(connection, query, condition))]
             values.know(int(number) for user, model, *_ in rows for number in (user, model) if number)
             names = _limit_names(connection, definitions, {str(row[3]) for row in rows})
+        there = {group.id for group in definitions.groups} | {budget.id for budget in definitions.budgets}
         return [
             RefusalSum(
                 _user(values, user),
@@ -82,6 +85,7 @@ class RefusedCalls:
                 int(amount),
                 float(first_at),
                 float(last_at),
+                id_ not in there,
             )
             for user, model, kind, id_, unit, calls, amount, first_at, last_at in rows
         ]

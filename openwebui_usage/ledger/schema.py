@@ -320,5 +320,20 @@ usage_revision = Table(
 )
 """Counts the changes of groups, budgets and prices, so that every writer sees them in the very next commit."""
 
+usage_view = Table(
+    "usage_view",
+    metadata,
+    Column("owner", String(255), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("page", String(32), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("author", String(255), nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("saved_at", Float, nullable=False),
+)
+"""What somebody looked at on a page, under a name. `owner` is the id of the user who alone sees it, empty where it is
+shared; `author` saved it last.
+"""
+
 ALL_TIME_KEY = "total"
 """The period without end."""

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from openwebui_usage.ledger.budget_store import BudgetStore
+from openwebui_usage.ledger.call_details import DetailedCalls
 from openwebui_usage.ledger.call_log import CallLog
 from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
@@ -19,6 +20,7 @@ from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
+from openwebui_usage.ledger.figures import LedgerFigures
 from openwebui_usage.ledger.focus import Focus
 from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
@@ -32,7 +34,9 @@ from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_call, usage_total
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
+from openwebui_usage.ledger.unusual import UnusualUsers
 from openwebui_usage.ledger.upkeep import Upkeep
+from openwebui_usage.ledger.views import Views
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
 
@@ -76,6 +80,10 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self.forecasts = Forecasts(self._engine, schema)
         self.refused_calls = RefusedCalls(self._engine, schema)
         self.focus = Focus(self._engine, schema)
+        self.detailed_calls = DetailedCalls(self._engine, self.call_log)
+        self.unusual_users = UnusualUsers(self.reports)
+        self.figures = LedgerFigures(self._engine, schema)
+        self.views = Views(self._engine)
 
     def close(self) -> None:
         """Close the connection on which this thread writes rows."""

@@ -81,7 +81,7 @@ async def main(groups: int, budgets: int) -> None:
         async def nothing(*_: Any) -> Any:
             return ()
 
-        def health() -> PluginHealth:
+        async def health() -> PluginHealth:
             raise NotImplementedError
 
         access = Access(
@@ -90,6 +90,7 @@ async def main(groups: int, budgets: int) -> None:
             visibility=visibility,
             page_models=nothing,
             user_groups=nothing,
+            readable=nothing,
             reader=nothing,
         )
         app = FastAPI()

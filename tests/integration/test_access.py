@@ -41,6 +41,12 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/me/report"): (None, "user"),
     ("GET", "/api/usage/calls"): (None, "admin"),
     ("GET", "/api/usage/me/calls"): (None, "user"),
+    ("GET", "/api/usage/calls/{id}"): (None, "admin"),
+    ("GET", "/api/usage/unusual-users"): (None, "admin"),
+    ("GET", "/api/usage/views"): (None, "user"),
+    ("GET", "/api/usage/views/{name}"): (None, "user"),
+    ("PUT", "/api/usage/views/{name}"): ({"page": "overview", "state": ""}, "user"),
+    ("DELETE", "/api/usage/views/{name}"): (None, "user"),
     ("GET", "/api/usage/export/focus"): (None, "admin"),
     ("GET", "/api/usage/cost-centers"): (None, "admin"),
     ("PUT", "/api/usage/cost-centers"): ({"cost_centers": []}, "admin"),
@@ -115,6 +121,14 @@ def people(server: OpenWebUI) -> Iterator[dict[str, Client]]:
         client.close()
 
 
+@pytest.fixture(scope="module")
+def call(server: OpenWebUI) -> str:
+    """The id of a call that is in the ledger."""
+    server.admin.chat("gpt-4o-mini", "Hello there")
+    [found] = server.admin.request("GET", "/api/usage/calls?limit=1")["calls"]
+    return str(found["id"])
+
+
 def test_the_table_has_every_endpoint(server: OpenWebUI) -> None:
     paths = server.anonymous().get("/openapi.json").json()["paths"]
     served = {
@@ -127,14 +141,16 @@ def test_the_table_has_every_endpoint(server: OpenWebUI) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=" ".join)
-def test_who_may_do_what(people: dict[str, Client], admin: Client, endpoint: tuple[str, str]) -> None:
+def test_who_may_do_what(people: dict[str, Client], admin: Client, call: str, endpoint: tuple[str, str]) -> None:
     (method, path), (body, needed) = endpoint, ENDPOINTS[endpoint]
     for who, is_as in PEOPLE.items():
         admin.add_group("existing", ["gpt-4o-mini"])
         admin.request("POST", "/api/usage/budgets", {"name": "existing", "limit": 7})
         admin.request("PUT", "/api/usage/prices", {"model": "existing", "input": 1, "output": 1})
+        people[who].http.put("/api/usage/views/existing", json={"page": "overview", "state": ""})
         before = everything(admin)
-        answer = people[who].http.request(method, path.format(name="existing", model="existing"), json=body)
+        filled = path.format(name="existing", model="existing", id=call)
+        answer = people[who].http.request(method, filled, json=body)
         expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
         assert answer.status_code == expected, f"{who}: {answer.text}"
         is_file = expected == 200 and "/export/" in path

@@ -27,7 +27,7 @@ def usage() -> dict[str, Any]:
     def nobody(*_: Any) -> Any:
         raise NotImplementedError
 
-    access = Access(nobody, nobody, nobody, nobody, nobody, nobody)
+    access = Access(nobody, nobody, nobody, nobody, nobody, nobody, nobody)
     router = usage_router(Store(create_engine("sqlite://")), access, "documented", nobody, nobody)
     return get_openapi(title="Open WebUI usage", version=__version__, routes=router.routes)
 

@@ -5,9 +5,11 @@ Every answer is held against the documentation, whatever else a test looks at.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from sqlalchemy.engine import Engine
 
 from openwebui_usage.api import Access, Caller, usage_router
 from openwebui_usage.api.access import PageModel
-from openwebui_usage.api.answers.health import PluginHealth, TakenBack
+from openwebui_usage.api.answers.health import DatabaseStatus, HealthCheck, PluginHealth, RecentFailure, TakenBack
 from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.api.visibility import Visibility
+from openwebui_usage.checks import Looks
+from openwebui_usage.checks.ledger import looks_at_ledger, of_prices, of_size
+from openwebui_usage.checks.recent_errors import RecentError
 from openwebui_usage.ledger import CallInfo, CallRow, Store
 from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.tokens import TokenUsage
@@ -58,11 +63,25 @@ class Router:
         async def changed(names: Any) -> None:
             self.changes.append(list(names))
 
-        def health() -> PluginHealth:
+        async def health() -> PluginHealth:
             refused = [TakenBack(connection="https://a.example", model="m", with_tools=True, fields=["think"])]
             faults = {"effort": 1}
+            found = await asyncio.to_thread(runtime.health)
+            looks = Looks(looks_at_ledger(self.store))
+            seen = await looks.all()
+            checks = [seen.check("size", of_size, "figures"), seen.check("prices", of_prices, "unpriced")]
+            error = RecentError("Something failed", "warning", datetime.now(UTC))
             return PluginHealth(
-                version="1.0", **runtime.health(), wrapped=["x"], missing=[], taken_back=refused, faults=faults
+                version="1.0",
+                **found,
+                wrapped=["x"],
+                missing=[],
+                taken_back=refused,
+                faults=faults,
+                checks=[HealthCheck.of(check) for check in checks],
+                versions={"Python": "3.11"},
+                database=(figures := seen.get("figures")) and DatabaseStatus.of(figures),
+                errors=[RecentFailure.of(error)],
             )
 
         self.routes = usage_router(self.store, _access(), "documented", changed, health)
@@ -78,6 +97,12 @@ class Router:
             http.event_hooks = {"response": [self.documented.check]}
             caller = PEOPLE.get(token or "")
             yield Client("http://usage.test", token, {"id": caller.id} if caller else None, http)
+
+    def record_call(self, id_: str) -> None:
+        """A call of this id is in the ledger, from the time that the id says."""
+        started_at = int(id_[:16], 16) / 1e9
+        row = CallRow(CallInfo("gpt-4o", "gpt-4o", "user"), started_at=started_at, usage=TokenUsage(input=1), id=id_)
+        self.store.record([row], maybe_written=True)
 
     def record(self, *models: str, user_id: str = "user", **usage: int) -> None:
         """Calls of these models are in the ledger."""
@@ -109,12 +134,14 @@ def _access() -> Access:
     async def user_groups(caller: Caller) -> tuple[str, ...]:
         return USER_GROUPS.get(caller.id, ())
 
-    async def reader(request: Request) -> Readable:
-        caller = await user(request)
+    async def readable(caller: Caller) -> Readable | None:
         groups = {id_: id_.capitalize() for id_ in await user_groups(caller)}
-        readable = Readable() if caller.is_admin else READERS.readable(groups, groups)
-        if readable is None:
-            raise HTTPException(403, "For readers.")
-        return readable
+        return Readable() if caller.is_admin else READERS.readable(groups, groups)
 
-    return Access(user, admin, visibility, page_models, user_groups, reader)
+    async def reader(request: Request) -> Readable:
+        found = await readable(await user(request))
+        if found is None:
+            raise HTTPException(403, "For readers.")
+        return found
+
+    return Access(user, admin, visibility, page_models, user_groups, readable, reader)

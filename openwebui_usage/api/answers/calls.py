@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from openwebui_usage.api.answers.fields import Count, Dollars
+from openwebui_usage.api.answers.fields import Amount, Count, Dollars, to_amount
 from openwebui_usage.api.answers.reports import LocalMoment, NamedValue
+from openwebui_usage.ledger.call_details import CallDetails
 from openwebui_usage.ledger.call_log import Call, CallPage
 from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED, Named
+from openwebui_usage.rules.budgets import Budget, Unit, budget_of_group
 from openwebui_usage.rules.money import dollars
+from openwebui_usage.rules.periods import PeriodKind
 
 _Named = Annotated[NamedValue | str, Field(description="`none` or `not recorded` where there is nothing to name.")]
 _Text = Annotated[str, Field(description="`none` and `not recorded` stand for themselves.")]
@@ -70,6 +73,34 @@ class UsageCall(BaseModel):
     )
     chat_id: str | None = Field(examples=[None])
     message_id: str | None = Field(examples=[None])
+
+
+class CallLimit(BaseModel):
+    """A usage group or a budget."""
+
+    name: str = Field(examples=["GPT"])
+    unit: Unit = Field(examples=["tokens"])
+    limit: Amount | None = Field(description="In `unit`; null for none.", examples=[1_000_000])
+    period: PeriodKind = Field(examples=["month"])
+
+    @classmethod
+    def of(cls, budget: Budget) -> CallLimit:
+        """A budget, or a group's limit as one."""
+        return cls(name=budget.name, unit=budget.unit, limit=to_amount(budget.limit, budget.unit), period=budget.period)
+
+
+class UsageCallDetails(UsageCall):
+    """All that is known of one call."""
+
+    raw_usage: Any = Field(
+        description="What the provider said of its usage, word for word; null where it said nothing, or where that "
+        "was removed after OPENWEBUI_USAGE_KEEP_RAW_USAGE.",
+        examples=[{"prompt_tokens": 1234, "completion_tokens": 300}],
+    )
+    groups: list[CallLimit] = Field(description="The usage groups that counted it and are still there.")
+    budgets: list[CallLimit] | None = Field(
+        description="The budgets that count such a call, as they are today; null for those who are no admins."
+    )
 
 
 class UsageCalls(BaseModel):
@@ -144,6 +175,18 @@ def call_json(call: Call, zone: ZoneInfo) -> dict[str, Any]:
     else:
         told["user_groups"] = NOT_RECORDED
     return told
+
+
+def details_json(found: CallDetails, zone: ZoneInfo, *, with_budgets: bool) -> dict[str, Any]:
+    """A `UsageCallDetails`."""
+    groups = [CallLimit.of(budget_of_group(group)) for group in found.groups]
+    budgets = [CallLimit.of(budget) for budget in found.budgets] if with_budgets else None
+    return {
+        **call_json(found.call, zone),
+        "raw_usage": found.raw_usage,
+        "groups": [limit.model_dump() for limit in groups],
+        "budgets": None if budgets is None else [limit.model_dump() for limit in budgets],
+    }
 
 
 def call_table(calls: Iterable[Call], zone: ZoneInfo) -> Iterator[tuple[Any, ...]]:

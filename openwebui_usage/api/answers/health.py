@@ -7,6 +7,10 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Count, Moment
+from openwebui_usage.checks import Check, State
+from openwebui_usage.checks.recent_errors import RecentError
+from openwebui_usage.ledger.figures import Figures
+from openwebui_usage.rules.json_values import iso_utc
 
 
 class LedgerStatus(BaseModel):
@@ -47,12 +51,56 @@ class TakenBack(BaseModel):
     fields: list[str] = Field(examples=[["stream_options"]])
 
 
+class HealthCheck(BaseModel):
+    """One thing that was looked at."""
+
+    id: str = Field(description="The same in all versions.", examples=["ledger"])
+    state: State = Field(
+        description="`warn`: somebody should look at it, but calls are counted and limited.", examples=["ok"]
+    )
+    text: str = Field(description="How it is.", examples=["No call waits outside of the ledger."])
+    mend: str | None = Field(description="What to do; null where it is `ok`.", examples=[None])
+
+    @classmethod
+    def of(cls, check: Check) -> HealthCheck:
+        """As it was seen."""
+        return cls(id=check.id, state=check.state, text=check.text, mend=check.mend)
+
+
+class DatabaseStatus(BaseModel):
+    """What the ledger is kept in. No row is counted for it."""
+
+    name: str = Field(examples=["SQLite 3.45.1"])
+    rows: Count | None = Field(description="Of calls, about; null where the database does not know.", examples=[120])
+    bytes: Count | None = Field(description="Of the whole ledger; null likewise.", examples=[1_048_576])
+
+    @classmethod
+    def of(cls, figures: Figures) -> DatabaseStatus:
+        """As the database says."""
+        return cls(name=figures.database, rows=figures.rows, bytes=figures.size)
+
+
+class RecentFailure(BaseModel):
+    """A warning or an error of the plugin in the log of this worker."""
+
+    at: Moment = Field(description="The last time.")
+    level: str = Field(examples=["warning"])
+    text: str = Field(examples=["The webhook was not reached, a notice is tried again later: ConnectError"])
+    times: Count = Field(description="Since the start.", examples=[1])
+
+    @classmethod
+    def of(cls, error: RecentError) -> RecentFailure:
+        """With its time as ISO 8601."""
+        at = iso_utc(error.at.replace(microsecond=0)) or ""
+        return cls(at=at, level=error.level, text=error.text, times=error.times)
+
+
 class PluginHealth(BaseModel):
     """How the plugin fares in the worker that answers."""
 
     version: str = Field(examples=["1.0.0"])
     running: bool = Field(description="Whether calls are metered.", examples=[True])
-    ledger: LedgerStatus
+    ledger: LedgerStatus | None = Field(description="Null while the spool's folder does not answer.")
     reports: ReportsStatus | None = Field(description="Null while the database does not answer.")
     tasks: dict[str, str | None] = Field(
         description="The periodic tasks, each with what its last round failed with, or null.",
@@ -67,3 +115,11 @@ class PluginHealth(BaseModel):
     faults: dict[str, Count] = Field(
         description="How often each part of the plugin failed, and the call went on.", examples=[{}]
     )
+    checks: list[HealthCheck] = Field(
+        description="All of this in words, and more; what everything depends on comes first."
+    )
+    versions: dict[str, str] = Field(
+        description="Of what runs.", examples=[{"openwebui-usage": "1.0.0", "Open WebUI": "0.12.4", "Python": "3.11.9"}]
+    )
+    database: DatabaseStatus | None = Field(description="Null while it does not answer.")
+    errors: list[RecentFailure] = Field(description="The last ones, the latest first.")

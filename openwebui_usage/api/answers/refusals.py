@@ -23,6 +23,7 @@ class Limit(BaseModel):
     kind: LimitKind = Field(examples=["group"])
     id: str = Field(examples=["0f8d3c2b1a094e5f8d7c6b5a49382716"])
     name: str = Field(description="The one of today; of a limit that is gone the last one.", examples=["GPT"])
+    is_gone: bool = Field(description="Whether it was deleted since.", examples=[False])
 
 
 class Refusals(BaseModel):
@@ -43,7 +44,7 @@ class Refusals(BaseModel):
         return cls(
             user=named_value(found.user),
             model=found.model,
-            limit=Limit(kind=found.limit_kind, id=found.limit_id, name=found.limit_name),
+            limit=Limit(kind=found.limit_kind, id=found.limit_id, name=found.limit_name, is_gone=found.limit_is_gone),
             unit=found.unit,
             calls=found.calls,
             amount=to_json_amount(found.amount, found.unit),

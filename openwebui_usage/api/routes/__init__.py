@@ -17,6 +17,8 @@ from openwebui_usage.api.routes.own import add_own
 from openwebui_usage.api.routes.prices import add_prices
 from openwebui_usage.api.routes.refusals import add_refusals
 from openwebui_usage.api.routes.reports import add_reports
+from openwebui_usage.api.routes.unusual import add_unusual
+from openwebui_usage.api.routes.views import add_views
 from openwebui_usage.api.same_origin import same_origin
 from openwebui_usage.ledger import Store
 from openwebui_usage.rules.groups import Counting
@@ -39,8 +41,10 @@ def usage_router(store: Store, access: Access, counting: Counting, changed: Chan
     add_own(router, store, access)
     add_reports(router, store, access)
     add_refusals(router, store, access)
+    add_unusual(router, store, access)
     add_forecasts(router, store, access)
     add_calls(router, store, access)
     add_focus(router, store, access)
+    add_views(router, store, access)
     add_health(router, access, health)
     return router

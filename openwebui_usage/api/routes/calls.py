@@ -7,20 +7,28 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from starlette.responses import Response
 
 from openwebui_usage.api.access import Access, Caller
-from openwebui_usage.api.answers.calls import CALL_COLUMNS, UsageCalls, call_table, calls_json
+from openwebui_usage.api.answers.calls import (
+    CALL_COLUMNS,
+    UsageCallDetails,
+    UsageCalls,
+    call_table,
+    calls_json,
+    details_json,
+)
 from openwebui_usage.api.exports import ExportFormat, export_response
 from openwebui_usage.api.routes.errors import problems
-from openwebui_usage.api.routes.parameters import FILES, Filters, Zone, call_filters, checked_time
+from openwebui_usage.api.routes.parameters import FILES, Filters, Zone, call_filters, checked_time, checked_zone
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.call_log import MOST_CALLS, CallQuery
 from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.periods import zone_of
 
 _EARLIEST = "1970-01-02T00:00:00Z"
+_ID = "^[0-9A-Za-z]{1,32}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ def calls_request(
     limit: Annotated[int, Query(ge=1, le=MOST_CALLS, description="Calls on a page")] = 100,
     before: Annotated[
         str | None,
-        Query(pattern="^[0-9A-Za-z]{1,32}$", description="`next` of the page before", examples=[None]),
+        Query(pattern=_ID, description="`next` of the page before", examples=[None]),
     ] = None,
     format: Annotated[  # noqa: A002
         Literal["json"] | ExportFormat, Query(description="A page as JSON, or the whole list as a file")
@@ -75,6 +83,29 @@ def add_calls(router: APIRouter, store: Store, access: Access) -> None:
         readable: Annotated[Readable, Depends(access.reader)], request: Annotated[CallsRequest, asked]
     ) -> Response:
         return await answer(request, readable)
+
+    @router.get(
+        "/calls/{id}",
+        summary="All that is known of one call",
+        response_model=UsageCallDetails,
+        responses=problems(401, 403, 404, 422, 503),
+    )
+    async def get_call(
+        id: Annotated[str, Path(pattern=_ID, description="As in the list")],  # noqa: A002
+        readable: Annotated[Readable, Depends(access.reader)],
+        caller: Annotated[Caller, Depends(access.user)],
+        tz: Zone = "UTC",
+    ) -> Response:
+        zone = checked_zone(tz)
+
+        def details() -> Response:
+            found = store.detailed_calls.find(id, readable, store.definitions())
+            if found is None:
+                raise HTTPException(404, "There is no call of that id, or it is not for you.")
+            told = details_json(found, zone, with_budgets=caller.is_admin)
+            return Response(json.dumps(told), media_type="application/json")
+
+        return await asyncio.to_thread(details)
 
     @router.get(
         "/me/calls",

@@ -22,7 +22,11 @@ from openwebui_usage.ledger import (
     GroupMissing,
     GroupUnknown,
     PriceMissing,
+    TooManyViews,
+    ViewMissing,
+    ViewOfAnother,
 )
+from openwebui_usage.ledger.views import MOST_VIEWS
 
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     GroupMissing: (404, 'There is no usage group "{}".'),
@@ -30,6 +34,9 @@ _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     PriceMissing: (404, 'There is no price for "{}".'),
     GroupExists: (409, 'name: a usage group "{}" exists already.'),
     BudgetExists: (409, 'name: a budget "{}" exists already.'),
+    ViewMissing: (404, 'There is no view "{}".'),
+    ViewOfAnother: (403, 'Somebody else shared the view "{}": save yours under another name.'),
+    TooManyViews: (409, f'There are {MOST_VIEWS} views already. Delete one before you save "{{}}".'),
     Busy: (409, 'Somebody else changes "{}" at the same time. Try again.'),
 }
 
@@ -42,7 +49,10 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
         "description": "For admins alone; or another site's page sent this by somebody's cookie",
     },
     404: {"model": Problem, "description": "There is none of that name"},
-    409: {"model": Problem, "description": "The name is taken, is counted by a budget, or is changed at this moment"},
+    409: {
+        "model": Problem,
+        "description": "The name is taken, is counted by a budget, or is changed at this moment; or there are too many",
+    },
     422: {"model": InvalidInput, "description": "Bad input: each field that is wrong, and what would be right"},
     503: {"model": Problem, "description": "The ledger's database is away"},
 }

@@ -1,7 +1,6 @@
 """/api/usage/health."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends
 
@@ -9,8 +8,8 @@ from openwebui_usage.api.access import Access
 from openwebui_usage.api.answers.health import PluginHealth
 from openwebui_usage.api.routes.errors import problems
 
-Health = Callable[[], PluginHealth]
-"""How the plugin fares. Blocks: it looks into the spool's folder."""
+Health = Callable[[], Awaitable[PluginHealth]]
+"""How the plugin fares."""
 
 
 def add_health(router: APIRouter, access: Access, health: Health) -> None:
@@ -23,4 +22,4 @@ def add_health(router: APIRouter, access: Access, health: Health) -> None:
         responses=problems(401, 403),
     )
     async def get_health() -> PluginHealth:
-        return await asyncio.to_thread(health)
+        return await health()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +14,7 @@ from openwebui_usage.api.exports import MEDIA_TYPES
 from openwebui_usage.ledger.report_query import Dimension
 from openwebui_usage.ledger.rows import CallKind, Outcome
 from openwebui_usage.rules.buckets import TimeRange, time_range
+from openwebui_usage.rules.periods import zone_of
 
 From = Annotated[
     str | None,
@@ -51,6 +53,12 @@ def checked_time(
     except ValueError as error:
         name, _, text = str(error).partition(": ")
         raise RequestValidationError([wrong(place, name, text)]) from error
+
+
+def checked_zone(timezone: str) -> ZoneInfo:
+    """What `tz` means where it stands alone. Raises as `checked_time` does."""
+    checked_time("1970-01-02T00:00:00Z", None, timezone, datetime.now(UTC))
+    return zone_of(timezone)
 
 
 def call_filters(

@@ -199,3 +199,60 @@ def test_what_is_wrong_is_named(router: Router, parameters: dict[str, Any], fiel
     answer = get(router, **parameters)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"][:2] == ["query", field]
+
+
+class TestOneCall:
+    def id_of(self, number: int) -> str:
+        return f"{round((NOON + number * HOUR) * 1e9):016x}{number:016x}"
+
+    def test_is_told_with_what_the_provider_said_and_what_counted_it(self, router: Router) -> None:
+        for budget in (
+            {"name": "staff", "scope": {"kind": "group", "id": "staff"}, "limit": 5},
+            {"name": "others", "scope": {"kind": "user", "id": "ann"}, "limit": 5},
+            {"name": "o3", "models": ["o3"], "limit": 5},
+            {"name": "dollars", "limit": 2.5, "unit": "usd", "period": "month"},
+        ):
+            with router.client("admin") as admin:
+                admin.request("POST", "/api/usage/budgets", budget)
+        id_ = f"{round((NOON + 100 * HOUR) * 1e9):016x}{1:016x}"
+        said = {"prompt_tokens": 3, "nested": {"x": None}}
+        row = call_row(
+            "gpt-4o",
+            id=id_,
+            started_at=NOON + 100 * HOUR,
+            user_id="user",
+            user_name="Uma",
+            user_groups=("staff",),
+            usage=TokenUsage(input=3),
+            raw_usage=said,
+        )
+        router.store.record([row])
+        call = ask(router, path=f"calls/{id_}", tz="Europe/Berlin")
+        assert (call["id"], call["raw_usage"], call["in"]) == (id_, said, 3)
+        assert call["started_at"].endswith("+01:00")
+        assert call["groups"] == [{"name": "GPT", "unit": "tokens", "limit": None, "period": "total"}]
+        assert [(each["name"], each["limit"]) for each in call["budgets"]] == [("staff", 5), ("dollars", 2.5)]
+        for who in ("reader", "lead"):
+            told = ask(router, who, f"calls/{id_}")
+            assert (told["budgets"], told["raw_usage"]) == (None, said)
+
+    @pytest.mark.parametrize(
+        ("who", "number", "status"),
+        [
+            ("admin", 5, 200),
+            ("reader", 5, 200),
+            ("lead", 5, 404),
+            ("lead", 3, 200),
+            ("user", 3, 403),
+            ("admin", 29, 200),
+        ],
+    )
+    def test_is_told_to_whom_the_list_is(self, router: Router, who: str, number: int, status: int) -> None:
+        answer = get(router, who, f"calls/{self.id_of(number)}")
+        assert answer.status_code == status, answer.text
+        if status == 200:
+            assert answer.json()["id"] == self.id_of(number)
+
+    @pytest.mark.parametrize("id_", ["0", "zzz", "f" * 32, "0" * 32], ids=str)
+    def test_that_is_not_there_is_not_found(self, router: Router, id_: str) -> None:
+        assert get(router, path=f"calls/{id_}").status_code == 404

@@ -10,6 +10,7 @@ import pytest
 
 from openwebui_usage.api import requests
 from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID, MAX_MODELS, MAX_NAME, MAX_PRICE, MAX_SOFT_LIMITS
+from openwebui_usage.ledger.views import View
 from tests.support.clients import Client
 from tests.support.router import Router
 
@@ -19,6 +20,8 @@ GROUP, BUDGET, PRICE = (
     {"name": "made", "limit": 5},
     {"model": "made", "input": 1, "output": 2},
 )
+VIEW = {"page": "overview", "state": "range=week"}
+CALL = f"{10**18:016x}{1:016x}"
 NO_JSON = b'{"name": '
 TOO_LONG = {"name": "x" * 101}
 
@@ -74,6 +77,29 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /reports": {200: ("/reports?group_by=user,model&compare=previous", None), 422: ("/reports?top=0", None)},
     "GET /me/report": {200: ("/me/report?bucket=day", None), 422: ("/me/report?tz=Nowhere", None)},
     "GET /calls": {200: ("/calls?limit=5&model=*", None), 422: ("/calls?limit=1001", None)},
+    "GET /calls/{id}": {
+        200: (f"/calls/{CALL}", None),
+        404: ("/calls/0000000000000001", None),
+        422: (f"/calls/{CALL}?tz=Mars", None),
+    },
+    "GET /unusual-users": {200: ("/unusual-users?least_tokens=1", None), 422: ("/unusual-users?deviations=0", None)},
+    "GET /views": {200: ("/views", None)},
+    "GET /views/{name}": {
+        200: ("/views/existing", None),
+        404: ("/views/none", None),
+        422: ("/views/existing?shared=perhaps", None),
+    },
+    "PUT /views/{name}": {
+        200: ("/views/made", VIEW),
+        400: ("/views/made", b"\xff"),
+        409: ("/views/one%20more", VIEW),
+        422: ("/views/made", VIEW | {"state": "a b"}),
+    },
+    "DELETE /views/{name}": {
+        200: ("/views/existing", None),
+        404: ("/views/none", None),
+        422: ("/views/existing?shared=perhaps", None),
+    },
     "GET /me/calls": {200: ("/me/calls", None), 422: ("/me/calls?before=-", None)},
     "GET /export/focus": {200: ("/export/focus?month=2026-11", None), 422: ("/export/focus?month=2026-13", None)},
     "GET /cost-centers": {200: ("/cost-centers", None)},
@@ -87,6 +113,8 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /health": {200: ("/health", None)},
 }
 FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /me/calls", "GET /me/forecast", "GET /page"}
+FOR_ALL |= {"GET /views", "GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
+FOR_READERS_IN_PART = {"GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
 WITHOUT_LEDGER = {"GET /health"}
 UNREACHED = {422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"}}
@@ -107,6 +135,10 @@ def definitions(admin: Client, router: Router) -> None:
         admin.request("POST", f"{BASE}/budgets", budget)
     admin.request("PUT", f"{BASE}/prices", {"model": "existing", "input": 1, "output": 0.5, "cached_input": 0.1})
     router.record("gpt-4o", "o3", reasoning=3)
+    router.record_call(CALL)
+    for user in ("admin", "user"):
+        for name in ("existing", "made"):
+            router.store.views.put(View(name, "overview", "", False, user, user), is_admin=False)
 
 
 def asked(client: Client, endpoint: str, path: str, body: Any) -> int:
@@ -128,7 +160,7 @@ def test_the_table_has_every_answer(router: Router) -> None:
     expected = {}
     for endpoint, statuses in ANSWERS.items():
         expected[endpoint] = {*statuses, 401}
-        expected[endpoint] |= {403} if endpoint in FOR_ADMINS else set()
+        expected[endpoint] |= {403} if endpoint in FOR_ADMINS | FOR_READERS_IN_PART else set()
         expected[endpoint] |= set() if endpoint in WITHOUT_LEDGER else {503}
         expected[endpoint] |= {status for status, endpoints in UNREACHED.items() if endpoint in endpoints}
     assert documented(router) == expected
@@ -144,6 +176,7 @@ def test_each_answer_is_given_as_it_is_documented(
     if status == 409:
         for room in ("group_store", "budget_store"):  # As if somebody were always faster.
             monkeypatch.setattr(f"openwebui_usage.ledger.{room}._MOST_RECOUNTS", 0)
+        monkeypatch.setattr("openwebui_usage.ledger.views.MOST_VIEWS", 0)
     path, body = ANSWERS[endpoint][status]
     assert asked(admin, endpoint, path, body) == status
 

@@ -130,6 +130,10 @@ class TestRefusals:
         else:
             assert sum(each["calls"] for each in answer.json()["refusals"]) == calls
 
+    def test_say_whether_their_limit_is_still_there(self, admin: Client) -> None:
+        limits = [each["limit"] for each in admin.request("GET", f"{BASE}/refusals")["refusals"]]
+        assert {limit["name"] for limit in limits if limit["is_gone"]} == {"deleted since"}
+
     def test_of_a_limit_have_its_name_of_today(self, admin: Client, router: Router) -> None:
         with router.engine.begin() as connection:
             connection.execute(text("UPDATE usage_group SET name = 'renamed'"))
