@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,6 @@ class Runtime:
         secret = settings.webhook_secret
         self._webhook = Notifier(store, settings.webhook_url, secret.get_secret_value() if secret else None)
         self._refusals = PendingRefusals()
-        self._writing_refusals = threading.Lock()
         self._upkeep = store.upkeep(Retention(settings.keep_calls, settings.keep_raw_usage))
         self._gate: Gate | None = None
         self._meter: Meter | None = None
@@ -206,14 +204,7 @@ class Runtime:
             log.warning("The last refusals could not be written: %s", str(error).partition("\n")[0])
 
     def _add_refusals(self) -> None:
-        with self._writing_refusals:  # The end may come while a thread is still at it.
-            taken = self._refusals.take()
-            try:
-                if taken:
-                    self.store.add_refusals(taken)
-            except Exception:
-                self._refusals.give_back(taken)
-                raise
+        self._refusals.write(self.store.add_refusals)
 
     def _committed(self, recorded: Recorded) -> None:
         """Rows are durable: the gate knows what they used, then everybody else. On the writer's thread."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple
+
+from sqlalchemy import Connection, delete
 
 from openwebui_usage.ledger.bounds import MOST_SUM, bounded_count, bounded_sum, bounded_text
 from openwebui_usage.ledger.combinations import Combinations, Name, Resolved, Values, names_of, values_of
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.database import Transaction
-from openwebui_usage.ledger.rows import CallInfo
-from openwebui_usage.ledger.schema import usage_refusal
+from openwebui_usage.ledger.progress import read_progress, write_progress
+from openwebui_usage.ledger.rows import CallInfo, id_at, new_id
+from openwebui_usage.ledger.schema import usage_progress, usage_refusal
 from openwebui_usage.ledger.statements import ROWS_PER_STATEMENT, insertion
 from openwebui_usage.rules.budgets import Budget, Unit
 from openwebui_usage.rules.groups import Group
@@ -26,6 +30,9 @@ MOST_KEPT = 10_000
 """Counters that wait in memory. While the database is away nobody is counted in a further one."""
 
 LimitKind = Literal["group", "budget"]
+_MARK = "refused:"
+_MARKS_KEPT = 30 * 86_400.0
+"""Seconds after which the mark of a process that has ended is removed."""
 
 
 class RefusalKey(NamedTuple):
@@ -59,6 +66,16 @@ class RefusalCount:
         self.first_at, self.last_at = min(self.first_at, other.first_at), later.last_at
 
 
+class Mark(NamedTuple):
+    """What tells that a batch is in the database: written with it, as the `writer`'s text in `usage_progress`."""
+
+    writer: str
+    batch: str
+
+
+Write = Callable[[Mapping[RefusalKey, RefusalCount], Mark], None]
+
+
 class PendingRefusals:
     """Refusals that are not written yet. What a crash takes of them is lost: they are statistics, and no usage."""
 
@@ -67,11 +84,16 @@ class PendingRefusals:
         self._most = most
         self._lock = threading.Lock()
         self._counts: dict[RefusalKey, RefusalCount] = {}
+        self._writing = threading.Lock()
+        self._writer = _MARK + uuid.uuid4().hex[:16]
+        self._batch: tuple[Mapping[RefusalKey, RefusalCount], Mark] | None = None
+        """Was being written when the database failed. It stays as it is: perhaps it is there already."""
         self.lost = 0
         """Calls that no counter had room for, since the start."""
 
     def __len__(self) -> int:
-        return len(self._counts)
+        batch = self._batch
+        return len(self._counts) + (len(batch[0]) if batch else 0)
 
     def note(self, info: CallInfo, groups: Sequence[Group], budget: Budget, amount: int) -> None:
         """A limit refused a call. `groups` are the usage groups that hold its model, of which one may be the limit."""
@@ -84,28 +106,47 @@ class PendingRefusals:
         with self._lock:
             self._add(key, count)
 
-    def take(self) -> dict[RefusalKey, RefusalCount]:
-        """All that waits, which is then no longer kept here."""
+    def write(self, write: Write) -> None:
+        """Have all that waits written. What `write` raises is passed on; the next time it gets the same batch first,
+        with the same mark. Of several threads that come at once, each waits for the one before.
+        """
+        with self._writing:
+            for _ in range(2):  # What failed the last time, and what has come since.
+                if self._batch is None:
+                    self._batch = self._take()
+                if self._batch is not None:
+                    write(*self._batch)
+                    self._batch = None
+
+    def _take(self) -> tuple[Mapping[RefusalKey, RefusalCount], Mark] | None:
         with self._lock:
             taken, self._counts = self._counts, {}
-        return taken
-
-    def give_back(self, taken: Mapping[RefusalKey, RefusalCount]) -> None:
-        """What could not be written waits again."""
-        with self._lock:
-            for key, count in taken.items():
-                self._add(key, count)
+        return (taken, Mark(self._writer, new_id())) if taken else None
 
     def _add(self, key: RefusalKey, count: RefusalCount) -> None:
         known = self._counts.get(key)
         if known is not None:
             known.add(count)
-        elif len(self._counts) < self._most:
+        elif len(self) < self._most:
             self._counts[key] = count
         else:
             if not self.lost:
                 log.warning("Refused calls of more kinds wait for the database than are kept: some are not counted")
             self.lost += count.calls
+
+
+def is_written(connection: Connection, mark: Mark) -> bool:
+    """Whether a batch is in the database already, because only the answer to its commit was lost. If not, it will be
+    when this transaction is committed.
+    """
+    last = read_progress(connection, mark.writer)
+    if last == mark.batch:
+        return True
+    if last is None:  # The first one of this process: a good time to clear away those of processes that have ended.
+        old = usage_progress.c.name.startswith(_MARK) & (usage_progress.c.value < id_at(time.time() - _MARKS_KEPT))
+        connection.execute(delete(usage_progress).where(old))
+    write_progress(connection, mark.writer, mark.batch)
+    return False
 
 
 _KEYS = ("start", "combination", "limit_kind", "limit_id")

@@ -24,6 +24,11 @@ def new_id() -> str:
     return f"{time.time_ns():016x}{os.urandom(8).hex()}"
 
 
+def id_at(moment: float) -> str:
+    """The smallest id that a call of this time (seconds since the epoch) can have."""
+    return f"{max(0, round(moment * 1e9)):016x}"
+
+
 @dataclass(frozen=True, slots=True)
 class CallInfo:
     """Who calls what, and from where: everything in a row that is known before the call is made."""

@@ -27,7 +27,7 @@ from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
-from openwebui_usage.ledger.refusals import RefusalCount, RefusalKey, write_refusals
+from openwebui_usage.ledger.refusals import Mark, RefusalCount, RefusalKey, is_written, write_refusals
 from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
@@ -156,9 +156,14 @@ class Store(GroupStore, BudgetStore, PriceStore):
             self._mine.combinations.remember(resolved)
             return replace(recorded, rows=given, notices=notices)
 
-    def add_refusals(self, counts: Mapping[RefusalKey, RefusalCount]) -> None:
-        """Add to the counters of refused calls. Not to be called by two threads at once."""
+    def add_refusals(self, counts: Mapping[RefusalKey, RefusalCount], mark: Mark | None = None) -> None:
+        """Add to the counters of refused calls. A batch that has a mark is added once, however often it is tried.
+
+        Not to be called by two threads at once.
+        """
         with sharing(self._engine) as connection:
+            if mark is not None and is_written(connection, mark):
+                return
             transaction = Transaction(connection, connection.connection.cursor())
             resolved = write_refusals(transaction, counts, self._schema, self._refused_combinations)
         self._refused_combinations.remember(resolved)

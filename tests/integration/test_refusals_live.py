@@ -76,7 +76,7 @@ def test_the_same_on_postgresql(postgres: Postgres, schema: str | None) -> None:
     pending = PendingRefusals()
     for store in (*stores, *stores):
         pending.note(CallInfo("gpt-4o", "gpt-4o", "ann", "Ann"), (), budget, 7)
-        store.add_refusals(pending.take())
+        pending.write(store.add_refusals)
     month = time_range(None, None, "Europe/Berlin", datetime.now(UTC))
     query = RefusalQuery(month, {"model": ("gpt*",), "user": ("Ann",)})
     [found] = stores[0].refused_calls.find(query, stores[0].definitions())

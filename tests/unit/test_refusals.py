@@ -17,8 +17,10 @@ from sqlalchemy.exc import OperationalError
 from openwebui_usage import runtime as runtime_module
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.ledger import CallInfo, Store
-from openwebui_usage.ledger.refusals import PendingRefusals, RefusalCount, RefusalKey
-from openwebui_usage.ledger.schema import usage_combination, usage_dimension, usage_refusal
+from openwebui_usage.ledger.progress import write_progress
+from openwebui_usage.ledger.refusals import Mark, PendingRefusals, RefusalCount, RefusalKey
+from openwebui_usage.ledger.rows import id_at
+from openwebui_usage.ledger.schema import usage_combination, usage_dimension, usage_progress, usage_refusal
 from openwebui_usage.meter import Refused
 from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.estimate import prompt_tokens
@@ -157,7 +159,7 @@ def test_they_wait_while_the_database_is_away(
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
 
-        def away(counts: object) -> None:
+        def away(*_: object) -> None:
             loop.call_soon_threadsafe(tries.release)
             raise OperationalError("", None, Exception("away"))
 
@@ -181,7 +183,7 @@ def test_a_database_that_hangs_does_not_hold_up_the_end(
 ) -> None:
     store.create_group("GPT", ["gpt-4o"], 0, "documented")
     monkeypatch.setattr(runtime_module, "_REFUSALS_TIMEOUT", 0.05)
-    monkeypatch.setattr(store, "add_refusals", lambda counts: time.sleep(0.5))
+    monkeypatch.setattr(store, "add_refusals", lambda *_: time.sleep(0.5))
 
     async def scenario() -> float:
         async with runtime:
@@ -217,13 +219,60 @@ def test_no_more_are_kept_than_memory_is_meant_for(caplog: pytest.LogCaptureFixt
     pending, budget = PendingRefusals(most=3), Budget("b", "B", 0)
     for name in ("ann", "bob", "cy", "dan", "ann", "eve"):
         pending.note(CallInfo("m", "m", name), (), budget, 5)
-    taken = pending.take()
-    assert {key.values[0]: count.calls for key, count in taken.items()} == {"ann": 2, "bob": 1, "cy": 1}
-    assert (pending.lost, len(pending)) == (2, 0)
-    pending.give_back(taken)
+    batches: list[Mapping[RefusalKey, RefusalCount]] = []
+
+    def fail(counts: Mapping[RefusalKey, RefusalCount], mark: Mark) -> None:
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        pending.write(fail)
+    assert (pending.lost, len(pending)) == (2, 3), "what could not be written takes its room"
     pending.note(CallInfo("m", "m", "bob"), (), budget, 5)
-    assert sum(count.amount for count in pending.take().values()) == 25
+    pending.write(lambda counts, mark: batches.append(counts))
+    assert [{key.values[0]: count.calls for key, count in counts.items()} for counts in batches] == [
+        {"ann": 2, "bob": 1, "cy": 1}
+    ]
+    assert (pending.lost, len(pending)) == (3, 0)
     assert caplog.text.count("are not counted") == 1
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_a_batch_counts_once_where_the_answer_to_its_commit_was_lost(
+    store: Store, engine: Engine, *, is_committed: bool
+) -> None:
+    """Others come meanwhile, and wait until it is known."""
+    pending, budget = PendingRefusals(), Budget("b", "B", 0)
+
+    def write(counts: Mapping[RefusalKey, RefusalCount], mark: Mark) -> None:
+        if is_committed:
+            store.add_refusals(counts, mark)
+        raise OperationalError("", None, Exception("the connection is lost"))
+
+    pending.note(ANN, (), budget, 5)
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            pending.write(write)
+        pending.note(ANN, (), budget, 5)
+    pending.write(store.add_refusals)
+    assert [(row.calls, row.amount) for row in rows(engine)] == [(3, 15)]
+    pending.note(ANN, (), budget, 5)
+    pending.write(store.add_refusals)
+    assert [(row.calls, row.amount) for row in rows(engine)] == [(4, 20)]
+
+
+def test_marks_of_processes_that_have_ended_are_cleared_away(store: Store, engine: Engine) -> None:
+    with engine.begin() as connection:
+        write_progress(connection, "refused:old", id_at(time.time() - 40 * 86_400))
+        write_progress(connection, "refused:lately", id_at(time.time() - 86_400))
+    pending = PendingRefusals()
+    pending.note(ANN, (), Budget("b", "B", 0), 5)
+    pending.write(store.add_refusals)
+    with engine.connect() as connection:
+        names = connection.execute(select(usage_progress.c.name)).scalars().all()
+    marks = {name for name in names if name.startswith("refused:")}
+    assert "refused:lately" in marks
+    assert "refused:old" not in marks
+    assert len(marks) == 2
 
 
 def test_two_workers_add_to_one_counter_and_a_new_unit_begins_anew(store: Store, engine: Engine) -> None:
@@ -245,4 +294,6 @@ def test_the_limit_is_a_group_where_it_is_a_groups_own() -> None:
     group = Group("g", "G", ("m",), 0)
     pending.note(CallInfo("m", "m"), [group], Budget("g", "G", 0), 1)
     pending.note(CallInfo("m", "m"), [group], Budget("b", "B", 0), 1)
-    assert sorted((key.limit_kind, key.limit_id) for key in pending.take()) == [("budget", "b"), ("group", "g")]
+    found: list[tuple[str, str]] = []
+    pending.write(lambda counts, mark: found.extend((key.limit_kind, key.limit_id) for key in counts))
+    assert sorted(found) == [("budget", "b"), ("group", "g")]

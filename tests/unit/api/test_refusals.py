@@ -38,7 +38,7 @@ def refuse(router: Router) -> Any:
         groups = [group for group in router.store.definitions().groups if group.holds([model])]
         for _ in range(calls):
             pending.note(CallInfo(model, model, user, user and user.title(), **info), groups, budget, amount)
-        router.store.add_refusals(pending.take())
+        pending.write(router.store.add_refusals)
 
     return refuse
 
