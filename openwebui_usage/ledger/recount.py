@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, literal_column, select, tuple_, update
 
 from openwebui_usage.ledger.database import Transaction, sharing, writing
 from openwebui_usage.ledger.definitions import raise_revision, read_definitions, recount_text
@@ -77,10 +77,23 @@ class Recount:
             known = connection.execute(delete(usage_recount).where(usage_recount.c.id.in_(ids))).rowcount
             if known:
                 raise_revision(connection)
-        # Writers no longer add to them, so that these rows, which may be many, need no lock.
-        with sharing(self._engine) as connection:
-            for id_ in ids:
-                connection.execute(delete(usage_total).where(usage_total.c.subject.startswith(id_, autoescape=True)))
+        for id_ in ids:
+            self._remove_totals(id_)
+
+    def _remove_totals(self, id_: str) -> None:
+        """Remove a counter's sums, which may be many: found while others write, removed a few at a time. Writers no
+        longer add to them.
+        """
+        subject, period = usage_total.c.subject, usage_total.c.period
+        # In SQLite by the index, as LIKE is not: ";" follows ":".
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        mine = subject.between(id_, f"{id_};") if is_sqlite else subject.startswith(id_, autoescape=True)
+        with self._engine.connect() as connection:
+            keys = [tuple(key) for key in connection.execute(select(subject, period).where(mine))]
+        for start in range(0, len(keys), _KEYS_PER_TRANSACTION):
+            part = keys[start : start + _KEYS_PER_TRANSACTION]
+            with sharing(self._engine) as connection:
+                connection.execute(delete(usage_total).where(tuple_(subject, period).in_(part)))
 
     def _count(self, counter: Budget, group: Group | None) -> Budget:
         self._forget_abandoned()

@@ -216,6 +216,18 @@ class TestChangesOfABudget:
         store.delete_budget("B")
         assert leftovers(engine, store.group("G").group.id) == []
 
+    def test_remove_the_sums_of_many_users_a_few_at_a_time(
+        self, store: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(recounts, "_KEYS_PER_TRANSACTION", 3)
+        for name in ("one", "other"):
+            store.create_budget(Budget("", name, 5, scope=Scope("each_user")))
+        store.record([a_call(user_id=f"user-{number}") for number in range(10)])
+        store.delete_budget("one")
+        [other] = store.budgets()
+        assert leftovers(engine, other.id) == []
+        assert [used(store, "other", f"user-{number}").calls for number in range(10)] == [1] * 10
+
     def test_that_fail_half_way_change_nothing(
         self,
         store: Store,
@@ -299,6 +311,39 @@ class TestCountingBesideWriters:
         assert usage.sums == usage.ever
         assert usage.sums.calls == 480
         assert leftovers(engine, usage.group.id, *(budget.id for budget in budgets)) == []
+
+    def test_is_exact_where_a_group_is_reset_meanwhile(
+        self, store: Store, new_engine: NewEngine, engine: Engine
+    ) -> None:
+        """Calls that began before the last reset count no more, whenever they are written."""
+        store.create_group("G", ["*"], None, "documented")
+        workers = [Store(new_engine()) for _ in range(3)]
+        turns, is_over = range(8), threading.Event()
+
+        def work(number: int) -> None:
+            if number == len(workers):
+                for turn in turns:
+                    _patiently(store.reset_group, "G")
+                    _patiently(store.update_group, "G", {"period": PERIODS[turn % 4]})
+                is_over.set()
+                return
+            late: list[CallRow] = []
+            while True:
+                was_over = is_over.is_set()
+                late += [a_call() for _ in range(2)]
+                _record_patiently(workers[number], [a_call(), *(late if was_over or len(late) > 9 else [])])
+                if was_over:
+                    break
+                if len(late) > 9:
+                    late = []
+
+        in_threads(len(workers) + 1, work)
+        usage = store.group("G")
+        assert usage.group.reset_at is not None
+        counted = [row for row in rows_in(engine) if row.started_at >= usage.group.reset_at]
+        assert len(counted) > len(workers)
+        assert usage.sums.calls == usage.ever.calls == len(counted)
+        assert leftovers(engine, usage.group.id) == []
 
     def test_holds_none_of_them_up(self, store: Store, other: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the rows are summed, others write, in the same file too, and are counted."""
