@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, bindparam, func, select, text
 
 from openwebui_usage.ledger.call_facts import CallFacts, Facts
-from openwebui_usage.ledger.conversion import id_at
-from openwebui_usage.ledger.cubes import QUARTER, quarter_of
+from openwebui_usage.ledger.cubes import QUARTER, UNVERIFIED, quarter_of
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.report_filters import Filters
 from openwebui_usage.ledger.report_query import RECORDED_LATE, Dimension, Named, Readable
 from openwebui_usage.ledger.report_values import Values
+from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.statements import prefix
 
@@ -174,16 +174,13 @@ class _Search:
             look = min(_MOST_LOOK, round((count - len(found)) * look / len(fitting)) + 100)
 
     def _rare(self, count: int, low: str, high: str, condition: str) -> list[Row[Any]]:
-        """By the quarters that the cube has; rows that no cube has are few, and have an index of their own."""
-        found: dict[str, Row[Any]] = {}
-        floor = low
+        """By the quarters that the cube has."""
+        found: list[Row[Any]] = []
         for ranges in self._ranges(low, high, condition):
-            found |= {row.id: row for row in self._read(count - len(found), ranges, condition)}
+            found += self._read(count - len(found), ranges, condition)
             if len(found) == count:
-                floor = min(found)
                 break
-        found |= {row.id: row for row in self._read(count, [(floor, high)], condition, "r.unverified")}
-        return [found[id_] for id_ in sorted(found, reverse=True)][:count]
+        return found
 
     def _ranges(self, low: str, high: str, condition: str) -> Iterator[list[tuple[str, str]]]:
         """Ranges of ids that have all calls that fit, the latest first, some at a time."""
@@ -208,7 +205,7 @@ class _Search:
         """The quarters that have calls that fit, the latest first; `last` is not included."""
         statement = text(
             f"SELECT DISTINCT u.start FROM {self._prefix}usage_combination c "  # noqa: S608
-            f"CROSS JOIN {self._prefix}usage_cube u WHERE {condition or 'true'} AND u.cube = 0 "
+            f"CROSS JOIN {self._prefix}usage_cube u WHERE {condition or 'true'} AND u.cube IN (0, {UNVERIFIED}) "
             f"AND u.combination = c.id AND u.start >= :first AND u.start < :last "
             f"ORDER BY u.start DESC LIMIT {_QUARTERS}"
         )
@@ -229,12 +226,10 @@ class _Search:
         ).scalar()
         return found
 
-    def _read(
-        self, count: int, ranges: list[tuple[str, str]], condition: str | None, *conditions: str
-    ) -> list[Row[Any]]:
+    def _read(self, count: int, ranges: list[tuple[str, str]], condition: str | None) -> list[Row[Any]]:
         """At most `count` rows with ids in one of `ranges`: from the first of each up to the second, not included."""
         within = " OR ".join(f"(r.id >= :low{n} AND r.id < :high{n})" for n in range(len(ranges)))
-        where = " AND ".join([f"({within})", *self._times, *conditions])
+        where = " AND ".join([f"({within})", *self._times])
         source = f"{self._prefix}usage_call r"
         if condition is not None:
             # In this order: SQLite knows no better one.

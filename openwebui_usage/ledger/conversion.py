@@ -10,19 +10,20 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
 from openwebui_usage.ledger.bounds import bounded_counts
-from openwebui_usage.ledger.combinations import Combinations, Name, Values, names_of_set, set_key
+from openwebui_usage.ledger.combinations import Combinations, Name, Resolved, Values, names_of_set, set_key
 from openwebui_usage.ledger.cubes import CubeAdditions
 from openwebui_usage.ledger.database import Transaction, sharing
 from openwebui_usage.ledger.progress import read_progress, write_progress
+from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_call, usage_group
 
 CONVERTED = "converted"
 """The name in `usage_progress` of the id up to which all rows are in the cubes."""
-MOST_MILLISECONDS = 20.0
-"""How long one step may keep others from writing; it takes fewer rows where it took longer."""
+MOST_MILLISECONDS = 10.0
+"""How long one step may keep others from writing: then it ends, after at most `_AT_ONCE` rows more."""
 _WAITS = 3600.0
 """Seconds. Rows that are younger may not be committed yet."""
-_FEWEST, _MOST = 10, 1000
+_FEWEST, _MOST, _AT_ONCE = 10, 1000, 50
 _COUNTS = ("input", "cached_input", "cache_write", "completion", "reasoning", "output")
 _READ = (
     "id",
@@ -71,17 +72,23 @@ class Conversion:
             query = select(*_COLUMNS).where(waiting).order_by(usage_call.c.id).limit(self._rows_per_step)
             rows = connection.execute(query).all()
             names = dict(connection.execute(select(usage_group.c.id, usage_group.c.name)).tuples().all())
-        is_done = len(rows) < self._rows_per_step
-        started = time.perf_counter()
+        resolved: list[Resolved] = []
+        done = 0
         with sharing(self._engine) as connection:
+            started = time.perf_counter()
             if (read_progress(connection, CONVERTED, lock=True) or "") != cursor:
                 return Converted(is_done=False)  # Another worker was quicker.
-            resolved = self._convert(connection, rows, names) if rows else None
-            write_progress(connection, CONVERTED, horizon if is_done else rows[-1].id)
-        if resolved is not None:
-            self._combinations.remember(resolved)
-            self._adapt((time.perf_counter() - started) * 1000)
-        return Converted(is_done, len(rows))
+            while done < len(rows) and (not done or (time.perf_counter() - started) * 1000 < MOST_MILLISECONDS):
+                part = rows[done : done + _AT_ONCE]
+                resolved.append(self._convert(connection, part, names))
+                done += len(part)
+            is_done = done == len(rows) < self._rows_per_step
+            write_progress(connection, CONVERTED, horizon if is_done else rows[done - 1].id)
+        for each in resolved:
+            self._combinations.remember(each)
+        if rows:
+            self._adapt(done, (time.perf_counter() - started) * 1000)
+        return Converted(is_done, done)
 
     def share_done(self) -> float | None:
         """How much of the time that the ledger's rows cover is converted, 0 to 1; None where nothing is left to do.
@@ -97,7 +104,7 @@ class Conversion:
             return None
         return max(0.0, min(1.0, (done - start) / (end - start))) if end > start else None
 
-    def _convert(self, connection: Connection, rows: Sequence[Row[Any]], group_names: dict[str, str]) -> Any:
+    def _convert(self, connection: Connection, rows: Sequence[Row[Any]], group_names: dict[str, str]) -> Resolved:
         transaction = Transaction(connection, connection.connection.cursor())
         wanted = [_values_of(row) for row in rows]
         resolved = self._combinations.resolve(transaction, set(wanted), _names_of(rows, group_names), self._schema)
@@ -106,20 +113,18 @@ class Conversion:
         for row, values in zip(rows, wanted, strict=True):
             combination = resolved.combinations[values]
             numbers.append({"row_id": row.id, "number": combination.id})
-            if not row.unverified:
+            if row.unverified:
+                added.add_unverified(row.started_at, combination)
+            else:
                 added.add(row.started_at, combination, sums_of_row(row))
         connection.execute(_SET, numbers)
         added.write(transaction, self._schema, may_be_folded=True)
         return resolved
 
-    def _adapt(self, milliseconds: float) -> None:
-        wanted = self._rows_per_step * MOST_MILLISECONDS / max(milliseconds, 1.0)
+    def _adapt(self, rows: int, milliseconds: float) -> None:
+        """Read about as many rows as there is time for."""
+        wanted = rows * MOST_MILLISECONDS / max(milliseconds, 1.0)
         self._rows_per_step = max(_FEWEST, min(_MOST, round((self._rows_per_step + wanted) / 2)))
-
-
-def id_at(moment: float) -> str:
-    """The smallest id that a call of this time (seconds since the epoch) can have."""
-    return f"{max(0, round(moment * 1e9)):016x}"
 
 
 def _nanoseconds(id_: str) -> int:

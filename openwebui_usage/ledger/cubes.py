@@ -81,6 +81,10 @@ CUBES = (
 )
 
 
+UNVERIFIED = -1
+"""The cube of calls that are in no report: it has their number per quarter of an hour and combination of all
+dimensions, so that the list of calls finds them. It is not folded.
+"""
 FOLDED = "folded"
 """The name in `usage_progress` of the quarter up to which all quarters are in all cubes."""
 _LATE = 2
@@ -96,12 +100,18 @@ class CubeAdditions:
     def __init__(self) -> None:
         """Add calls by `add`."""
         self._added: dict[tuple[int, Combination], tuple[int, ...]] = {}
+        self._unverified: dict[tuple[int, int], int] = {}
 
     def add(self, started_at: float, combination: Combination, sums: tuple[int, ...]) -> None:
         """Add one call, whose sums are in the order of `CUBE_SUMS`."""
         key = (quarter_of(started_at), combination)
         known = self._added.get(key)
         self._added[key] = sums if known is None else tuple(map(operator.add, known, sums))
+
+    def add_unverified(self, started_at: float, combination: Combination) -> None:
+        """Note one call that is in no report."""
+        key = (quarter_of(started_at), combination.id)
+        self._unverified[key] = self._unverified.get(key, 0) + 1
 
     def write(self, transaction: Transaction, schema: str | None, *, may_be_folded: bool = False) -> None:
         """Add them to cube 0, and to the others where those have the quarter already.
@@ -112,7 +122,10 @@ class CubeAdditions:
         folded = 0
         if may_be_folded or any(quarter < late for quarter, _ in self._added):
             folded = _read_folded(transaction, schema)
-        rows: dict[tuple[int, int, int], tuple[int, ...]] = {}
+        others = (0,) * (len(CUBE_SUMS) - 1)
+        rows: dict[tuple[int, int, int], tuple[int, ...]] = {
+            (UNVERIFIED, *key): (calls, *others) for key, calls in self._unverified.items()
+        }
         for (quarter, combination), sums in self._added.items():
             for cube in CUBES if quarter < folded else CUBES[:1]:
                 key = (cube.id, cube.start_of(quarter), getattr(combination, FIELDS[cube.family]))

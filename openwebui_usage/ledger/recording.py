@@ -241,7 +241,9 @@ def write_calls(
     rows, added = [], CubeAdditions()
     for call, combination in zip(calls, resolved.of_calls, strict=True):
         rows.append(_call_values(call, combination.id))
-        if not call.row.info.unverified:
+        if call.row.info.unverified:
+            added.add_unverified(call.row.started_at, combination)
+        else:
             added.add(call.row.started_at, combination, _cube_sums(call))
     _insert(transaction, rows, schema)
     added.write(transaction, schema)

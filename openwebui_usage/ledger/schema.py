@@ -17,7 +17,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 metadata = MetaData()
@@ -96,7 +95,6 @@ usage_call = Table(
     Column("cost_cache_write", BigInteger),
     Column("cost_output", BigInteger),
     Column("price_version", String(64)),
-    Index("usage_call_unverified", "id", sqlite_where=text("unverified"), postgresql_where=text("unverified")),
 )
 """`groups` are the ids of the groups that held the model then, each between spaces, so that a search is exact.
 

@@ -1,4 +1,4 @@
-"""An index of the calls that are in no cube; cost centers of user groups, and what was exported of closed months."""
+"""Cost centers of user groups, and what was exported of closed months."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,9 +23,7 @@ _SUMS = (
 
 
 def upgrade() -> None:
-    """Few calls are unverified, so the index is small."""
-    where = sa.text("unverified")
-    op.create_index("usage_call_unverified", "usage_call", ["id"], sqlite_where=where, postgresql_where=where)
+    """Make two tables."""
     op.create_table(
         "usage_cost_center",
         sa.Column("user_group", sa.String(100), primary_key=True),
@@ -50,4 +48,3 @@ def downgrade() -> None:
     """What was exported of closed months is forgotten."""
     op.drop_table("usage_focus")
     op.drop_table("usage_cost_center")
-    op.drop_index("usage_call_unverified", "usage_call")
