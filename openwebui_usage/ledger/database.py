@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from openwebui_usage.ledger.faults import NewerLedger
+from openwebui_usage.ledger.partitioning import partition_if_empty
 from openwebui_usage.ledger.schema import metadata, usage_revision
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -183,6 +184,7 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
         if connection.execute(select(usage_revision.c.value)).first() is None:
             # Greater than any revision that a worker may remember.
             connection.execute(insert(usage_revision), {"name": "groups", "value": time.time_ns()})
+        partition_if_empty(connection, schema)
 
 
 def _revisions(connection: Connection, schema: str | None) -> tuple[str, ...]:

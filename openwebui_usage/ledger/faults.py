@@ -12,6 +12,8 @@ _DATABASE_CLASSES = ("08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57",
  (https://www.postgresql.org/docs/current/errcodes-appendix.html): connection, transaction state (25006 is a
 read-only standby), login, missing database or schema, rollback (deadlocks), rights and missing tables, resources,
 locks, intervention (57P01: shut down), I/O."""
+_TABLE_STATES = ("23514",)
+"""No partition takes the row, or a bound that is about to be lifted: see `ledger.partitioning`."""
 _ROW_STATES = ("42804",)
 """A value whose type does not fit its column."""
 _SQLITE_DATABASE_CODES = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 17, 22, 23, 24, 26})
@@ -39,7 +41,7 @@ def is_rows_fault(error: BaseException) -> bool:
         original = error.orig
         state = sqlstate(original)
         if state is not None:
-            return state in _ROW_STATES or not state.startswith(_DATABASE_CLASSES)
+            return state in _ROW_STATES or not state.startswith(_DATABASE_CLASSES + _TABLE_STATES)
         code = getattr(original, "sqlite_errorcode", None)
         if code is not None:
             return code & 0xFF not in _SQLITE_DATABASE_CODES
@@ -102,6 +104,7 @@ _NO_RIGHT = "the database's user lacks a right: grant CREATE and USAGE on the sc
 _WRONG_LOGIN = "the database refuses the login: correct user and password in DATABASE_URL"
 _NO_DATABASE = "the database or its schema does not exist: create it, or correct DATABASE_URL or DATABASE_SCHEMA"
 _AWAY = "the database server does not answer: start it, or correct DATABASE_URL"
+_NO_MONTH = "no partition of usage_call takes the call: wait a minute, or attach one that does"
 _TOO_MANY = "the database server has no connection left: raise max_connections, or lower DATABASE_POOL_SIZE"
 _STATE_ADVICE = {
     "42501": _NO_RIGHT,
@@ -109,6 +112,7 @@ _STATE_ADVICE = {
     "3D": _NO_DATABASE,
     "3F": _NO_DATABASE,
     "25006": "the database is read-only, as a standby is: correct DATABASE_URL, or wait for the failover",
+    "23514": _NO_MONTH,
     "53100": _FULL,
     "53300": _TOO_MANY,
     "55P03": _LOCKED,

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, delete, select, update
 
-from openwebui_usage.ledger.conversion import CONVERTED, id_at
+from openwebui_usage.ledger.conversion import CONVERTED
 from openwebui_usage.ledger.database import sharing
+from openwebui_usage.ledger.months import drop_before
 from openwebui_usage.ledger.progress import read_progress, write_progress
+from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.rules.durations import Duration
 
@@ -25,18 +27,25 @@ class Retention:
     calls: Duration | None = None
     raw_usage: Duration | None = None
 
-    def step(self, engine: Engine, now: datetime | None = None) -> bool:
-        """Remove some of what is too old, in one short transaction. False where nothing is left to remove."""
+    def step(self, engine: Engine, now: datetime | None = None, schema: str | None = None) -> bool:
+        """Remove some of what is too old, in one short transaction. False where nothing is left to remove.
+
+        `engine` already knows the schema; `schema` is for what goes to the driver directly.
+        """
         now = now or datetime.now(UTC)
-        if self.calls is not None and _delete_calls(engine, id_at(self.calls.before(now).timestamp())):
+        if self.calls is not None and _delete_calls(engine, schema, id_at(self.calls.before(now).timestamp())):
             return True
         return self.raw_usage is not None and _clear_usage(engine, id_at(self.raw_usage.before(now).timestamp()))
 
 
-def _delete_calls(engine: Engine, horizon: str) -> bool:
+def _delete_calls(engine: Engine, schema: str | None, horizon: str) -> bool:
     with engine.connect() as connection:
         # What is in no cube yet stays until it is.
         horizon = min(horizon, read_progress(connection, CONVERTED) or "")
+    is_dropped = drop_before(engine, schema, horizon)
+    if is_dropped is not None:
+        return is_dropped
+    with engine.connect() as connection:
         old = select(usage_call.c.id).where(usage_call.c.id < horizon).order_by(usage_call.c.id).limit(ROWS_PER_STEP)
         ids = connection.execute(old).scalars().all()
     if ids:

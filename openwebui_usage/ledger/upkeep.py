@@ -1,10 +1,14 @@
-"""Work in the background: folds the cubes, brings old rows there, removes what is too old. A step at a time."""
+"""Work in the background: folds the cubes, brings old rows there, removes what is too old, makes partitions of months.
+
+A step at a time.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +17,7 @@ from sqlalchemy import Engine
 from openwebui_usage.ledger.conversion import Conversion
 from openwebui_usage.ledger.cubes import FOLDED, QUARTER
 from openwebui_usage.ledger.folding import Folding
+from openwebui_usage.ledger.partitioning import Partitioning
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.rules.json_values import iso_utc
@@ -35,9 +40,11 @@ class Upkeep:
     def __init__(self, engine: Engine, schema: str | None, retention: Retention) -> None:
         """Touches nothing yet."""
         self._engine = engine
+        self._schema = schema
         self._retention = retention
         self._folding = Folding(engine, schema)
         self._conversion = Conversion(engine, schema)
+        self._partitioning = Partitioning(engine, schema)
         self._stopped = threading.Event()
         self._working = threading.Lock()
         self._told_at = 0.0
@@ -48,21 +55,26 @@ class Upkeep:
         self._stopped.clear()
 
     def round(self) -> None:
-        """Do what is to be done. Blocks, for hours where a large ledger comes from an older version; see `stop`."""
+        """Do what is to be done. Blocks, for hours where a large ledger comes from an older version; see `stop`.
+
+        What fails keeps nothing else from being done; the first error is raised at the end.
+        """
+        errors: list[Exception] = []
         with self._working:
-            for work in (self._folding.step, self._convert, lambda: self._retention.step(self._engine)):
-                while not self._stopped.is_set():
-                    started = time.perf_counter()
-                    if not work():
-                        break
-                    took = time.perf_counter() - started
-                    self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
+            for work in (self._folding.step, self._convert, self._remove, self._partitioning.step):
+                try:
+                    self._do(work)
+                except Exception as error:  # noqa: BLE001 - raised below
+                    errors.append(error)
+        if errors:
+            raise errors[0]
 
     def stop(self) -> None:
         """Have a round end after its current step, and begin no other. Waits for that step, but for no database that
         hangs.
         """
         self._stopped.set()
+        self._partitioning.cancel()
         if self._working.acquire(timeout=_STOP_TIMEOUT):
             self._working.release()
 
@@ -74,6 +86,17 @@ class Upkeep:
             "folded_until": iso_utc(datetime.fromtimestamp(folded * QUARTER, UTC)) if folded else None,
             "converted": self._conversion.share_done(),
         }
+
+    def _do(self, work: Callable[[], bool]) -> None:
+        while not self._stopped.is_set():
+            started = time.perf_counter()
+            if not work():
+                break
+            took = time.perf_counter() - started
+            self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
+
+    def _remove(self) -> bool:
+        return self._retention.step(self._engine, schema=self._schema)
 
     def _convert(self) -> bool:
         converted = self._conversion.step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -514,7 +515,10 @@ def _replay(store: Store, spool: Path) -> None:
 
 
 def _ours(name: str | None, kind: str, parents: Any) -> bool:
-    return kind != "table" or ((name or "").startswith("usage_") and name != "usage_alembic_version")
+    if kind != "table":
+        return True
+    # In PostgreSQL the calls of each month are in a table of their own.
+    return (name or "").startswith("usage_") and not re.fullmatch(r"usage_alembic_version|usage_call_\w+", name or "")
 
 
 def _upgrade_to(engine: Engine, revision: str) -> None:
