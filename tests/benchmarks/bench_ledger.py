@@ -28,6 +28,7 @@ from openwebui_usage.rules.periods import PeriodKind
 from openwebui_usage.rules.tokens import TokenUsage
 
 WRITERS, CALLS_EACH, SINGLE = 64, 400, 2000
+BATCH = 64
 GROUPS, FEW, MANY = 1000, 1000, 1_000_000
 COUNTED = 400_000
 
@@ -66,6 +67,20 @@ def one_commit_per_call(folder: Path) -> float:
             store.record([a_row()])
 
     return per_second(SINGLE, work)
+
+
+def cpu_of_a_call(folder: Path) -> tuple[float, float]:
+    """Milliseconds of the writer's CPU time for a call that is alone, and for one of a batch."""
+    store = a_store(folder)
+
+    def spent(calls: int, commits: int) -> float:
+        started = time.thread_time()
+        for _ in range(commits):
+            store.record([a_row() for _ in range(calls)])
+        return (time.thread_time() - started) / commits / calls * 1000
+
+    spent(BATCH, 5)
+    return min(spent(1, SINGLE // 5) for _ in range(5)), min(spent(BATCH, SINGLE // 50) for _ in range(5))
 
 
 def through_the_writer(folder: Path) -> tuple[float, float, float]:
@@ -180,7 +195,7 @@ def _median_ms(work: Callable[[], object]) -> float:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name) / str(number) for number in range(5)]
+        folders = [Path(name) / str(number) for number in range(6)]
         for folder in folders:
             folder.mkdir()
         single = one_commit_per_call(folders[0])
@@ -192,6 +207,9 @@ def main() -> None:
         print(f"| group commit, {WRITERS} tasks of one loop | {loop:,.0f} durable calls/s (× {loop / single:.1f}) |")
         print(f"| memory grown in {WRITERS * CALLS_EACH:,} calls | {grown:+.1f} MB |")
         print(f"| a commit alone, median | {alone(folders[2]):.2f} ms |")
+        alone_, together = cpu_of_a_call(folders[5])
+        print(f"| CPU of the writer a call, single | {alone_:.3f} ms |")
+        print(f"| CPU of the writer a call, batches of {BATCH} | {together:.4f} ms |")
         few, many = reading_groups(folders[3])
         print(f"| {GROUPS:,} groups read, {FEW:,} rows in the ledger | {few:.1f} ms |")
         print(f"| {GROUPS:,} groups read, {MANY:,} rows in the ledger | {many:.1f} ms (× {many / few:.2f}) |")
