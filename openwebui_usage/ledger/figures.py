@@ -106,7 +106,7 @@ class LedgerFigures:
         query = text(
             "SELECT c.relname, c.reltuples, pg_total_relation_size(c.oid) FROM pg_class c "
             "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = coalesce(:schema, current_schema()) "
-            "AND c.relname LIKE 'usage\\_%' AND c.relkind IN ('r', 'p')"
+            "AND c.relname LIKE 'usage\\_%' AND c.relkind = 'r'"  # Not the whole of calls beside its months.
         )
         found = connection.execute(query, {"schema": self._schema}).all()
         calls = [float(rows) for name, rows, _ in found if str(name).startswith("usage_call")]

@@ -27,6 +27,7 @@ from tests.support.recorder import a_call, start_recorder
 from tests.support.services import Postgres
 from tests.unit.test_call_log import TestCallLog, few_at_once, whole_ledger  # noqa: F401
 from tests.unit.test_cubes import TestCubes, priced  # noqa: F401
+from tests.unit.test_figures import TestFigures, TestViews  # noqa: F401
 from tests.unit.test_focus import TestFocus, charged  # noqa: F401
 from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the database below
     NewEngine,

@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
 from openwebui_usage.checks import Check, Looks, ledger, plugin, threaded
 from openwebui_usage.checks.recent_errors import RecentErrors
-from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.figures import Figures, PendingNotices, Unpriced
-from openwebui_usage.ledger.outbox import put_notices
-from tests.support.recorder import a_call
 
 NOW = datetime(2026, 11, 28, 21, 40, tzinfo=UTC)
 LEDGER = {
@@ -227,35 +223,3 @@ class TestRecentErrors:
         errors.stop()
         logging.getLogger("openwebui_usage.test").warning("Later")
         assert errors.listed() == []
-
-
-class TestFigures:
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
-        store = Store(engine)
-        store.migrate()
-        yield store
-        store.close()
-        engine.dispose()
-
-    def test_of_an_empty_ledger(self, store: Store) -> None:
-        figures = store.figures.read()
-        assert figures.database.startswith("SQLite 3.")
-        assert (figures.rows, figures.newest, figures.clock) == (None, None, None)
-        assert store.figures.notices() == (0, None, 0)
-
-    def test_are_near_the_truth(self, store: Store) -> None:
-        store.record([a_call() for _ in range(40)])
-        figures = store.figures.read()
-        assert figures.rows == 40
-        assert (figures.size or 0) > 4096
-        assert abs((figures.newest or 0) - time.time()) < 60
-
-    def test_notices_that_were_tried_in_vain_are_told(self, store: Store) -> None:
-        with store._engine.begin() as connection:
-            put_notices(connection, [{"event": "limit"}, {"event": "limit"}], NOW.timestamp())
-        assert store.figures.notices().tried == 0
-        waiting = store.outbox.claim(NOW.timestamp())
-        assert waiting is not None
-        assert store.figures.notices() == (1, NOW.timestamp(), 1)
