@@ -19,13 +19,14 @@ def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> 
     A shared budget has the sum of all its users. No user gets a sum that belongs to another.
     """
     definitions = store.definitions()
-    counters = {caller: _counters(definitions, caller, now) for caller in callers}
+    counters = {caller: counters_of(definitions, caller, now) for caller in callers}
     keys = {counter.key for found in counters.values() for counter in found}
     totals = store.totals(keys) if keys else {}
     return {caller: [(counter, totals[counter.key]) for counter in found] for caller, found in counters.items()}
 
 
-def _counters(definitions: Definitions, caller: Subject, now: datetime) -> list[Counter]:
+def counters_of(definitions: Definitions, caller: Subject, now: datetime) -> list[Counter]:
+    """The counter of each budget that applies to a user, in the budgets' order."""
     return [
         Counter(budget, subject_of(budget, caller), definitions.period(budget, now))
         for budget in definitions.budgets

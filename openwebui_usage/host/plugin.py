@@ -36,7 +36,8 @@ from openwebui_usage.host.patching import Undo
 from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
-from openwebui_usage.ledger import Recorded, Store
+from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import get_settings
 
@@ -62,10 +63,10 @@ class Plugin:
         self._engine, self._schema = ledger_engine()
         self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
         self._host = host_of(app, self._store)
-        self._publisher = Publisher(self._store, self._host.models)
         spool = spool_folder(self._settings)
         self._runtime = Runtime(self._store, spool, self._settings, self._counters)
-        self._runtime.subscribe(self._recorded)
+        self._publisher = Publisher(self._store, self._host.models, self._definitions)
+        self._runtime.subscribe(self._publisher.counted)
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
         self._served = Served()
         has_webhook = bool(self._settings.webhook_url)
@@ -134,10 +135,9 @@ class Plugin:
             await self._runtime.gate.changed()
         self._publisher.changed(names)
 
-    def _recorded(self, done: Recorded) -> None:
-        """Rows are durable: the pages are told. On the writer's thread."""
-        if done.changes:
-            self._publisher.counted(done.groups)
+    def _definitions(self) -> Definitions:
+        """Groups, budgets and prices, as calls are admitted by them."""
+        return self._runtime.gate.definitions if self._runtime.is_running else Definitions()
 
     def _counters(self, load: Load) -> LiveCounters:
         """Shared by all workers where the host has Redis, else this worker's own."""

@@ -8,18 +8,22 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from openwebui_usage.admission.budget_status import BudgetStatus, budget_statuses
+from openwebui_usage.admission.budget_status import BudgetStatus, counters_of
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.models import HostModels
-from openwebui_usage.ledger import Store
+from openwebui_usage.ledger import Recorded, Store
+from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.ledger.known_totals import KnownTotals
+from openwebui_usage.ledger.schema import ALL_TIME_KEY
 from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.groups import Group, GroupUsage
-from openwebui_usage.rules.periods import period_at
+from openwebui_usage.rules.periods import PeriodKind, period_at
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +31,10 @@ EVENT = "usage"
 SHORTEST_INTERVAL = 0.25
 """Seconds between two events of one group: at most four a second."""
 POLL_INTERVAL = 1.0
-"""Seconds between two looks at whether other workers counted something, or their admins changed it."""
+"""Seconds between two looks at who is connected, and at whether other workers counted something."""
 WHOLE_INTERVAL = 15.0
-"""Seconds after which everything is compared though nothing seems to have changed: a day may have begun, or an older
-call may have been counted late by another worker."""
+"""Seconds after which everything is compared though nothing seems to have changed: a day may have begun, or somebody
+may have joined a user group. Totals are not read for it, unless there are other workers that cannot tell theirs."""
 REDIS_TIMEOUT = 2.0
 """Seconds that the host's Redis may take to tell who is connected, and to take an event."""
 
@@ -39,21 +43,28 @@ _State = tuple[GroupUsage, str]
 
 
 class Publisher:
-    """Tells browsers what changed. One task per worker; nothing is read while nobody is connected."""
+    """Tells browsers what changed. One task per worker.
 
-    def __init__(self, store: Store, host_models: HostModels) -> None:
-        """`start` it on the event loop."""
+    What a commit of this worker changed is taken from `Recorded`, so nothing is read while nothing changed, and nothing
+    while nobody is connected. Totals are read when somebody connects, when a definition changed, and where other
+    workers have counted what they could not tell the pages of this one.
+    """
+
+    def __init__(self, store: Store, host_models: HostModels, definitions: Callable[[], Definitions]) -> None:
+        """`definitions` are the current ones, from memory. `start` it on the event loop."""
         self._store = store
         self._host_models = host_models
+        self._definitions = definitions
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._dirty: set[str] = set()
-        self._is_defined_anew = False
+        self._totals = KnownTotals(store.totals)
+        self._others = _OtherWorkers(store)
+        self._news = _News()
         self._told: dict[str, _State] = {}
         """Each group as browsers were told of it last, by name."""
         self._told_budgets: dict[str, list[dict[str, Any]]] = {}
-        self._mark: tuple[int, str] | None = None
+        self._told_revision: int | None = None
         self._whole_at = 0.0
 
     def start(self) -> None:
@@ -69,22 +80,30 @@ class Publisher:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def counted(self, names: Iterable[str]) -> None:
-        """Groups were used. May be called from any thread."""
-        self._tell(frozenset(names), is_definition=False)
+    def counted(self, recorded: Recorded) -> None:
+        """Calls were written. May be called from any thread."""
+        self._tell(self._note, recorded)
 
     def changed(self, names: Iterable[str]) -> None:
         """Somebody made, changed or deleted groups or budgets. May be called from any thread."""
-        self._tell(frozenset(names), is_definition=True)
+        self._tell(self._note_definition, frozenset(names))
 
-    def _tell(self, names: frozenset[str], *, is_definition: bool) -> None:
+    def _tell(self, note: Callable[[Any], None], what: Recorded | frozenset[str]) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # The loop is closed: the host is going down.
-                self._loop.call_soon_threadsafe(self._note, names, is_definition)
+                self._loop.call_soon_threadsafe(note, what)
 
-    def _note(self, names: frozenset[str], is_definition: bool) -> None:
-        self._dirty |= names
-        self._is_defined_anew = self._is_defined_anew or is_definition
+    def _note(self, recorded: Recorded) -> None:
+        self._totals.note(recorded)
+        self._others.note(recorded)
+        if recorded.changes:
+            self._news.groups |= recorded.groups
+            self._news.is_counted = True
+            self._wake.set()
+
+    def _note_definition(self, names: frozenset[str]) -> None:
+        self._news.groups |= names
+        self._news.is_defined = True
         self._wake.set()
 
     async def _run(self) -> None:
@@ -93,18 +112,17 @@ class Publisher:
         sessions = _Sessions(host_socket)
         failing = False
         while True:
-            dirty: set[str] = set()
-            defined_anew = False
+            news = _News()
             try:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL)
                 self._wake.clear()
-                dirty, self._dirty = self._dirty, set()
-                defined_anew, self._is_defined_anew = self._is_defined_anew, False
+                news, self._news = self._news, _News()
                 users = await sessions.users()
-                # A new group is remembered though nobody sees it: it may be gone again by the time somebody looks.
-                if (users or defined_anew) and await self._is_news(users, is_told=bool(dirty) or defined_anew):
-                    await self._publish(sessions, users, only=dirty if sessions.is_shared else None)
+                if not users:
+                    self._nobody_is_there()
+                elif await self._is_news(sessions, users, news):
+                    await self._publish(sessions, users, news)
                 failing = False
                 await asyncio.sleep(SHORTEST_INTERVAL)
             except asyncio.CancelledError:
@@ -114,59 +132,105 @@ class Publisher:
                     log.warning("The usage event cannot be sent, pages ask for the numbers themselves: %s", error)
                     log.debug("This is where it failed", exc_info=True)
                 failing = True
-                self._mark = None
-                self._dirty |= dirty
-                self._is_defined_anew = self._is_defined_anew or defined_anew
+                self._whole_at = 0.0
+                self._news.add(news)
                 await asyncio.sleep(POLL_INTERVAL)
 
-    async def _is_news(self, users: Mapping[str, str], *, is_told: bool) -> bool:
-        """Whether there may be something to tell: one small query where this worker knows of nothing."""
-        mark = await asyncio.to_thread(self._store.change_mark)
-        known = mark == self._mark and users.keys() <= self._told_budgets.keys() and time.monotonic() < self._whole_at
-        self._mark = mark
-        if known and not is_told:
-            return False
-        self._whole_at = time.monotonic() + WHOLE_INTERVAL
-        return True
+    def _nobody_is_there(self) -> None:
+        """Keep nothing up that nobody sees.
 
-    async def _publish(self, sessions: _Sessions, users: Mapping[str, str], only: set[str] | None) -> None:
-        """Tell each of `users` what changed for them; `only` leaves to other workers what they publish themselves."""
+        A new group is remembered: to a page that comes later it is no news, but it may be gone again by the time of the
+        next look.
+        """
+        self._totals.forget()
+        self._whole_at = 0.0
+        definitions = self._definitions()
+        if definitions.revision != self._told_revision:
+            self._told_revision = definitions.revision
+            known = {entry.group.id: entry for entry, _ in self._told.values()}
+            periods = _periods(definitions.groups, datetime.now(UTC))
+            self._told = {
+                group.name: (replace(known.get(group.id, GroupUsage(group)), group=group), periods[group.id])
+                for group in definitions.groups
+            }
+
+    async def _is_news(self, sessions: _Sessions, users: Mapping[str, str], news: _News) -> bool:
+        """Whether there may be something to tell. This worker knows, but for what others count and cannot tell."""
+        is_whole = time.monotonic() >= self._whole_at
+        # With a shared Redis, other workers tell all pages what they count.
+        is_gap = not sessions.is_shared and await self._others.have_counted(is_late=is_whole)
+        if is_gap:
+            self._totals.forget()
+        if is_gap or news or is_whole or not users.keys() <= self._told_budgets.keys():
+            self._whole_at = time.monotonic() + WHOLE_INTERVAL
+            return True
+        return self._definitions().revision != self._told_revision
+
+    async def _publish(self, sessions: _Sessions, users: Mapping[str, str], news: _News) -> None:
+        """Tell each of `users` what changed for them."""
         callers = {
             user_id: Subject(user_id, frozenset(await self._host_models.user_groups(user_id))) for user_id in users
         }
         views = {user_id: await self._visibility(user_id, role) for user_id, role in users.items()}
-        events, told, told_budgets = await asyncio.to_thread(self._events, callers, views, only)
+        definitions, now = self._definitions(), datetime.now(UTC)
+        periods = _periods(definitions.groups, now)
+        counters = {user_id: counters_of(definitions, caller, now) for user_id, caller in callers.items()}
+        own_keys = {counter.key for found in counters.values() for counter in found}
+        # Of what other workers count as well, a sum may be older by now than the one that they told.
+        stale = own_keys if sessions.is_shared and (news or not users.keys() <= self._told_budgets.keys()) else set()
+        keys = set(own_keys)
+        for group in definitions.groups:
+            of_group = ((group.id, periods[group.id]), (group.id, ALL_TIME_KEY))
+            keys.update(of_group)
+            if sessions.is_shared and group.name in news.groups:
+                stale.update(of_group)
+        self._totals.defined_by(definitions.revision)
+        if stale:
+            self._totals.forget(stale)
+        sums = await self._totals.of(keys)
+        told = {
+            group.name: (
+                GroupUsage(group, sums[group.id, periods[group.id]], sums[group.id, ALL_TIME_KEY]),
+                periods[group.id],
+            )
+            for group in definitions.groups
+        }
+        found = {user_id: [(counter, sums[counter.key]) for counter in own] for user_id, own in counters.items()}
+        # It leaves to other workers what they publish themselves.
+        only = news.groups if sessions.is_shared else None
+        events, told_budgets = await asyncio.to_thread(self._events, views, told, found, only)
         for user_id, event in events.items():
             async with asyncio.timeout(REDIS_TIMEOUT):
                 await sessions.sio.emit(EVENT, event, room=f"user:{user_id}")
         # Only now: what could not be sent is sent the next time.
-        self._told, self._told_budgets = told, told_budgets
+        self._told, self._told_budgets, self._told_revision = told, told_budgets, definitions.revision
 
     def _events(
-        self, callers: Mapping[str, Subject], views: Mapping[str, Visibility], only: set[str] | None
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, _State], dict[str, list[dict[str, Any]]]]:
-        """The event of each user who has one, and what all will have been told by them. Blocks."""
-        now = datetime.now(UTC)
-        entries = self._store.groups()
-        found = budget_statuses(self._store, list(callers.values()), now)
-        told = _states(entries, now)
+        self,
+        views: Mapping[str, Visibility],
+        told: Mapping[str, _State],
+        found: Mapping[str, list[BudgetStatus]],
+        only: set[str] | None,
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+        """The event of each user who has one, and the budgets that all will have been told by them. Thousands of groups
+        take a while.
+        """
         before = self._told
         changed = {
             name
             for name in told.keys() | before.keys()
-            if before.get(name) != told.get(name) and (only is None or name in only)
+            if (before.get(name) != told.get(name) if only is None else name in only)
         }
-        by_id = {entry.group.id: entry.group for entry in entries}
+        by_id = {entry.group.id: entry.group for entry, _ in told.values()}
         events, told_budgets = {}, {}
-        for user_id, caller in callers.items():
-            view = views[user_id]
+        for user_id, view in views.items():
             event: dict[str, Any] = {"groups": _groups_event(view, changed, before, told)}
-            budgets = told_budgets[user_id] = _budgets(view, found[caller], by_id)
+            budgets = told_budgets[user_id] = _budgets(view, found[user_id], by_id)
             if self._told_budgets.get(user_id, []) != budgets:
                 event["budgets"] = budgets
             if event["groups"] or "budgets" in event:
                 events[user_id] = event
-        return events, told, told_budgets
+        return events, told_budgets
 
     async def _visibility(self, user_id: str, role: str) -> Visibility:
         if role == "admin":
@@ -175,16 +239,68 @@ class Publisher:
         return Visibility((model.id, model.base) for model in models)
 
 
-def _states(entries: Iterable[GroupUsage], now: datetime) -> dict[str, _State]:
-    periods: dict[tuple[str, str], str] = {}
-    states = {}
-    for entry in entries:
-        group = entry.group
+@dataclass(slots=True)
+class _News:
+    """What happened since the last look."""
+
+    groups: set[str] = field(default_factory=set)
+    """Names of the usage groups that counted something, or that an admin made, changed or deleted."""
+    is_counted: bool = False
+    is_defined: bool = False
+
+    def __bool__(self) -> bool:
+        return self.is_counted or self.is_defined
+
+    def add(self, other: _News) -> None:
+        self.groups |= other.groups
+        self.is_counted = self.is_counted or other.is_counted
+        self.is_defined = self.is_defined or other.is_defined
+
+
+class _OtherWorkers:
+    """Notices by the newest call whether others count, too."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._newest: str | None = None
+        """Id of the newest call that is known here; None before the first look."""
+        self._unknown: str | None = None
+        """The newest call, if nobody here has told of it so far."""
+        self._exist = False
+
+    def note(self, recorded: Recorded) -> None:
+        """This worker wrote calls."""
+        ids = {row.id for row in recorded.rows}
+        if self._unknown in ids:
+            self._unknown = None
+        if self._newest is not None:
+            self._newest = max(ids | {self._newest})
+
+    async def have_counted(self, *, is_late: bool) -> bool:
+        """Whether others have counted calls since the last look. One query of one id.
+
+        `is_late`: or may have counted some that began before the newest one, which the query cannot tell.
+        """
+        if self._unknown is not None:  # This worker's own calls are told within moments.
+            self._exist, self._unknown = True, None
+        newest = await asyncio.to_thread(self._store.newest_call)
+        if self._newest is None or newest <= self._newest:
+            self._newest = self._newest or newest
+            return is_late and self._exist
+        self._newest = self._unknown = newest
+        return True
+
+
+def _periods(groups: Iterable[Group], now: datetime) -> dict[str, str]:
+    """The names of the groups' current periods, by the groups' ids."""
+    kinds: dict[tuple[PeriodKind, str], str] = {}
+    periods = {}
+    for group in groups:
         kind = (group.period, group.timezone)
-        if kind not in periods:
-            periods[kind] = period_at(group.period, group.timezone, now).key
-        states[group.name] = (entry, periods[kind])
-    return states
+        if kind not in kinds:
+            kinds[kind] = period_at(*kind, now).key
+        periods[group.id] = kinds[kind]
+    return periods
 
 
 def _groups_event(

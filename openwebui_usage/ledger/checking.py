@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 from openwebui_usage.ledger.conversion import CONVERTED
 from openwebui_usage.ledger.cubes import CUBES, FIELDS, FOLDED, QUARTER, Cube, end_of, quarter_of, start_of
 from openwebui_usage.ledger.database import writing
+from openwebui_usage.ledger.definitions import raise_revision
 from openwebui_usage.ledger.folding import summed
 from openwebui_usage.ledger.progress import read_progress, write_progress
 from openwebui_usage.ledger.recording import SUMS
@@ -253,6 +254,7 @@ def _repair_total(connection: Connection, group_id: str) -> None:
     connection.execute(delete(usage_total).where(mine))
     values = {name: getattr(made, name) for name in SUMS}
     connection.execute(insert(usage_total), {"subject": group_id, "period": ALL_TIME_KEY, **values})
+    raise_revision(connection)  # Workers keep totals in memory, until a definition changes.
 
 
 def _date(day: int) -> str:

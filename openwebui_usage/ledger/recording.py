@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -61,6 +61,10 @@ class Recorded:
     changes: tuple[Change, ...] = ()
     notices: int = 0
     """How many now wait in the outbox because of it."""
+    totals: Mapping[Key, Sums] = field(default_factory=dict)
+    """Every total that changed, as it is now: those of `changes`, and what groups counted in all time."""
+    revision: int = -1
+    """Of the definitions by which the rows were counted."""
 
 
 class Batch:
@@ -99,7 +103,7 @@ class Batch:
             return None
         changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
         names = frozenset(group.name for tally in self._tallies.values() for group in tally.counted)
-        return Recorded(self._rows, names, tuple(changes)), resolved
+        return Recorded(self._rows, names, tuple(changes), totals=after, revision=revision), resolved
 
     def _tally_of(self, row: CallRow) -> _Tally:
         if not is_moment(row.started_at):

@@ -104,14 +104,10 @@ class Store(GroupStore, BudgetStore, PriceStore):
         """What compares cubes and totals with the rows."""
         return Check(self._engine, self._schema)
 
-    def change_mark(self) -> tuple[int, str]:
-        """Another one whenever a call was counted or a definition changed: the revision, and the newest call's id.
-
-        A call that is counted late, when a newer one has been, makes no difference to it.
-        """
+    def newest_call(self) -> str:
+        """The id of the call that began last; empty where there is none."""
         with self._engine.connect() as connection:
-            newest = connection.execute(select(func.max(usage_call.c.id))).scalar()
-            return read_revision(connection), newest or ""
+            return connection.execute(select(func.max(usage_call.c.id))).scalar() or ""
 
     def totals(self, keys: Iterable[Key]) -> dict[Key, Sums]:
         """The sums of some counters: zeros for a counter that has not counted anything."""

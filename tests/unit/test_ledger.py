@@ -121,14 +121,11 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-def test_a_mark_tells_that_something_changed(store: Store) -> None:
-    marks = [store.change_mark()]
-    store.create_group("G", ["*"], None, "documented")
-    marks.append(store.change_mark())
-    assert store.change_mark() == marks[-1]
-    store.record([a_call()])
-    marks.append(store.change_mark())
-    assert len(set(marks)) == 3
+def test_the_newest_call_is_the_one_that_began_last(store: Store) -> None:
+    assert store.newest_call() == ""
+    store.record([replace(a_call(), id="b"), replace(a_call(), id="c")])
+    store.record([replace(a_call(), id="a")])
+    assert store.newest_call() == "c"
 
 
 class TestGroups:
