@@ -21,6 +21,7 @@ from openwebui_usage.client.sound_json import sound_json
 from openwebui_usage.client.upstream import ProviderFailed, reason_of_event
 from openwebui_usage.meter import Call
 from openwebui_usage.rules.error_classes import error_class
+from openwebui_usage.rules.lines import LineReader
 from openwebui_usage.rules.stream_events import parse_line
 
 log = logging.getLogger(__name__)
@@ -78,19 +79,20 @@ class Stream:
     async def events(self) -> AsyncIterator[bytes]:
         """The bytes of each event. The last one follows after the call is in the ledger."""
         failure: str | None = None
-        rest = b""
+        lines = LineReader()
         try:
             async for chunk in self._patiently():
                 if chunk is None:
                     yield b": thinking\n\n"
                     continue
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
+                for line in lines.feed(chunk):
                     event = parse_line(line)
                     failure = failure or reason_of_event(event)
                     for kind, text in self._read(event):
                         yield _event({"type": kind, "text": text})
-            for kind, text in self._read(parse_line(rest)):
+            event = parse_line(lines.rest())
+            failure = failure or reason_of_event(event)
+            for kind, text in self._read(event):
                 yield _event({"type": kind, "text": text})
         except Exception as error:  # noqa: BLE001 - whatever broke the stream, its reader is told
             log.warning("The provider broke off: %s", type(error).__name__)

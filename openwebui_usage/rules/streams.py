@@ -11,6 +11,7 @@ from typing import Any
 
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.error_classes import reported_class
+from openwebui_usage.rules.lines import LONGEST_LINE
 from openwebui_usage.rules.stream_events import parse_line, streamed_text
 from openwebui_usage.rules.stream_marks import END_MARK, ENDS, HIDDEN, LAST_REPORT, REPORT, VISIBLE
 from openwebui_usage.rules.tokens import TokenUsage
@@ -30,8 +31,6 @@ _LAST_BYTES = 32_000
 
 _KEEP_BYTES = 1_000_000
 """Bytes that are kept for an estimate, before their tokens are counted and they are dropped."""
-_LONGEST_LINE = 16_000_000
-"""Bytes after which a line counts as complete even without an end. A line may contain a picture."""
 _LONGEST_END = 100_000
 
 
@@ -167,14 +166,16 @@ class StreamReader:
         return self._unreported_tokens
 
     def _whole_lines(self, chunk: bytes) -> bytes:
-        """The lines that are complete by now. An end mark counts as complete: pipes send no newline after it."""
+        """The lines that are complete by now. An end mark counts as complete: pipes send no newline after it. So does
+        what is longer than any line: its rest is the next one.
+        """
         cut = chunk.rfind(b"\n") + 1
         lines = self._take_begun() + chunk[:cut] if cut else b""
         rest = chunk[cut:]
         if rest:
             self._begun.append(rest)
             self._begun_bytes += len(rest)
-            if self._begun_bytes > _LONGEST_LINE or (rest.rstrip().endswith((b"]", b"}")) and self._begun_is_end()):
+            if self._begun_bytes > LONGEST_LINE or (rest.rstrip().endswith((b"]", b"}")) and self._begun_is_end()):
                 lines += self._take_begun()
         return lines
 

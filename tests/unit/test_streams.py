@@ -369,7 +369,7 @@ def test_a_long_stream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_that_never_ends_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_LONGEST_LINE", 10_000)
+    monkeypatch.setattr(streams, "LONGEST_LINE", 10_000)
     monkeypatch.setattr(streams, "_KEEP_BYTES", 10_000)
     reader, hider, passed = StreamReader("chat"), UsageHider(), 0
     for _ in range(1_000):
