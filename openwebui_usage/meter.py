@@ -16,8 +16,9 @@ from openwebui_usage.ledger.rows import CallRow, Outcome, new_id
 from openwebui_usage.read_ahead import read_ahead
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.budgets import Refusal
+from openwebui_usage.rules.effort import effort_of
 from openwebui_usage.rules.error_classes import CANCELLED, error_class
-from openwebui_usage.rules.hidden_thoughts import UsualThoughts, effort_of
+from openwebui_usage.rules.hidden_thoughts import UsualThoughts
 from openwebui_usage.rules.stream_events import answered_text
 from openwebui_usage.rules.streams import StreamReader
 from openwebui_usage.rules.tokens import TokenUsage

@@ -14,6 +14,7 @@ TARGETS = frozenset(
         "open_webui.functions",
         "open_webui.utils.chat",
         "open_webui.utils.middleware",
+        "open_webui.utils.payload",
         "open_webui.main",
     }
 )

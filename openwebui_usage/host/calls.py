@@ -19,8 +19,9 @@ from openwebui_usage.host.refusals import away_response, refusal_response
 from openwebui_usage.host.repetition import ask_provider
 from openwebui_usage.host.request_state import keep_refusal, own_tasks
 from openwebui_usage.host.seam import Running, Seam
+from openwebui_usage.host.sent_effort import noting_effort_of
 from openwebui_usage.meter import Call, Refused
-from openwebui_usage.rules.hidden_thoughts import effort_of
+from openwebui_usage.rules.effort import effort_of
 
 
 def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
@@ -85,7 +86,8 @@ async def _make(call: Call, out: Outgoing, arguments: Arguments, original: Wrapp
     outer = outer_call()
     try:
         # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
-        with within(call if out.point.kind == "pipe" else None):
+        is_pipe = out.point.kind == "pipe"
+        with within(call if is_pipe else None), noting_effort_of(None if is_pipe else call):
             result = await ask_provider(ask, out, call, seam.refused_additions, seam.faults)
     except Exception as error:
         await settle_raised(call, error)

@@ -85,5 +85,15 @@ RESPONSES_PAYLOAD = HostFunction(
     loss="an effort is not translated for connections of the Responses API",
 )
 
+_UNSEEN_EFFORT = "the effort that a model's own parameters set is not recorded"
+LAST_CHANGES = (
+    HostFunction("open_webui.utils.payload", "apply_model_params_to_body_openai", loss=_UNSEEN_EFFORT),
+    HostFunction("open_webui.utils.payload", "apply_model_params_to_body_ollama", loss=_UNSEEN_EFFORT),
+    HostFunction(_OPENAI, "convert_to_azure_payload", "convert_to_azure_payload", loss=_UNSEEN_EFFORT),
+)
+"""What the host does to a request after it has passed us, as far as that may set an effort or drop it. With
+`RESPONSES_PAYLOAD`, which comes last.
+"""
+
 OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler", loss="replies have no status line")
 """Runs in the server once per reply, when it is complete; from 0.9 on."""

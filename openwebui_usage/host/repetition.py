@@ -12,7 +12,7 @@ from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.provider_answers import Refusal, discard, refusal_in, refusal_of
 from openwebui_usage.meter import Call
 from openwebui_usage.rules.additions import USAGE, Addition, RefusedAdditions
-from openwebui_usage.rules.hidden_thoughts import effort_of
+from openwebui_usage.rules.effort import effort_of
 from openwebui_usage.rules.provider_refusals import refused_names
 
 log = logging.getLogger(__name__)

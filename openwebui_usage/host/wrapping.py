@@ -8,9 +8,15 @@ from types import ModuleType
 from openwebui_usage.host.calls import metered
 from openwebui_usage.host.chat_endpoint import with_early_refusal
 from openwebui_usage.host.effort import for_responses
-from openwebui_usage.host.patch_points import CHAT_ENDPOINT, OUTLET, PATCH_POINTS, RESPONSES_PAYLOAD
+from openwebui_usage.host.patch_points import CHAT_ENDPOINT, LAST_CHANGES, OUTLET, PATCH_POINTS, RESPONSES_PAYLOAD
+from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.seam import Seam
+from openwebui_usage.host.sent_effort import noting_effort
 from openwebui_usage.host.status_hook import with_status_line
+
+
+def _to_responses(original: Wrapped) -> Wrapped:
+    return for_responses(noting_effort(original))
 
 
 def wrap_module(seam: Seam, module: ModuleType) -> None:
@@ -21,7 +27,8 @@ def wrap_module(seam: Seam, module: ModuleType) -> None:
     others = (
         (CHAT_ENDPOINT, functools.partial(with_early_refusal, seam)),
         (OUTLET, functools.partial(with_status_line, seam)),
-        (RESPONSES_PAYLOAD, for_responses),
+        (RESPONSES_PAYLOAD, _to_responses),
+        *((function, noting_effort) for function in LAST_CHANGES),
     )
     for function, make in others:
         if function.module == module.__name__:

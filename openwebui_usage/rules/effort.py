@@ -17,6 +17,8 @@ DEFAULT_EFFORT: Effort = "medium"
 PROVIDER_DEFAULT: Final = "default"
 """The menu's choice to send no effort."""
 Choice = Level | Literal["default"]
+NO_EFFORT: Level = "none"
+"""The level at which a model does not think."""
 
 # A missing model only lacks the menu until an admin adds it; a wrongly listed one gets HTTP 400. Hence these omissions:
 # Grok 4 up to 4.20 and Grok Code, which reason but take no effort, and Magistral, which takes other values.
@@ -157,6 +159,44 @@ def chat_to_responses(body: MutableMapping[str, Any]) -> None:
         return
     reasoning = body.get("reasoning")
     body["reasoning"] = {"effort": effort, **(reasoning if isinstance(reasoning, Mapping) else {})}
+
+
+def effort_of(body: Mapping[str, Any]) -> str | None:
+    """The effort that a request asks for, in whichever field, as it is recorded. None where the model decides.
+
+    A level in the provider's own word; where thinking is only switched, `on` or `none`; where it may take a number of
+    tokens, that (`8192 tokens`). Sources: OpenAI's and Ollama's API references; Anthropic's of extended thinking and of
+    `output_config.effort`; OpenRouter's of `reasoning`; Qwen's of `enable_thinking`.
+    """
+    reasoning, thinking = _object(body.get("reasoning")), _object(body.get("thinking"))
+    words = (
+        body.get("reasoning_effort"),
+        reasoning.get("effort"),
+        _object(body.get("output_config")).get("effort"),
+        body.get("think"),
+    )
+    for word in words:
+        if isinstance(word, str) and word.strip():
+            return word.strip()
+    for tokens in (reasoning.get("max_tokens"), thinking.get("budget_tokens"), body.get("thinking_budget")):
+        if isinstance(tokens, int) and not isinstance(tokens, bool):
+            return f"{tokens} tokens" if tokens else NO_EFFORT
+    switches = (
+        body.get("think"),
+        reasoning.get("enabled"),
+        _THINKING_TYPES.get(str(thinking.get("type"))),
+        body.get("enable_thinking"),
+        _object(body.get("chat_template_kwargs")).get("enable_thinking"),
+    )
+    switch = next((value for value in switches if isinstance(value, bool)), None)
+    return None if switch is None else "on" if switch else NO_EFFORT
+
+
+_THINKING_TYPES = {"enabled": True, "disabled": False}
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _any_match(patterns: str, names: Iterable[str]) -> bool:

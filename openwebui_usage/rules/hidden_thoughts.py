@@ -8,10 +8,8 @@ has not answered yet, the time before its first token does.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from openwebui_usage.rules.effort_levels import effort_levels
 
@@ -69,17 +67,6 @@ class UsualThoughts:
         if effort is None and not _thinks_by_itself(model):
             return 0
         return round(max(0.0, silent - _SILENT_BEFORE) * TOKENS_PER_SECOND)
-
-
-def effort_of(body: Mapping[str, Any]) -> str | None:
-    """The effort that a request asks for, in any of the known fields."""
-    nested = body.get("reasoning")
-    values = (
-        body.get("reasoning_effort"),
-        nested.get("effort") if isinstance(nested, Mapping) else None,
-        body.get("think"),
-    )
-    return next((value for value in values if isinstance(value, str)), None)
 
 
 def _thinks_by_itself(model: str) -> bool:

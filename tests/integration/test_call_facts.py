@@ -113,6 +113,17 @@ def token_client(w: World) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def of_own_parameters(base: str, **params: Any) -> Callable[[World], None]:
+    """A chat with a workspace model whose admin set how hard it thinks."""
+
+    def make(w: World) -> None:
+        name = f"thinker-{base.partition(':')[0]}"
+        w.admin.add_model(name, base=base, params=params)
+        w.chat(w.key, name)
+
+    return make
+
+
 Way = tuple[Callable[[World], None], dict[str, Any]]
 WAYS: dict[str, Way] = {
     "page": (page, {"kind": "chat", "called_model": "o3-mini", "effort": "high"}),
@@ -123,6 +134,18 @@ WAYS: dict[str, Way] = {
     "ollama": (
         lambda w: w.ui.ask("gpt-oss:20b", **HIGH).wait() and None,
         {"kind": "chat", "called_model": "gpt-oss:20b", "effort": "high", "connection": "ollama"},
+    ),
+    "own-parameters": (
+        of_own_parameters("o3-mini", reasoning_effort="high"),
+        {"kind": "api", "by_key": True, "called_model": "o3-mini", "effort": "high"},
+    ),
+    "own-parameters-of-responses": (
+        of_own_parameters("gpt-5-mini", custom_params={"reasoning": '{"effort": "minimal"}'}),
+        {"kind": "api", "by_key": True, "called_model": "gpt-5-mini", "effort": "minimal", "connection": "responses"},
+    ),
+    "own-parameters-of-ollama": (
+        of_own_parameters("gpt-oss:20b", think="low"),
+        {"kind": "api", "by_key": True, "called_model": "gpt-oss:20b", "effort": "low", "connection": "ollama"},
     ),
     "key": (lambda w: w.chat(w.key), {"kind": "api", "by_key": True}),
     "key-by-its-header": (

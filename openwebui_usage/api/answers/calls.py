@@ -65,7 +65,11 @@ class UsageCall(BaseModel):
     duration: _Span = Field(description="Seconds.", examples=[7.5])
     outcome: str = Field(description="`done`, `stopped` or `error`.", examples=["done"])
     error: str | None = Field(description="What kind of error it ended with.", examples=[None])
-    effort: str | None = Field(description="How hard the model was asked to think.", examples=["high"])
+    effort: str | None = Field(
+        description="How hard the model was asked to think, as it was sent: a level, `8192 tokens`, `on` or `none`; "
+        "null where the model decided.",
+        examples=["high"],
+    )
     estimated: bool = Field(description="The provider never told what it used.", examples=[False])
     unverified: bool = Field(
         description="Only the browser saw the provider (a direct connection): it is in no total and no report.",
