@@ -1,33 +1,64 @@
-"""Every OPENWEBUI_USAGE_* variable."""
+"""Every OPENWEBUI_USAGE_* variable, and what becomes of a wrong one.
+
+Inside Open WebUI a wrong value is no reason to meter nothing: it is told, and the default stands in for it. Only for a
+secret or a database nothing can stand in. A command ends instead.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from openwebui_usage.rules.durations import Duration
 from openwebui_usage.rules.groups import Counting
+
+_WITHOUT_STAND_IN = frozenset(("webhook_secret", "secret", "webui_secret_key", "database_url"))
+"""Fields whose default would be unsafe where something else was meant."""
+
+
+class SettingsError(Exception):
+    """A setting is wrong, and nothing stands in for it. The text is a sentence that names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSetting:
+    """A variable with a value that cannot be used, and what is taken instead."""
+
+    variable: str
+    fault: str
+    """What is wrong with the value, which is quoted unless it is a secret."""
+    taken: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.fault}. The default is taken instead: {self.taken}."
 
 
 def _duration(value: object) -> object:
     return (Duration.parse(value) if value.strip() else None) if isinstance(value, str) else value
 
 
+def _not_blank(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().strip():
+        raise ValueError("must not be blank: everybody can guess it")
+    return value
+
+
 Kept = Annotated[Duration | None, BeforeValidator(_duration)]
 """How long something is kept; None for ever."""
+_Secret = Annotated[SecretStr | None, AfterValidator(_not_blank)]
 
 
 class Settings(BaseSettings):
-    """Read from the environment once, when the plugin is mounted.
+    """Read from the environment once, when the plugin is mounted, by `read_settings`.
 
     OPENWEBUI_USAGE_ENABLED is not among them: `host.autoload` reads it before anything of this is imported.
     """
 
-    model_config = SettingsConfigDict(env_prefix="OPENWEBUI_USAGE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OPENWEBUI_USAGE_", env_ignore_empty=True, extra="ignore")
 
     counting: Counting = "documented"
     """How OUT is made in groups created from now on."""
@@ -35,7 +66,7 @@ class Settings(BaseSettings):
     """True: while the ledger is away, calls that a limit would have to admit are refused with 503."""
     webhook_url: str | None = None
     """Where to post when a soft limit or a limit is crossed."""
-    webhook_secret: SecretStr | None = None
+    webhook_secret: _Secret = None
     """Signs what is posted (HMAC-SHA256, header `X-Usage-Signature`)."""
     spool_dir: Path | None = None
     """Where rows wait while the database is away; by default `usage-spool` in Open WebUI's data folder."""
@@ -54,12 +85,6 @@ class Settings(BaseSettings):
     """The same for team leads: their members may read reports of members of the groups that they are in themselves."""
 
 
-@lru_cache(maxsize=1)
-def get_settings() -> Settings:
-    """The settings of this process."""
-    return Settings()
-
-
 class ClientSettings(BaseSettings):
     """The token client's, read from the environment and, where the client runs by itself, from `.env`."""
 
@@ -69,7 +94,7 @@ class ClientSettings(BaseSettings):
 
     model: str | None = None
     """What answers; by default `o1`, and with the demo provider `demo-reasoner`."""
-    secret: SecretStr | None = None
+    secret: _Secret = None
     """Hashes the tokens. By default WEBUI_SECRET_KEY inside Open WebUI, else a file beside the database."""
     trusted_proxies: str = ""
     """Addresses and networks, separated by commas, whose `X-Forwarded-For` is believed; `*` for all."""
@@ -86,3 +111,54 @@ class ClientSettings(BaseSettings):
     openai_api_base_urls: str | None = Field(default=None, validation_alias="OPENAI_API_BASE_URLS")
     webui_secret_key: SecretStr | None = Field(default=None, validation_alias="WEBUI_SECRET_KEY")
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def read_settings(kind: type[_Settings]) -> tuple[_Settings, tuple[WrongSetting, ...]]:
+    """The settings in the environment, and the wrong ones, for which their defaults stand in. Raises `SettingsError`
+    where none can.
+    """
+    try:
+        return kind(), ()
+    except ValidationError as error:
+        faults = _faults(kind, error)
+    defaults: dict[str, Any] = {name: kind.model_fields[name].get_default() for name in faults}
+    for name, fault in faults.items():
+        if name in _WITHOUT_STAND_IN:
+            raise SettingsError(f"{_variable(kind, name)}: {fault}.")
+    wrong = (WrongSetting(_variable(kind, name), fault, _written(defaults[name])) for name, fault in faults.items())
+    return kind(**defaults), tuple(wrong)
+
+
+def read_strictly(kind: type[_Settings]) -> _Settings:
+    """The settings in the environment and in `.env` in the working directory. Raises `SettingsError`."""
+    try:
+        return kind(_env_file=".env")
+    except ValidationError as error:
+        name, fault = next(iter(_faults(kind, error).items()))
+        raise SettingsError(f"{_variable(kind, name)}: {fault}.") from None
+
+
+def _faults(kind: type[BaseSettings], error: ValidationError) -> dict[str, str]:
+    """What is wrong, by the names of fields."""
+    names = {str(field.validation_alias): name for name, field in kind.model_fields.items() if field.validation_alias}
+    faults: dict[str, str] = {}
+    for found in error.errors(include_url=False):
+        name = str(found["loc"][0])
+        name = names.get(name, name)
+        text = found["msg"].removeprefix("Value error, ")
+        is_quoted = "(got " in text or name in _WITHOUT_STAND_IN
+        faults.setdefault(name, text if is_quoted else f"{text} (got {found['input']!r})")
+    return faults
+
+
+def _variable(kind: type[BaseSettings], name: str) -> str:
+    alias = kind.model_fields[name].validation_alias
+    return str(alias) if alias else f"{kind.model_config.get('env_prefix', '')}{name.upper()}"
+
+
+def _written(default: object) -> str:
+    """A default as somebody would write it into the environment."""
+    return str(default).lower() if isinstance(default, bool) else str(default) if default else "not set"

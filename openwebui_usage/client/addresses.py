@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
+TRUSTED_PROXIES = "OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
-from openwebui_usage.client.addresses import parse_networks
+from openwebui_usage.client.addresses import TRUSTED_PROXIES, parse_networks
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
@@ -25,12 +24,11 @@ from openwebui_usage.client.storage import (
     Place,
     Session,
     open_database,
-    settings_complaint,
 )
 from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
-from openwebui_usage.settings import ClientSettings, Settings
+from openwebui_usage.settings import ClientSettings, Settings, SettingsError, read_strictly
 
 log = logging.getLogger("openwebui_usage")
 
@@ -43,17 +41,15 @@ class Standalone:
     """Everything that one client process needs. Serve `app`."""
 
     def __init__(self, place: Place, settings: ClientSettings) -> None:
-        """Opens the database, and makes or upgrades its tables. Raises `ConfigError`."""
+        """Opens the database, and makes or upgrades its tables. Raises `ConfigError` and `SettingsError`."""
         self.place = place
         self.upstream = Upstream.configured(settings)
         try:
             trusted = parse_networks(settings.trusted_proxies)
-            # Variables for webhook and spool are the same as inside Open WebUI.
-            self._settings = Settings(_env_file=".env")  # type: ignore[call-arg]
-        except ValidationError as error:
-            raise ConfigError(settings_complaint(error, "OPENWEBUI_USAGE_")) from None
         except ValueError as error:
-            raise ConfigError(f"OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: {error}.") from None
+            raise SettingsError(f"{TRUSTED_PROXIES}: {error}.") from None
+        # Variables for webhook and spool are the same as inside Open WebUI.
+        self._settings = read_strictly(Settings)
         self._redis = _redis(settings)
         self.opened = opened = open_database(place, settings)
         spool = self._settings.spool_dir or place.folder / "usage-spool"
@@ -102,7 +98,7 @@ def _redis(settings: ClientSettings) -> Any:
     except ImportError:
         raise ConfigError("OPENWEBUI_USAGE_CLIENT_REDIS_URL: the Python package redis is not installed.") from None
     except ValueError as error:
-        raise ConfigError(f"OPENWEBUI_USAGE_CLIENT_REDIS_URL: {error}") from None
+        raise SettingsError(f"OPENWEBUI_USAGE_CLIENT_REDIS_URL: {error}") from None
 
 
 def greeting(client: Standalone, host: str, port: int) -> list[str]:

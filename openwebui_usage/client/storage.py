@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import ValidationError
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -128,22 +127,6 @@ def database_of(database: str | None, settings: ClientSettings) -> Place:
         raise ConfigError(f"--database: {given!r} is neither a database URL nor a path.") from None
     # If Open WebUI's key is in the same environment, this is its database, and both must accept the same tokens.
     return Place(url, os.environ.get("DATABASE_SCHEMA") or None, of_open_webui=settings.webui_secret_key is not None)
-
-
-def read_settings() -> ClientSettings:
-    """Read the environment, and `.env` in the working directory. Raises a `ConfigError` that names the variable."""
-    try:
-        return ClientSettings(_env_file=".env")  # type: ignore[call-arg]
-    except ValidationError as error:
-        raise ConfigError(settings_complaint(error)) from None
-
-
-def settings_complaint(error: ValidationError, prefix: str = "OPENWEBUI_USAGE_CLIENT_") -> str:
-    """The first error as a sentence that names the variable."""
-    first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0])
-    name = name if name.isupper() else f"{prefix}{name.upper()}"
-    return f"{name}: {first['msg']} (got {first['input']!r})"
 
 
 def hasher_of_open_webui(settings: ClientSettings) -> TokenHasher:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from openwebui_usage import __version__
-from openwebui_usage.api.answers.health import DatabaseStatus, HealthCheck, PluginHealth, RecentFailure, TakenBack
+from openwebui_usage.api.answers.health import (
+    DatabaseStatus,
+    HealthCheck,
+    PluginHealth,
+    RecentFailure,
+    TakenBack,
+    WrongValue,
+)
 from openwebui_usage.checks import Check, Looks, Seen, ledger, plugin, threaded
 from openwebui_usage.checks.recent_errors import RecentErrors
 from openwebui_usage.host.assets import Served, has_script
@@ -20,15 +29,26 @@ from openwebui_usage.host.functions import function_states
 from openwebui_usage.host.seam import Seam
 from openwebui_usage.ledger import Store
 from openwebui_usage.runtime import Runtime
+from openwebui_usage.settings import WrongSetting
 
 
 class Health:
     """Asked on the event loop, as often as somebody likes."""
 
     def __init__(
-        self, app: FastAPI, seam: Seam, store: Store, runtime: Runtime, spool: Path, served: Served, *, webhook: bool
+        self,
+        app: FastAPI,
+        seam: Seam,
+        store: Store,
+        runtime: Runtime,
+        spool: Path,
+        served: Served,
+        *,
+        webhook: bool,
+        wrong_settings: Sequence[WrongSetting],
     ) -> None:
         """Looks at nothing yet. `webhook`: whether there is one."""
+        self._wrong_settings = wrong_settings
         self._app = app
         self._seam = seam
         self._runtime = runtime
@@ -73,6 +93,7 @@ class Health:
             tasks=self._runtime.tasks_health(),
             wrapped=sorted(patches.wrapped),
             missing=sorted(patches.missing),
+            wrong_settings=[WrongValue(**asdict(wrong)) for wrong in self._wrong_settings],
             taken_back=[TakenBack(**addition) for addition in self._seam.refused_additions.listed()],
             faults=dict(self._seam.faults.counts),
             checks=[HealthCheck.of(check) for check in self._checks(seen, versions, now)],

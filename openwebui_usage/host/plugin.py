@@ -18,6 +18,7 @@ from openwebui_usage.api import usage_router
 from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
+from openwebui_usage.client.storage import ConfigError
 from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.host.assets import Served, docs_routes, loader_route, put_first
 from openwebui_usage.host.client import MountedClient
@@ -39,7 +40,7 @@ from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, 
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.runtime import Runtime
-from openwebui_usage.settings import get_settings
+from openwebui_usage.settings import Settings, SettingsError, WrongSetting, read_settings
 
 log = logging.getLogger("openwebui_usage")
 
@@ -59,7 +60,10 @@ class Plugin:
         self._app = app
         self._seam = seam
         self._undos: list[Undo] = []
-        self._settings = get_settings()
+        self._settings, wrong = read_settings(Settings)
+        self._wrong_settings: list[WrongSetting] = list(wrong)
+        self._without_client: str | None = None
+        """Why the token client is left out."""
         self._engine, self._schema = ledger_engine()
         self._store = Store(self._engine, self._schema, prepare=lambda: move_ledger(self._engine))
         self._host = host_of(app, self._store)
@@ -70,7 +74,16 @@ class Plugin:
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
         self._served = Served()
         has_webhook = bool(self._settings.webhook_url)
-        self._health = Health(app, seam, self._store, self._runtime, spool, self._served, webhook=has_webhook)
+        self._health = Health(
+            app,
+            seam,
+            self._store,
+            self._runtime,
+            spool,
+            self._served,
+            webhook=has_webhook,
+            wrong_settings=self._wrong_settings,
+        )
         self._functions: frozenset[str] = frozenset()
         self._client: MountedClient | None = None
 
@@ -89,6 +102,10 @@ class Plugin:
     async def start(self) -> None:
         """Open the ledger and begin to meter. Open WebUI starts whether or not this works."""
         self._health.start()
+        for wrong in self._wrong_settings:  # Not when they are read: the host's log is not set up then.
+            log.error("%s", wrong)
+        if self._without_client is not None:
+            log.error("The token client is left out: %s", self._without_client)
         try:
             await self._runtime.__aenter__()
             self._seam.connect(self._runtime, self._host)
@@ -167,7 +184,12 @@ class Plugin:
             self._undos.append(put_first(self._app, usage))
 
     def _add_client(self) -> None:
-        self._client = MountedClient(self._engine, self._schema, self._runtime, self._buckets)
+        try:
+            self._client = MountedClient(self._engine, self._schema, self._runtime, self._buckets)
+        except (SettingsError, ConfigError) as reason:
+            self._without_client = str(reason)
+            return
+        self._wrong_settings += self._client.wrong_settings
         self._undos.append(add_routes(self._app, self._client.routes))
 
     def _wrap_lifespan(self) -> None:

@@ -25,7 +25,8 @@ import uvicorn
 
 from openwebui_usage.client import stream
 from openwebui_usage.client.standalone import Standalone
-from openwebui_usage.client.storage import database_of, read_settings
+from openwebui_usage.client.storage import database_of
+from openwebui_usage.settings import ClientSettings, read_strictly
 from tests.support.host import ROOT
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
@@ -422,7 +423,7 @@ def impatient(
         def start(**env: str) -> httpx.Client:
             for name, value in {**place.env, **env}.items():
                 monkeypatch.setenv(name, value)
-            settings = read_settings()
+            settings = read_strictly(ClientSettings)
             app = Standalone(database_of(None, settings), settings).app
             listening = socket.create_server(("127.0.0.1", 0))
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -20,7 +20,14 @@ from sqlalchemy.engine import Engine
 
 from openwebui_usage.api import Access, Caller, usage_router
 from openwebui_usage.api.access import PageModel
-from openwebui_usage.api.answers.health import DatabaseStatus, HealthCheck, PluginHealth, RecentFailure, TakenBack
+from openwebui_usage.api.answers.health import (
+    DatabaseStatus,
+    HealthCheck,
+    PluginHealth,
+    RecentFailure,
+    TakenBack,
+    WrongValue,
+)
 from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.checks import Looks
@@ -65,6 +72,7 @@ class Router:
 
         async def health() -> PluginHealth:
             refused = [TakenBack(connection="https://a.example", model="m", with_tools=True, fields=["think"])]
+            wrong = [WrongValue(variable="OPENWEBUI_USAGE_COUNTING", fault="is wrong", taken="documented")]
             faults = {"effort": 1}
             found = await asyncio.to_thread(runtime.health)
             looks = Looks(looks_at_ledger(self.store))
@@ -76,6 +84,7 @@ class Router:
                 **found,
                 wrapped=["x"],
                 missing=[],
+                wrong_settings=wrong,
                 taken_back=refused,
                 faults=faults,
                 checks=[HealthCheck.of(check) for check in checks],

@@ -184,19 +184,23 @@ class TestPrices:
 
 class TestSettings:
     @pytest.mark.parametrize(
-        ("variable", "value", "complaint"),
+        ("variable", "value", "status", "complaint"),
         [
-            ("OPENWEBUI_USAGE_CLIENT_RATE", "many", "OPENWEBUI_USAGE_CLIENT_RATE: "),
+            ("OPENWEBUI_USAGE_CLIENT_RATE", "many", 2, "OPENWEBUI_USAGE_CLIENT_RATE: "),
             (
                 "OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES",
                 "proxy",
+                2,
                 "OPENWEBUI_USAGE_CLIENT_TRUSTED_PROXIES: 'proxy' is no ",
             ),
-            ("OPENWEBUI_USAGE_FAIL_CLOSED", "perhaps", "OPENWEBUI_USAGE_FAIL_CLOSED: "),
-            ("DATABASE_URL", "postgresql+nothing://x/y", "--database: "),
+            ("OPENWEBUI_USAGE_FAIL_CLOSED", "perhaps", 2, "OPENWEBUI_USAGE_FAIL_CLOSED: "),
+            ("OPENWEBUI_USAGE_CLIENT_SECRET", "  ", 2, "OPENWEBUI_USAGE_CLIENT_SECRET: must not be blank"),
+            ("DATABASE_URL", "postgresql+nothing://x/y", 1, "--database: "),
         ],
     )
-    def test_a_wrong_setting_is_named(self, place: Place, variable: str, value: str, complaint: str) -> None:
+    def test_a_wrong_setting_is_named(
+        self, place: Place, variable: str, value: str, status: int, complaint: str
+    ) -> None:
         done = place.run("client", "--port", str(free_port()), **{variable: value})
-        assert done.returncode == 1
+        assert done.returncode == status
         assert complaint in done.stderr

@@ -95,6 +95,14 @@ class RecentFailure(BaseModel):
         return cls(at=at, level=error.level, text=error.text, times=error.times)
 
 
+class WrongValue(BaseModel):
+    """A setting that cannot be used, so that its default stands in for it."""
+
+    variable: str = Field(examples=["OPENWEBUI_USAGE_FAIL_CLOSED"])
+    fault: str = Field(examples=["Input should be a valid boolean, unable to interpret input (got 'ture')"])
+    taken: str = Field(description="What is taken instead.", examples=["false"])
+
+
 class PluginHealth(BaseModel):
     """How the plugin fares in the worker that answers."""
 
@@ -111,6 +119,7 @@ class PluginHealth(BaseModel):
         examples=[["open_webui.routers.openai.generate_chat_completion"]],
     )
     missing: list[str] = Field(description="Those that this version of Open WebUI does not have.", examples=[[]])
+    wrong_settings: list[WrongValue]
     taken_back: list[TakenBack]
     faults: dict[str, Count] = Field(
         description="How often each part of the plugin failed, and the call went on.", examples=[{}]

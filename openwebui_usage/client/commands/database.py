@@ -26,6 +26,9 @@ OfOpenWebUI = Annotated[
     ),
 ]
 
+WRONG_SETTING = 2
+"""The exit status where a variable has a wrong value, as it is where an option has one."""
+
 
 @contextmanager
 def opened(database: str | None, open_webui: bool) -> Iterator[Any]:
@@ -41,9 +44,10 @@ def opened(database: str | None, open_webui: bool) -> Iterator[Any]:
 
 
 def where(database: str | None, open_webui: bool) -> tuple[Any, Any]:
-    from openwebui_usage.client.storage import ConfigError, Place, database_of, read_settings
+    from openwebui_usage.client.storage import ConfigError, Place, database_of
+    from openwebui_usage.settings import ClientSettings, read_strictly
 
-    settings = read_settings()
+    settings = read_strictly(ClientSettings)
     mounted = os.environ.get("OPENWEBUI_USAGE_CLIENT", "").strip().lower() in ("true", "1", "yes", "on")
     if database is not None or not (open_webui or mounted):
         return settings, database_of(database, settings)
@@ -62,9 +66,12 @@ def saying_why() -> Iterator[None]:
 
     from openwebui_usage.client.accounts import AccountExists, AccountMissing, OtherSecret
     from openwebui_usage.client.storage import ConfigError
+    from openwebui_usage.settings import SettingsError
 
     try:
         yield
+    except SettingsError as reason:
+        fail(str(reason), WRONG_SETTING)
     except ConfigError as reason:
         fail(str(reason))
     except AccountExists as name:
