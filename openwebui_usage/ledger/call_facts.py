@@ -27,6 +27,13 @@ class Facts(NamedTuple):
     user_groups: tuple[Named, ...]
 
 
+def read_connections(connection: Connection) -> list[tuple[int, Named]]:
+    """All connections of the host that calls went to, each with its number."""
+    entry = usage_dimension.c
+    query = select(entry.id, entry.key, entry.name).where(entry.kind == "connection")
+    return [(int(number), Named(key, name or key)) for number, key, name in connection.execute(query)]
+
+
 class CallFacts:
     """Remembers those that one list of calls has met lately. Not to be used by two threads at once."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from openwebui_usage.ledger.budget_store import BudgetStore
 from openwebui_usage.ledger.call_details import DetailedCalls
+from openwebui_usage.ledger.call_facts import read_connections
 from openwebui_usage.ledger.call_log import CallLog
 from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
@@ -29,6 +30,7 @@ from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.refusals import Mark, RefusalCount, RefusalKey, is_written, write_refusals
 from openwebui_usage.ledger.refused import RefusedCalls
+from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.rows import CallRow
@@ -176,6 +178,11 @@ class Store(GroupStore, BudgetStore, PriceStore):
         with self._recorder.transaction() as transaction:
             insert_probe(transaction, self._schema)
             transaction.undo()
+
+    def connections(self) -> list[tuple[int, Named]]:
+        """All connections of the host that calls went to, each with its number."""
+        with self._engine.connect() as connection:
+            return read_connections(connection)
 
     def message(self, message_id: str) -> list[CallRow]:
         """The calls for one chat message, in order of time."""

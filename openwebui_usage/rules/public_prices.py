@@ -89,7 +89,7 @@ def is_free_variant(model_id: str, provider_url: str | None = None) -> bool:
         model_id.endswith(":free")
         and "/" in model_id
         and len(model_id) <= _LONGEST_ID
-        and _provider_of(provider_url) in (None, "openrouter")
+        and provider_of(provider_url) in (None, "openrouter")
     )
 
 
@@ -267,7 +267,7 @@ def _known_name(model_id: str, provider_url: str | None) -> tuple[str, str | Non
     except ImportError:
         return None
     probe = genai_prices.Usage(input_tokens=1, output_tokens=1)
-    for name, provider in _candidates(model_id, _provider_of(provider_url)):
+    for name, provider in _candidates(model_id, provider_of(provider_url)):
         try:
             genai_prices.calc_price(probe, name, provider_id=provider)
         except (LookupError, ValueError):
@@ -321,7 +321,7 @@ def _split(name: str) -> tuple[str, str, str]:
 
 
 @lru_cache(maxsize=1000)
-def _provider_of(url: str | None) -> str | None:
+def provider_of(url: str | None) -> str | None:
     """The provider of a base URL, as genai-prices names it. None if it knows none."""
     if not url:
         return None

@@ -19,6 +19,7 @@ from openwebui_usage.api.answers.calls import (
     calls_json,
     details_json,
 )
+from openwebui_usage.api.connection_names import ConnectionNames, names_for
 from openwebui_usage.api.exports import ExportFormat, export_response
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.routes.parameters import FILES, Filters, Zone, call_filters, checked_time, checked_zone
@@ -82,7 +83,7 @@ def add_calls(router: APIRouter, store: Store, access: Access) -> None:
     async def get_calls(
         readable: Annotated[Readable, Depends(access.reader)], request: Annotated[CallsRequest, asked]
     ) -> Response:
-        return await answer(request, readable)
+        return await answer(request, readable, None)
 
     @router.get(
         "/calls/{id}",
@@ -116,16 +117,21 @@ def add_calls(router: APIRouter, store: Store, access: Access) -> None:
     async def get_own_calls(
         caller: Annotated[Caller, Depends(access.user)], request: Annotated[CallsRequest, asked]
     ) -> Response:
-        return await answer(request, Readable(user=caller.id))
+        return await answer(request, Readable(user=caller.id), await names_for(caller, store, access))
 
-    async def answer(request: CallsRequest, readable: Readable) -> Response:
+    async def answer(request: CallsRequest, readable: Readable, names: ConnectionNames | None) -> Response:
         query, zone = replace(request.query, readable=readable), request.zone
+        if names is not None:
+            query = replace(query, filters=names.in_filters(query.filters))
         if request.format != "json":
-            rows = call_table(store.call_log.all(query), zone)
+            calls = store.call_log.all(query)
+            rows = call_table(calls if names is None else map(names.in_call, calls), zone)
             return export_response(CALL_COLUMNS, rows, request.format, f"calls-{datetime.now(zone):%Y-%m-%d}")
 
         def page() -> Response:
             found = store.call_log.page(query, request.limit, request.before)
+            if names is not None:
+                found = found._replace(calls=list(map(names.in_call, found.calls)))
             return Response(json.dumps(calls_json(found, zone)), media_type="application/json")
 
         return await asyncio.to_thread(page)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.reports import UsageReport, report_columns, report_json, report_table
+from openwebui_usage.api.connection_names import ConnectionNames, names_for
 from openwebui_usage.api.exports import ExportFormat, export_response
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.routes.parameters import FILES, Filters, From, To, Zone, call_filters, checked_time, wrong
@@ -21,6 +22,7 @@ from openwebui_usage.ledger.report_query import (
     REPORT_DIMENSIONS,
     Dimension,
     Readable,
+    Report,
     ReportQuery,
 )
 from openwebui_usage.rules.buckets import MOST_BUCKETS, Bucket, TooManyBuckets
@@ -100,7 +102,7 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
     async def get_report(
         readable: Annotated[Readable, Depends(access.reader)], request: Annotated[ReportRequest, asked]
     ) -> Response:
-        return await answer(request, readable)
+        return await answer(request, readable, None)
 
     @router.get(
         "/me/report",
@@ -111,14 +113,21 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
     async def get_own_report(
         caller: Annotated[Caller, Depends(access.user)], request: Annotated[ReportRequest, asked]
     ) -> Response:
-        return await answer(request, Readable(user=caller.id))
+        return await answer(request, Readable(user=caller.id), await names_for(caller, store, access))
 
-    async def answer(request: ReportRequest, readable: Readable) -> Response:
+    async def answer(request: ReportRequest, readable: Readable, names: ConnectionNames | None) -> Response:
         query = replace(request.query, readable=readable)
+        if names is not None:
+            query = replace(query, filters=names.in_filters(query.filters))
+
+        def find() -> Report:
+            found = store.reports.answer(query)
+            return found if names is None else names.in_report(found)
+
         if request.format == "json":
             return await asyncio.to_thread(
-                lambda: Response(json.dumps(report_json(store.reports.answer(query))), media_type="application/json")
+                lambda: Response(json.dumps(report_json(find())), media_type="application/json")
             )
-        report = await asyncio.to_thread(store.reports.answer, query)
+        report = await asyncio.to_thread(find)
         name = f"usage-{query.time.iso(query.time.start)[:10]}"
         return export_response(report_columns(query), report_table(report), request.format, name)
