@@ -127,6 +127,19 @@ class Conversion:
         self._rows_per_step = max(_FEWEST, min(_MOST, round((self._rows_per_step + wanted) / 2)))
 
 
+def are_converted(connection: Connection, converted: str, recorded_since: float, start: float, end: float) -> bool:
+    """Whether all calls that older versions wrote between two moments are in the cubes. `converted` is the id up to
+    which all are, `recorded_since` when this version came.
+    """
+    first, last = max(converted, id_at(start)), id_at(min(end, recorded_since))
+    if first >= last:
+        return True
+    left = select(usage_call.c.id).where(
+        usage_call.c.id > first, usage_call.c.id < last, usage_call.c.combination.is_(None)
+    )
+    return connection.execute(left.limit(1)).first() is None
+
+
 def _nanoseconds(id_: str) -> int:
     try:
         return int(id_[:16], 16)

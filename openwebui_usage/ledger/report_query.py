@@ -139,3 +139,5 @@ class Report:
     """The same of the time before."""
     recorded_since: float | None
     """Since when this ledger knows what older versions did not record, in seconds since the epoch; None for ever."""
+    is_complete: bool = True
+    """Whether all calls of the time are in it: those of older versions are only after their conversion."""

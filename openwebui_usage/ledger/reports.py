@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
+from openwebui_usage.ledger.conversion import CONVERTED, are_converted
 from openwebui_usage.ledger.cubes import FOLDED, QUARTER
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.report_filters import Filters
@@ -81,6 +82,7 @@ class _Answer:
         progress = dict(map(tuple, connection.execute(select(usage_progress.c.name, usage_progress.c.value))))
         self._folded = int(progress.get(FOLDED, 0))
         self._recorded_since = float(progress["recorded_since"]) if "recorded_since" in progress else None
+        self._converted = progress.get(CONVERTED) or ""
         self._sums = SumReader(connection, schema, self._values.number("outcome", "error"))
 
     def report(self) -> Report:
@@ -91,7 +93,21 @@ class _Answer:
         if query.compare_previous:
             before = query.time.previous()
             previous = _total(self._sum([(before.start, before.end, 0)], ()).values())
-        return Report(query, tuple(self._rows(found)), _total(found.values()), previous, self._recorded_since)
+        return Report(
+            query,
+            tuple(self._rows(found)),
+            _total(found.values()),
+            previous,
+            self._recorded_since,
+            self._is_complete(),
+        )
+
+    def _is_complete(self) -> bool:
+        since, query = self._recorded_since, self._query
+        start = (query.time.previous() if query.compare_previous else query.time).start
+        return since is None or are_converted(
+            self._connection, self._converted, since, start * QUARTER, query.time.end * QUARTER
+        )
 
     def _may_leave_others_to_the_database(self, parts: Sequence[_Part]) -> bool:
         """Whether each group is one combination of numbers: a call is not in several, nor do two keys share a name."""

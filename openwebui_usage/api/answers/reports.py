@@ -127,6 +127,11 @@ class UsageReport(BaseModel):
     totals: UsageSums = Field(description="Of all calls that were asked for, each once.")
     previous: PreviousUsage | None = Field(default=None, description="Only with `compare=previous`.")
     recorded_since: RecordedSince
+    complete: bool = Field(
+        description="False while calls of this time are still brought into reports, after an upgrade: sums grow until "
+        "`GET /api/usage/health` says that all are there.",
+        examples=[True],
+    )
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -140,6 +145,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "rows": [_row(row, query) for row in report.rows],
         "totals": sums_json(report.totals),
         "recorded_since": _recorded_since(report),
+        "complete": report.is_complete,
     }
     if report.previous is not None:
         answer["previous"] = {**_range(query.time.previous()), "totals": sums_json(report.previous)}
