@@ -113,6 +113,8 @@ class HostModels:
         """`app.state.MODELS` is filled by the host, by and by."""
         self._app = app
         self._memo = AsyncTTLCache()
+        self._group_names: dict[str, str] = {}
+        """The names of user groups as they were seen last, whoever's membership they were asked for."""
 
     async def base_of(self, model_id: str) -> str | None:
         """The base model of a workspace model; None for all others."""
@@ -172,7 +174,15 @@ class HostModels:
 
     async def user_group_names(self, user_id: str) -> Mapping[str, str]:
         """The names of those groups by their ids."""
-        names: Mapping[str, str] = await self._memo.get(("groups", user_id), lambda: _groups_of(user_id))
+
+        async def ask() -> Mapping[str, str]:
+            found = await _groups_of(user_id)
+            if len(self._group_names) > _MOST_REMEMBERED:
+                self._group_names.clear()
+            self._group_names.update(found)
+            return found
+
+        names: Mapping[str, str] = await self._memo.get(("groups", user_id), ask)
         return names
 
     async def own_user_group_names(self, user_id: str) -> Mapping[str, str]:
@@ -185,6 +195,9 @@ class HostModels:
 
         The host's query takes 2.5 ms. A call waits for it where the user's last one was ten minutes before; else it is
         asked beside the call, at most once a minute, for the next. Raises TimeoutError where that takes too long.
+
+        A group has one name at a time, whoever is a member: after a renaming, members are asked for one by one, and the
+        ledger would be told the old name and the new one by turns.
         """
 
         async def ask() -> Mapping[str, str]:
@@ -194,7 +207,7 @@ class HostModels:
         names: Mapping[str, str] = await self._memo.get(
             ("groups for reports", user_id), ask, _REMEMBER_FOR_REPORTS, refresh=_REFRESH_FOR_REPORTS
         )
-        return names
+        return {id_: self._group_names.get(id_, name) for id_, name in names.items()}
 
     async def role_of(self, user_id: str) -> str | None:
         """A user's role; None for one who is gone."""

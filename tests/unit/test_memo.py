@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from fastapi import FastAPI
 
-from openwebui_usage.host.models import AsyncTTLCache
+from openwebui_usage.host import models
+from openwebui_usage.host.models import AsyncTTLCache, HostModels
 
 pytestmark = pytest.mark.anyio
 
@@ -100,3 +102,19 @@ async def test_long_keys_are_told_apart() -> None:
     memo = AsyncTTLCache()
     for ending in "ab":
         assert await memo.get("x" * 1000 + ending, lambda ending=ending: ending) == ending
+
+
+async def test_a_user_group_has_one_name_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members are asked for one by one: who was asked for before the renaming is told the new name as well."""
+    group = {"g": "Sales"}
+
+    async def of_member(user_id: str) -> dict[str, str]:
+        return {**group, user_id: "Own"}
+
+    monkeypatch.setattr(models, "_groups_of", of_member)
+    host = HostModels(FastAPI())
+    assert await host.remembered_user_group_names("ada") == {"g": "Sales", "ada": "Own"}
+    group["g"] = "Marketing"
+    assert await host.remembered_user_group_names("ada") == {"g": "Sales", "ada": "Own"}
+    assert await host.remembered_user_group_names("bob") == {"g": "Marketing", "bob": "Own"}
+    assert await host.remembered_user_group_names("ada") == {"g": "Marketing", "ada": "Own"}
