@@ -76,6 +76,31 @@ def test_each_line_of_the_log_that_is_explained_is_written() -> None:
     assert unknown == []
 
 
+def test_a_fresh_readers_questions_lead_to_what_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.partition("## Where is what")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?\?) \| (.+) \|$", table, re.MULTILINE)
+    assert len(rows) >= 15
+    for question, answer in rows:
+        file = None
+        for named in re.findall(r"`([^`]+)`", answer):
+            if "/" in named:
+                file = ROOT / named
+                assert file.exists(), question
+            else:  # A name in the file before it.
+                assert file is not None, question
+                assert re.search(rf"\b{named}\b", file.read_text()), question
+
+
+def test_each_file_that_the_architecture_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    ours = ROOT / "openwebui_usage"
+    rooms = (ROOT, ours, ours / "host", ours / "ledger")
+    files = {name for name in re.findall(r"`([\w./]+)`", page) if name.endswith((".py", ".toml", ".json", ".ts", "/"))}
+    assert len(files) > 40
+    assert {name for name in files if not any((room / name).exists() for room in rooms)} == set()
+
+
 @pytest.mark.parametrize("named", NAMED)
 def test_each_test_that_is_named_is_there(named: str) -> None:
     path, *names = named.split("::")
