@@ -1143,6 +1143,8 @@ export interface components {
        * @example []
        */
       missing: string[];
+      /** Wrong Settings */
+      wrong_settings: components['schemas']['WrongValue'][];
       /** Taken Back */
       taken_back: components['schemas']['TakenBack'][];
       /**
@@ -2034,7 +2036,7 @@ export interface components {
       error: string | null;
       /**
        * Effort
-       * @description How hard the model was asked to think.
+       * @description How hard the model was asked to think, as it was sent: a level, `8192 tokens`, `on` or `none`; null where the model decided.
        * @example high
        */
       effort: string | null;
@@ -2366,6 +2368,12 @@ export interface components {
       /** @description Only with `compare=previous`. */
       previous?: components['schemas']['PreviousUsage'] | null;
       recorded_since: components['schemas']['RecordedSince'];
+      /**
+       * Complete
+       * @description False while calls of this time are still brought into reports, after an upgrade: sums grow until `GET /api/usage/health` says that all are there.
+       * @example true
+       */
+      complete: boolean;
     };
     /**
      * UsageReportRow
@@ -2675,6 +2683,28 @@ export interface components {
       input?: unknown;
       /** Context */
       ctx?: Record<string, never>;
+    };
+    /**
+     * WrongValue
+     * @description A setting that cannot be used, so that its default stands in for it.
+     */
+    WrongValue: {
+      /**
+       * Variable
+       * @example OPENWEBUI_USAGE_FAIL_CLOSED
+       */
+      variable: string;
+      /**
+       * Fault
+       * @example Input should be a valid boolean, unable to interpret input (got 'ture')
+       */
+      fault: string;
+      /**
+       * Taken
+       * @description What is taken instead.
+       * @example false
+       */
+      taken: string;
     };
   };
   responses: never;
