@@ -227,6 +227,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/unusual-users': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Users whose last 24 hours are far beyond their own usual day */
+    get: operations['get_unusual_users_api_usage_unusual_users_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/forecast': {
     parameters: {
       query?: never;
@@ -270,6 +287,23 @@ export interface paths {
     };
     /** The calls themselves, newest first */
     get: operations['get_calls_api_usage_calls_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/calls/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All that is known of one call */
+    get: operations['get_call_api_usage_calls__id__get'];
     put?: never;
     post?: never;
     delete?: never;
@@ -325,6 +359,42 @@ export interface paths {
     put: operations['put_cost_centers_api_usage_cost_centers_put'];
     post?: never;
     delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/views': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The views that you may open */
+    get: operations['get_views_api_usage_views_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/views/{name}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One view */
+    get: operations['get_view_api_usage_views__name__get'];
+    /** Save a view, in the place of the one of that name */
+    put: operations['put_view_api_usage_views__name__put'];
+    post?: never;
+    /** Remove a view */
+    delete: operations['delete_view_api_usage_views__name__delete'];
     options?: never;
     head?: never;
     patch?: never;
@@ -459,6 +529,95 @@ export interface components {
       id: string | null;
     };
     /**
+     * CallLimit
+     * @description A usage group or a budget.
+     */
+    CallLimit: {
+      /**
+       * Name
+       * @example GPT
+       */
+      name: string;
+      /**
+       * Unit
+       * @example tokens
+       * @enum {string}
+       */
+      unit: 'tokens' | 'usd' | 'requests';
+      /**
+       * Limit
+       * @description In `unit`; null for none.
+       * @example 1000000
+       */
+      limit: number | null;
+      /**
+       * Period
+       * @example month
+       * @enum {string}
+       */
+      period: 'total' | 'day' | 'week' | 'month';
+    };
+    /**
+     * ComparedCost
+     * @description In US dollars.
+     */
+    ComparedCost: {
+      /**
+       * Last Day
+       * @description In the last 24 hours.
+       * @example 41.5
+       */
+      last_day: number;
+      /**
+       * Usual Day
+       * @description The median of the days with calls; 0 where there were none.
+       * @example 3
+       */
+      usual_day: number;
+      /**
+       * Threshold
+       * @description From which on a day is unusual.
+       * @example 9.5
+       */
+      threshold: number;
+      /**
+       * Days
+       * @description With calls, that the usual day is made of.
+       * @example 21
+       */
+      days: number;
+    };
+    /**
+     * ComparedTokens
+     * @description IN and OUT together, as documented.
+     */
+    ComparedTokens: {
+      /**
+       * Last Day
+       * @description In the last 24 hours.
+       * @example 9400000
+       */
+      last_day: number;
+      /**
+       * Usual Day
+       * @description The median of the days with calls; 0 where there were none.
+       * @example 80
+       */
+      usual_day: number;
+      /**
+       * Threshold
+       * @description From which on a day is unusual.
+       * @example 1000000
+       */
+      threshold: number;
+      /**
+       * Days
+       * @description With calls, that the usual day is made of.
+       * @example 21
+       */
+      days: number;
+    };
+    /**
      * CostCenter
      * @description Who pays for the members of a user group.
      */
@@ -482,6 +641,29 @@ export interface components {
     CostCenters: {
       /** Cost Centers */
       cost_centers: components['schemas']['CostCenter'][];
+    };
+    /**
+     * DatabaseStatus
+     * @description What the ledger is kept in. No row is counted for it.
+     */
+    DatabaseStatus: {
+      /**
+       * Name
+       * @example SQLite 3.45.1
+       */
+      name: string;
+      /**
+       * Rows
+       * @description Of calls, about; null where the database does not know.
+       * @example 120
+       */
+      rows: number | null;
+      /**
+       * Bytes
+       * @description Of the whole ledger; null likewise.
+       * @example 1048576
+       */
+      bytes: number | null;
     };
     /**
      * Done
@@ -567,6 +749,37 @@ export interface components {
     HTTPValidationError: {
       /** Detail */
       detail?: components['schemas']['ValidationError'][];
+    };
+    /**
+     * HealthCheck
+     * @description One thing that was looked at.
+     */
+    HealthCheck: {
+      /**
+       * Id
+       * @description The same in all versions.
+       * @example ledger
+       */
+      id: string;
+      /**
+       * State
+       * @description `warn`: somebody should look at it, but calls are counted and limited.
+       * @example ok
+       * @enum {string}
+       */
+      state: 'ok' | 'warn' | 'fail';
+      /**
+       * Text
+       * @description How it is.
+       * @example No call waits outside of the ledger.
+       */
+      text: string;
+      /**
+       * Mend
+       * @description What to do; null where it is `ok`.
+       * @example null
+       */
+      mend: string | null;
     };
     /**
      * InvalidField
@@ -673,6 +886,12 @@ export interface components {
        * @example GPT
        */
       name: string;
+      /**
+       * Is Gone
+       * @description Whether it was deleted since.
+       * @example false
+       */
+      is_gone: boolean;
     };
     /**
      * NamedUsageGroup
@@ -1118,7 +1337,8 @@ export interface components {
        * @example true
        */
       running: boolean;
-      ledger: components['schemas']['LedgerStatus'];
+      /** @description Null while the spool's folder does not answer. */
+      ledger: components['schemas']['LedgerStatus'] | null;
       /** @description Null while the database does not answer. */
       reports: components['schemas']['ReportsStatus'] | null;
       /**
@@ -1155,6 +1375,30 @@ export interface components {
       faults: {
         [key: string]: number;
       };
+      /**
+       * Checks
+       * @description All of this in words, and more; what everything depends on comes first.
+       */
+      checks: components['schemas']['HealthCheck'][];
+      /**
+       * Versions
+       * @description Of what runs.
+       * @example {
+       *       "Open WebUI": "0.12.4",
+       *       "Python": "3.11.9",
+       *       "openwebui-usage": "1.0.0"
+       *     }
+       */
+      versions: {
+        [key: string]: string;
+      };
+      /** @description Null while it does not answer. */
+      database: components['schemas']['DatabaseStatus'] | null;
+      /**
+       * Errors
+       * @description The last ones, the latest first.
+       */
+      errors: components['schemas']['RecentFailure'][];
     };
     /**
      * PreviewedBudget
@@ -1338,6 +1582,35 @@ export interface components {
        * @example 944000
        */
       high: number;
+    };
+    /**
+     * RecentFailure
+     * @description A warning or an error of the plugin in the log of this worker.
+     */
+    RecentFailure: {
+      /**
+       * At
+       * Format: date-time
+       * @description The last time.
+       * @example 2026-11-30T23:00:00Z
+       */
+      at: string;
+      /**
+       * Level
+       * @example warning
+       */
+      level: string;
+      /**
+       * Text
+       * @example The webhook was not reached, a notice is tried again later: ConnectError
+       */
+      text: string;
+      /**
+       * Times
+       * @description Since the start.
+       * @example 1
+       */
+      times: number;
     };
     /**
      * RecordedSince
@@ -1561,6 +1834,64 @@ export interface components {
       converted: number | null;
     };
     /**
+     * SavedView
+     * @description What a page showed.
+     */
+    SavedView: {
+      /**
+       * Name
+       * @example Cost by model
+       */
+      name: string;
+      /**
+       * Page
+       * @description Which page it is of.
+       * @example overview
+       */
+      page: string;
+      /**
+       * State
+       * @description The query of its address, without the question mark.
+       * @example range=month&group=model
+       */
+      state: string;
+      /**
+       * Shared
+       * @description Whether all who read reports of everybody see it.
+       * @example false
+       */
+      shared: boolean;
+      /**
+       * Author
+       * @description The name of whoever saved it last.
+       * @example Ada
+       */
+      author: string;
+      /**
+       * Is Own
+       * @description Whether that is whoever asks.
+       * @example true
+       */
+      is_own: boolean;
+      /**
+       * Saved At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      saved_at: string;
+    };
+    /**
+     * SavedViews
+     * @description The views that somebody may open.
+     */
+    SavedViews: {
+      /**
+       * Views
+       * @description By name.
+       */
+      views: components['schemas']['SavedView'][];
+    };
+    /**
      * ScopeBody
      * @description Whom a budget binds.
      */
@@ -1665,6 +1996,61 @@ export interface components {
        * @example 6912
        */
       total: number;
+    };
+    /**
+     * UnusualUsage
+     * @description Who used far more than usual.
+     */
+    UnusualUsage: {
+      /**
+       * From
+       * Format: date-time
+       * @description Where the last 24 hours begin.
+       * @example 2026-11-30T23:00:00Z
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @description Where they end.
+       * @example 2026-11-30T23:00:00Z
+       */
+      to: string;
+      /**
+       * Days
+       * @description That were looked at before.
+       * @example 30
+       */
+      days: number;
+      /**
+       * Users
+       * @description Those furthest beyond their usual day first.
+       */
+      users: components['schemas']['UnusualUse'][];
+    };
+    /**
+     * UnusualUse
+     * @description Somebody whose last day is far beyond their own usual one.
+     */
+    UnusualUse: {
+      user: components['schemas']['NamedValue'];
+      /**
+       * Calls
+       * @description In the last 24 hours.
+       * @example 310
+       */
+      calls: number;
+      /**
+       * Unusual
+       * @description What is beyond its threshold.
+       * @example [
+       *       "cost",
+       *       "tokens"
+       *     ]
+       */
+      unusual: ('cost' | 'tokens')[];
+      cost: components['schemas']['ComparedCost'];
+      tokens: components['schemas']['ComparedTokens'];
     };
     /**
      * UsageBudget
@@ -2062,6 +2448,264 @@ export interface components {
        * @example null
        */
       message_id: string | null;
+    };
+    /**
+     * UsageCallDetails
+     * @description All that is known of one call.
+     */
+    UsageCallDetails: {
+      /**
+       * Id
+       * @description Grows with time.
+       * @example 18d63c1f0a4b2c009f31c0de5a7b6c1d
+       */
+      id: string;
+      /**
+       * Started At
+       * Format: date-time
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      started_at: string;
+      /**
+       * User
+       * @description `none` or `not recorded` where there is nothing to name.
+       * @example {
+       *       "id": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d",
+       *       "name": "Ada"
+       *     }
+       */
+      user: components['schemas']['NamedValue'] | string;
+      /**
+       * User Groups
+       * @description Open WebUI's, that the user was in then; or `not recorded`.
+       * @example [
+       *       {
+       *         "id": "3d1f2a7b",
+       *         "name": "Sales"
+       *       }
+       *     ]
+       */
+      user_groups: components['schemas']['NamedValue'][] | string;
+      /**
+       * Model
+       * @description That was asked for.
+       * @example helper
+       */
+      model: string;
+      /**
+       * Called Model
+       * @description That answered.
+       * @example gpt-4o
+       */
+      called_model: string;
+      /**
+       * Connection
+       * @description `none` or `not recorded` where there is nothing to name.
+       * @example {
+       *       "id": "openai:https://api.openai.com/v1",
+       *       "name": "https://api.openai.com/v1"
+       *     }
+       */
+      connection: components['schemas']['NamedValue'] | string;
+      /**
+       * Kind
+       * @description `none` and `not recorded` stand for themselves.
+       * @example chat
+       */
+      kind: string;
+      /**
+       * Key
+       * @description The API key that it came in with, as it may be shown.
+       * @example none
+       */
+      key: string;
+      /**
+       * Task
+       * @description What Open WebUI called the model for, where by itself.
+       * @example null
+       */
+      task: string | null;
+      /**
+       * Path
+       * @description The route that it came in by.
+       * @example /api/chat/completions
+       */
+      path: string | null;
+      /**
+       * Usage Groups
+       * @description That held the model then.
+       * @example [
+       *       "GPT"
+       *     ]
+       */
+      usage_groups: string[];
+      /**
+       * In
+       * @description Prompt tokens.
+       * @example 1234
+       */
+      in: number;
+      /**
+       * Out
+       * @description Completion and reasoning tokens, as the provider reported them.
+       * @example 567
+       */
+      out: number;
+      /**
+       * Total
+       * @description `in` and `out` together.
+       * @example 1801
+       */
+      total: number;
+      /**
+       * Cached
+       * @description Prompt tokens that came from a cache.
+       * @example 1024
+       */
+      cached: number;
+      /**
+       * Cache Write
+       * @description Prompt tokens that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Completion
+       * @description Completion tokens, as the provider reported them.
+       * @example 300
+       */
+      completion: number;
+      /**
+       * Reasoning
+       * @description Reasoning tokens, as the provider reported them.
+       * @example 267
+       */
+      reasoning: number;
+      /**
+       * Billed
+       * @description All tokens that were billed, each once.
+       * @example 1534
+       */
+      billed: number;
+      /**
+       * Cost
+       * @description In US dollars; null where that is not known.
+       * @example 0.0044
+       */
+      cost: number | null;
+      /**
+       * Cost Input
+       * @description Of `cost`, what uncached prompt tokens cost.
+       * @example 0.0005
+       */
+      cost_input: number | null;
+      /**
+       * Cost Cached
+       * @description Of `cost`, what cached prompt tokens cost.
+       * @example 0.0009
+       */
+      cost_cached: number | null;
+      /**
+       * Cost Cache Write
+       * @description Of `cost`, what writing to a cache cost.
+       * @example 0
+       */
+      cost_cache_write: number | null;
+      /**
+       * Cost Output
+       * @description Of `cost`, what the answer cost.
+       * @example 0.003
+       */
+      cost_output: number | null;
+      /**
+       * Cost Source
+       * @description Who says so.
+       * @example genai-prices
+       */
+      cost_source: string | null;
+      /**
+       * Price Version
+       * @description Of the price list.
+       * @example 0.2.3
+       */
+      price_version: string | null;
+      /**
+       * First Token After
+       * @description Seconds; null where that was not seen.
+       * @example 0.41
+       */
+      first_token_after: number | null;
+      /**
+       * Thinking
+       * @description Seconds from the first thought to the answer.
+       * @example 3.2
+       */
+      thinking: number | null;
+      /**
+       * Duration
+       * @description Seconds.
+       * @example 7.5
+       */
+      duration: number;
+      /**
+       * Outcome
+       * @description `done`, `stopped` or `error`.
+       * @example done
+       */
+      outcome: string;
+      /**
+       * Error
+       * @description What kind of error it ended with.
+       * @example null
+       */
+      error: string | null;
+      /**
+       * Effort
+       * @description How hard the model was asked to think, as it was sent: a level, `8192 tokens`, `on` or `none`; null where the model decided.
+       * @example high
+       */
+      effort: string | null;
+      /**
+       * Estimated
+       * @description The provider never told what it used.
+       * @example false
+       */
+      estimated: boolean;
+      /**
+       * Unverified
+       * @description Only the browser saw the provider (a direct connection): it is in no total and no report.
+       * @example false
+       */
+      unverified: boolean;
+      /**
+       * Chat Id
+       * @example null
+       */
+      chat_id: string | null;
+      /**
+       * Message Id
+       * @example null
+       */
+      message_id: string | null;
+      /**
+       * Raw Usage
+       * @description What the provider said of its usage, word for word; null where it said nothing, or where that was removed after OPENWEBUI_USAGE_KEEP_RAW_USAGE.
+       * @example {
+       *       "completion_tokens": 300,
+       *       "prompt_tokens": 1234
+       *     }
+       */
+      raw_usage: unknown;
+      /**
+       * Groups
+       * @description The usage groups that counted it and are still there.
+       */
+      groups: components['schemas']['CallLimit'][];
+      /**
+       * Budgets
+       * @description The budgets that count such a call, as they are today; null for those who are no admins.
+       */
+      budgets: components['schemas']['CallLimit'][] | null;
     };
     /**
      * UsageCalls
@@ -2685,6 +3329,43 @@ export interface components {
       ctx?: Record<string, never>;
     };
     /**
+     * ViewSaved
+     * @description A view as it is now.
+     */
+    ViewSaved: {
+      /**
+       * Status
+       * @constant
+       */
+      status: true;
+      view: components['schemas']['SavedView'];
+    };
+    /**
+     * ViewToSave
+     * @description What a page shows.
+     */
+    ViewToSave: {
+      /**
+       * Page
+       * @description Which page it is of.
+       * @example overview
+       */
+      page: string;
+      /**
+       * State
+       * @description The query of the page's address, without the question mark.
+       * @example range=month&group=model
+       */
+      state: string;
+      /**
+       * Shared
+       * @description For all who read reports of everybody, who are the only ones that may share.
+       * @default false
+       * @example false
+       */
+      shared?: boolean;
+    };
+    /**
      * WrongValue
      * @description A setting that cannot be used, so that its default stands in for it.
      */
@@ -2815,7 +3496,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The name is taken, is counted by a budget, or is changed at this moment */
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
       409: {
         headers: {
           [name: string]: unknown;
@@ -2907,7 +3588,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The name is taken, is counted by a budget, or is changed at this moment */
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
       409: {
         headers: {
           [name: string]: unknown;
@@ -2988,7 +3669,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The name is taken, is counted by a budget, or is changed at this moment */
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
       409: {
         headers: {
           [name: string]: unknown;
@@ -3196,7 +3877,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The name is taken, is counted by a budget, or is changed at this moment */
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
       409: {
         headers: {
           [name: string]: unknown;
@@ -3359,7 +4040,7 @@ export interface operations {
           'application/json': components['schemas']['Problem'];
         };
       };
-      /** @description The name is taken, is counted by a budget, or is changed at this moment */
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
       409: {
         headers: {
           [name: string]: unknown;
@@ -4026,6 +4707,70 @@ export interface operations {
       };
     };
   };
+  get_unusual_users_api_usage_unusual_users_get: {
+    parameters: {
+      query: {
+        /** @description US dollars: less in a day is nothing to look at */
+        least_cost?: number;
+        /** @description The same in tokens */
+        least_tokens?: number;
+        /** @description Robust standard deviations beyond the median day */
+        deviations?: number;
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UnusualUsage'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   get_forecast_api_usage_forecast_get: {
     parameters: {
       query: {
@@ -4200,6 +4945,78 @@ export interface operations {
       };
       /** @description For admins alone; or another site's page sent this by somebody's cookie */
       403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_call_api_usage_calls__id__get: {
+    parameters: {
+      query: {
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        /** @description As in the list */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageCallDetails'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
         headers: {
           [name: string]: unknown;
         };
@@ -4474,6 +5291,280 @@ export interface operations {
       };
       /** @description For admins alone; or another site's page sent this by somebody's cookie */
       403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_views_api_usage_views_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SavedViews'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_view_api_usage_views__name__get: {
+    parameters: {
+      query: {
+        /** @description The shared one of that name, not your own */
+        shared?: boolean;
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['SavedView'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  put_view_api_usage_views__name__put: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        /** @description Without slashes and control characters. */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ViewToSave'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ViewSaved'];
+        };
+      };
+      /** @description The body is no JSON in UTF-8, or nested too deeply */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  delete_view_api_usage_views__name__delete: {
+    parameters: {
+      query: {
+        /** @description The shared one of that name, not your own */
+        shared?: boolean;
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Done'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
         headers: {
           [name: string]: unknown;
         };

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from types import ModuleType
 
 from openwebui_usage.host.calls import metered
 from openwebui_usage.host.chat_endpoint import with_early_refusal
 from openwebui_usage.host.effort import for_responses
-from openwebui_usage.host.patch_points import CHAT_ENDPOINT, LAST_CHANGES, OUTLET, PATCH_POINTS, RESPONSES_PAYLOAD
+from openwebui_usage.host.patch_points import (
+    CHAT_ENDPOINT,
+    LAST_CHANGES,
+    OUTLET,
+    PATCH_POINTS,
+    RESPONSES_PAYLOAD,
+    HostFunction,
+)
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.seam import Seam
 from openwebui_usage.host.sent_effort import noting_effort
@@ -24,7 +32,7 @@ def wrap_module(seam: Seam, module: ModuleType) -> None:
     for point in PATCH_POINTS:
         if point.module == module.__name__:
             seam.patches.wrap(module, point, functools.partial(metered, seam, point))
-    others = (
+    others: tuple[tuple[HostFunction, Callable[[Wrapped], Wrapped]], ...] = (
         (CHAT_ENDPOINT, functools.partial(with_early_refusal, seam)),
         (OUTLET, functools.partial(with_status_line, seam)),
         (RESPONSES_PAYLOAD, _to_responses),
