@@ -16,7 +16,7 @@ _IDS_PER_QUERY = 500
 
 
 class Facts(NamedTuple):
-    """Of one combination. None where a call has none, or where that was not recorded."""
+    """What one combination stands for. None where a call has none, or where that was not recorded."""
 
     user: Named | None
     connection: Named | None
@@ -35,7 +35,7 @@ def read_connections(connection: Connection) -> list[tuple[int, Named]]:
 
 
 class CallFacts:
-    """Remembers those that one list of calls has met lately. Not to be used by two threads at once."""
+    """Looks up what combinations stand for, and remembers it for one list of calls. Not for two threads at once."""
 
     def __init__(self) -> None:
         """Each is looked up when it is first met."""
@@ -45,7 +45,7 @@ class CallFacts:
         """Names of usage groups and user groups, by kind and id."""
 
     def of(self, connection: Connection, combinations: Iterable[int | None]) -> Mapping[int, Facts]:
-        """Those of some combinations, and some more."""
+        """What some combinations stand for, by their numbers. There may be others in it, too."""
         missing = {number for number in combinations if number is not None} - self._known.keys()
         if missing:
             if len(self._known) + len(missing) > _MOST_REMEMBERED:

@@ -34,9 +34,9 @@ _FIRST_LOOK, _MOST_LOOK = 2_000, 50_000
 _RARE = 50
 """Where less than one in so many of them fits, the cube is asked."""
 _QUARTERS = 64
-"""That the cube is asked for at once."""
+"""Quarters with calls that the cube is asked for at once."""
 _RANGES = 16
-"""Of ids that one query reads."""
+"""Ranges of ids that one query reads."""
 _LATELY = 28 * 96
 """Quarters that the cube is asked for first; then for all."""
 _EXPORTED_AT_ONCE = 2_000
@@ -76,7 +76,7 @@ class CallPage(NamedTuple):
 
 
 class CallLog:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Lists the calls of one ledger. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what is written as text."""

@@ -1,8 +1,8 @@
 """Compares what is derived from rows with the rows: cubes with the rows in them, cubes with one another, group totals.
 
-It looks at a day at a time and keeps nobody from writing. Only what differs twice is told: a call that is written
-between two looks is no difference. Rows that retention removed are in no comparison any more; the cubes of their time
-are compared with one another.
+It looks at a day at a time and keeps nobody from writing. Only what differs twice is reported: a call that is written
+between two looks is no difference. Where retention has removed rows, the cubes of that time are compared only with one
+another.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Found = dict[tuple[int, int], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is not as its rows say."""
+    """A sum that differs from its rows."""
 
     what: str
     """A sentence for people."""
@@ -47,7 +47,7 @@ class Difference:
 
 
 class Check:
-    """Of one ledger."""
+    """Compares the sums of one ledger with its rows, and mends them. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""

@@ -1,5 +1,6 @@
-"""The small numbers by which cubes know who called what, where and how. Known ones are remembered, new ones are
-made.
+"""Combinations: a small number for each set of values (who called what, where and how) that calls had together.
+
+Known numbers are remembered, and new ones are made in the transaction that needs them.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _facts_of(info: CallInfo, outcome: Outcome, groups: tuple[Group, ...]) -> _F
 
 
 class Combinations:
-    """Those that one process has met lately. Not to be used by two threads at once."""
+    """The combinations that one process has met lately. Not to be used by two threads at once."""
 
     def __init__(self) -> None:
         """Each is looked up when it is first met."""

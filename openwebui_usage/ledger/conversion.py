@@ -22,7 +22,7 @@ CONVERTED = "converted"
 MOST_MILLISECONDS = 10.0
 """How long one step may keep others from writing: then it ends, after at most `_AT_ONCE` rows more."""
 _WAITS = 3600.0
-"""Seconds. Rows that are younger may not be committed yet."""
+"""Seconds before a row is converted: others that began earlier may not be committed yet."""
 _FEWEST, _MOST, _AT_ONCE = 10, 1000, 50
 _COUNTS = ("input", "cached_input", "cache_write", "completion", "reasoning", "output")
 _READ = (
@@ -48,11 +48,11 @@ class Converted:
     is_done: bool
     """Whether all rows are in the cubes but those of the last hour, which are looked at later."""
     rows: int = 0
-    """That the last step brought there."""
+    """How many rows the last step brought there."""
 
 
 class Conversion:
-    """Of one ledger. Workers that do it at once take turns. Not to be used by two threads at once."""
+    """Converts one ledger. Workers that do so at once take turns. Not to be used by two threads at once."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
@@ -148,7 +148,7 @@ def _nanoseconds(id_: str) -> int:
 
 
 def _values_of(row: Row[Any]) -> Values:
-    """Of an older row it is known who asked what, and which usage groups held the model."""
+    """What an older row is grouped by: it tells who asked what, and which usage groups held the model, and no more."""
     kind = "task" if row.task else None
     return (row.user_id, row.model, row.called_model, None, kind, None, row.outcome, set_key(row.groups.split()), None)
 

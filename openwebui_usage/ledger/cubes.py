@@ -27,7 +27,7 @@ from openwebui_usage.ledger.statements import ROWS_PER_STATEMENT, addition, inse
 Family = Literal["all", "by_model", "by_user"]
 
 QUARTER = 900
-"""Seconds."""
+"""Seconds in a quarter of an hour."""
 FOLD_AFTER = 4
 """Quarters. Clocks of several machines may differ by less than this without the loss of a row from the cubes."""
 FAMILIES: Mapping[Family, frozenset[str]] = {
@@ -49,10 +49,10 @@ class Combination(NamedTuple):
 
 
 FIELDS: Mapping[Family, str] = {"all": "id", "by_model": "by_model", "by_user": "by_user"}
-"""Which number of a combination is that of each family."""
+"""The field of `Combination` that has the number for each family."""
 
 Span = Literal["quarter", "hour", "day", "month"]
-"""Of UTC."""
+"""Spans of time in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ FOLDED = "folded"
 _LATE = 2
 """Quarters. A row that is younger than this is in no quarter that anybody folds."""
 KEYS = ("cube", "start", "combination")
-"""Of a row of the cubes."""
+"""The key of a row of the cubes."""
 _COLUMNS = (*KEYS, *CUBE_SUMS)
 
 

@@ -1,7 +1,7 @@
-"""What user groups are charged, per day and model. Of a month that is over, what was told once stays as it was.
+"""What user groups are charged, per day and model. Once a month is over, what was told of it never changes.
 
-The first time that a month is asked for after its end, what it comes to is kept, and with it who is charged. Calls that
-come later (from a spool file, or long ones) become corrections, which are kept in turn.
+The first time that a month is asked for after its end, its charges are kept. Calls that come later (from a spool file,
+or long ones) become corrections, which are kept in turn.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Kept:
 
 
 class Focus:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Charges of one ledger. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
@@ -73,7 +73,7 @@ class Focus:
         self._schema = schema
 
     def cost_centers(self) -> dict[str, str]:
-        """By the ids of user groups."""
+        """Cost centers by the ids of user groups."""
         with self._engine.connect() as connection:
             return _cost_centers(connection)
 
@@ -86,8 +86,9 @@ class Focus:
                 connection.execute(insert(usage_cost_center), rows)
 
     def charges(self, start: int, end: int, now: float) -> Iterator[Charge]:
-        """Of the month from `start` to `end` (not included), in quarters of an hour, in order. Keeps what it tells
-        where the month is over `now` (seconds since the epoch).
+        """Charges of the month from `start` to `end` (not included), in quarters of an hour since the epoch, in order.
+
+        They are kept if the month is over by `now` (seconds since the epoch).
         """
         for day in range(start, end, _DAY):
             yield from self._day(day, is_closed=end * QUARTER <= now)

@@ -16,7 +16,7 @@ from openwebui_usage.ledger.statements import addition, prefix
 
 
 class Folding:
-    """Of one ledger. Any number of workers may fold at once: each quarter is folded by one of them."""
+    """Folds the cubes of one ledger. Any number of workers may do so at once: each quarter is folded by one of them."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
@@ -54,7 +54,7 @@ def fold(connection: Connection, quarter: int, schema: str | None) -> None:
 
 @lru_cache(maxsize=64)
 def _folding(cube: Cube, dialect: str, schema: str | None) -> str:
-    """As text: both databases make the sums by themselves, and add them to what is there."""
+    """The statement as text, for the database makes the sums by itself and adds them to what is there."""
     sums = ", ".join(summed(f"c.{name}", dialect) for name in CUBE_SUMS)
     cubes, combinations = (f"{prefix(schema)}usage_{name}" for name in ("cube", "combination"))
     combination = f"k.{FIELDS[cube.family]}"

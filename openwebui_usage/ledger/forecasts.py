@@ -1,7 +1,7 @@
-"""What is to be expected of groups and budgets: what they used, and the days before, from the cubes.
+"""Forecasts: when each limit will be reached, from what is used now and what the cubes say of the days before.
 
-A day is what the models that a limit counts today used on it, by whomever the limit binds, whether it was there already
-or not: a new budget for models that are in use has a pace at once.
+A past day counts what the limit would have counted as it is defined now, even if it did not exist then: a new budget
+for models that are in use has a pace at once.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from openwebui_usage.rules.forecast import MOST_DAYS, Forecast, days_before, for
 from openwebui_usage.rules.groups import Group, Sums
 
 MOST_USERS = 10
-"""Of a budget that counts users separately, those who used the most of it are told."""
+"""How many users a budget that counts them separately is forecast for: those who used the most of it."""
 _FEW_USERS = 50
 
 _Days = list[Sums]
-"""Of the `MOST_DAYS` days before today, the latest last."""
+"""The sums of each of the `MOST_DAYS` days before today, the latest last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _Target(NamedTuple):
 
 
 class Forecasts:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Forecasts on one ledger. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
@@ -66,9 +66,9 @@ class Forecasts:
         self._schema = schema
 
     def of_all(self, definitions: Definitions, now: datetime) -> list[LimitForecast]:
-        """Every limit there is, those first that are reached first.
+        """A forecast for every limit, in the order in which they will be reached.
 
-        Of a budget that counts users separately there is one for each of the `MOST_USERS` who used the most.
+        A budget that counts users separately has one for each of the `MOST_USERS` who used the most.
         """
         with reading(self._engine) as connection:
             users = _users(connection)
@@ -154,7 +154,7 @@ def _greatest(
 
 
 def _created(connection: Connection) -> dict[str, float]:
-    """When each group and budget was, by its id."""
+    """When each group and budget was created, by its id."""
     return {
         row.id: row.created_at
         for table in (usage_group, usage_budget)

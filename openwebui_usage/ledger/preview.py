@@ -59,7 +59,7 @@ class BudgetPreview:
 
     @property
     def calls(self) -> int:
-        """Of all of them."""
+        """How many calls it would have refused."""
         return sum(user.calls for user in self.refused)
 
     @property

@@ -1,8 +1,8 @@
-"""What rows of the ledger add to which totals, and the statements that write both.
+"""Writes a batch of rows, and adds them to every total and cube that counts them.
 
-Two statements write a batch of rows, whatever their number: the rows themselves, and all totals at once. The second
-one answers with the totals as they are then, and with the revision of the definitions. Each call into a driver lets go
-of the interpreter's lock, and where the event loop is busy it takes milliseconds to get that back.
+It takes few statements, however many rows there are: each call into a driver lets go of the interpreter's lock, and
+while the event loop is busy it takes milliseconds to get that back. The statement that adds to the totals also returns
+them, with the revision of the definitions.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Batch:
     """Rows as the definitions of one revision count them, not written yet."""
 
     def __init__(self, rows: Sequence[CallRow], definitions: Definitions) -> None:
-        """Count them."""
+        """Nothing is written before `write`."""
         self._rows = tuple(rows)
         self._definitions = definitions
         self._calls: list[_Counted] = []

@@ -55,7 +55,7 @@ class RefusalSum(NamedTuple):
 
 
 class RefusedCalls:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Reads the refused calls of one ledger. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""

@@ -14,7 +14,7 @@ class Filters:
     """What one report counts: what is wanted of what may be read."""
 
     def __init__(self, values: Values, wanted: Mapping[Dimension, tuple[str, ...]], readable: Readable) -> None:
-        """Look both up."""
+        """Both are looked up at once."""
         self._wanted = {dimension: frozenset(texts) for dimension, texts in wanted.items() if texts}
         self._numbers = {dimension: values.numbers(dimension, texts) for dimension, texts in self._wanted.items()}
         self._readable: dict[Dimension, set[int]] = {}
@@ -27,7 +27,7 @@ class Filters:
 
     @property
     def dimensions(self) -> frozenset[Dimension]:
-        """Those that it looks at."""
+        """The dimensions that it looks at."""
         return frozenset((*self._wanted, *self._readable))
 
     @property

@@ -29,7 +29,7 @@ class Grouping(NamedTuple):
     """The number that stands for the others in each column."""
 
     def terms(self) -> list[str]:
-        """As SQL."""
+        """The terms of GROUP BY, as SQL."""
         columns = [f'c."{column}"' for column in self.columns]
         if self.apart is None or not columns:
             return columns
@@ -44,7 +44,7 @@ class Grouping(NamedTuple):
 
 
 class SumReader:
-    """In one transaction. Only numbers are written into the statements, so nothing needs to be escaped."""
+    """Reads sums in one transaction. Only numbers are written into the statements, so nothing needs to be escaped."""
 
     def __init__(self, connection: Connection, schema: str | None, error: int | None) -> None:
         """`error` is the number of the outcome that counts as one; None where no call has had it."""
@@ -55,7 +55,7 @@ class SumReader:
     def of_cube(
         self, cube: int, stretches: Sequence[Stretch], grouping: Grouping, condition: str, *, users_first: bool
     ) -> Iterator[Added]:
-        """In the order of `CUBE_SUMS`, then errors.
+        """The sums of rows of one cube, in the order of `CUBE_SUMS`, then errors.
 
         `users_first`: go from combinations to their rows, instead of through all rows of the time.
         """

@@ -34,7 +34,7 @@ def fitting(dimension: Dimension, wanted: Collection[str]) -> Fits:
 
 
 class Values:
-    """As one transaction sees them. What is asked for is read once."""
+    """The values as one transaction sees them. What is asked for is read once."""
 
     def __init__(self, connection: Connection) -> None:
         """In the transaction that reads the sums, too."""

@@ -41,7 +41,7 @@ from openwebui_usage.ledger.schema import usage_progress
 _OTHER = -2
 """The number of all groups but the top, where the database adds them up."""
 _NOT_RECORDED = -1
-"""The number of what was not recorded yet; 0 is none."""
+"""The number for what was not recorded yet; 0 is for none."""
 
 _Part = tuple[int, int, int]
 """Start, end and number of a part of the time."""
@@ -55,7 +55,7 @@ _NOTHING: _Sums = (0,) * len(REPORT_SUMS)
 
 
 class Reports:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Answers reports on one ledger. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
@@ -120,7 +120,9 @@ class _Answer:
         return found
 
     def _sum_top(self, parts: Sequence[_Part]) -> dict[tuple[int, _Numbers], _Sums]:
-        """The same, where the database adds up all but the top: thousands of users by day are a million rows else."""
+        """The same sums, but the database adds up all groups outside the top: thousands of users by day would be a
+        million rows.
+        """
         whole = {numbers: sums for (_, numbers), sums in self._sum_all([(parts[0][0], parts[-1][1], 0)]).items()}
         ranked = sorted(whole, key=lambda numbers: (_rank(whole[numbers]), str(self._keys(numbers)[0])))
         return self._sum(parts, self._query.group_by, frozenset(ranked[: self._query.top]))
@@ -188,7 +190,7 @@ class _Answer:
         return found
 
     def _eras(self, parts: Sequence[_Part], dimensions: set[Dimension]) -> Iterable[tuple[bool, list[_Part]]]:
-        """The parts of the time when everything was recorded, and those before: there 0 means something else."""
+        """The parts of the time before everything was recorded (False), where 0 means just that, and after (True)."""
         if self._recorded_since is None or not dimensions & RECORDED_LATE:
             return [(True, list(parts))]
         since = math.ceil(self._recorded_since / QUARTER)
@@ -215,7 +217,7 @@ class _Answer:
 
 
 def _as_stored(kept: Iterable[_Numbers], group_by: Sequence[Dimension], *, recorded: bool) -> list[_Numbers]:
-    """As the ledger has them in one era: before something was recorded, its 0 means that."""
+    """The numbers as the ledger stores them in one era. Before something was recorded, 0 means just that."""
     found = []
     for numbers in kept:
         pairs = list(zip(group_by, numbers, strict=True))

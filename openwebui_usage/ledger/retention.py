@@ -16,13 +16,13 @@ from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.rules.durations import Duration
 
 ROWS_PER_STEP = 200
-"""So few that no call waits for it: in SQLite about 5 ms."""
+"""Few enough that no call waits for it: about 5 ms in SQLite."""
 _CLEARED = "raw_usage_cleared"
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long calls are kept, and what providers said of their usage; None for ever."""
+    """How long rows of calls are kept, and in them what providers said of their usage. None: for ever."""
 
     calls: Duration | None = None
     raw_usage: Duration | None = None

@@ -221,8 +221,8 @@ usage_combination = Table(
     UniqueConstraint(*DIMENSIONS, name="usage_combination_key"),
     Index("usage_combination_user", "user"),
 )
-"""Values that calls had together. `by_model` and `by_user` are the combinations of fewer dimensions that it is part
-of, see `ledger.cubes.FAMILIES`; of such a one they are 0.
+"""Values that calls had together. `by_model` and `by_user` are the combinations with fewer dimensions that this one is
+part of, see `ledger.cubes.FAMILIES`; they are 0 in those combinations themselves.
 """
 
 usage_cube = Table(
@@ -236,8 +236,8 @@ usage_cube = Table(
     Index("usage_cube_combination", "cube", "combination", "start"),
     sqlite_with_rowid=False,
 )
-"""What calls come to, per quarter of an hour and combination (cube 0), and sums of that, see `ledger.cubes`. `start`
-is in quarters of an hour since the epoch.
+"""Sums of calls per quarter of an hour and combination (cube 0), and coarser sums made of these, see `ledger.cubes`.
+`start` is in quarters of an hour since the epoch.
 """
 
 usage_refusal = Table(
@@ -280,7 +280,7 @@ FOCUS_SUMS = (
     "cost_cache_write",
     "cost_output",
 )
-"""Those of `CUBE_SUMS` that are charged."""
+"""The parts of `CUBE_SUMS` that user groups are charged for."""
 
 usage_focus = Table(
     "usage_focus",
@@ -308,7 +308,7 @@ usage_progress = Table(
     Column("name", String(32), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""How far work in the background has come: `folded`, `converted`, … and since when something is recorded."""
+"""How far work in the background has come (`folded`, `converted`, …), and since when something is recorded."""
 
 usage_revision = Table(
     "usage_revision",
@@ -316,7 +316,7 @@ usage_revision = Table(
     Column("name", String(32), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""Counts the changes of groups, budgets and prices, so that every writer sees them in the very next commit."""
+"""Counts changes of groups, budgets and prices, so that every writer notices a change in its very next commit."""
 
 usage_view = Table(
     "usage_view",

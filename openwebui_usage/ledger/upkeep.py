@@ -27,15 +27,15 @@ log = logging.getLogger(__name__)
 SECONDS = 60.0
 """Between two rounds."""
 _SHARE = 0.25
-"""Of the time that a round may work: it rests between its steps, so that calls are written."""
+"""The share of the time in which a round works. It rests between its steps, so that calls are written."""
 _LONGEST_REST = 0.25
 _TOLD_EVERY = 60.0
 _STOP_TIMEOUT = 5.0
-"""Seconds. A step takes milliseconds."""
+"""Seconds to wait for the step under way, which takes milliseconds."""
 
 
 class Upkeep:
-    """Of one ledger. Every worker does it; each step is done by one of them."""
+    """Looks after one ledger. Every worker does so; each step is done by one of them."""
 
     def __init__(self, engine: Engine, schema: str | None, retention: Retention) -> None:
         """Touches nothing yet."""

@@ -38,7 +38,7 @@ class UsageBudget(BaseModel):
 
     @classmethod
     def of(cls, budget: Budget) -> UsageBudget:
-        """As it is defined."""
+        """From the definition."""
         return cls(
             name=budget.name,
             scope=BudgetScope(kind=budget.scope.kind, id=budget.scope.id),

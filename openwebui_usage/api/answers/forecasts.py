@@ -60,7 +60,7 @@ class UsageForecast(BaseModel):
 
     @classmethod
     def of(cls, found: LimitForecast) -> UsageForecast:
-        """As the ledger's days say."""
+        """From a forecast of the ledger."""
         counter, expected = found.counter, found.forecast
         budget = counter.budget
         unit, reached_at = budget.unit, expected.reached_at

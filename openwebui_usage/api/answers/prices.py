@@ -24,7 +24,7 @@ class UsagePrice(BaseModel):
 
     @classmethod
     def of(cls, price: Price) -> UsagePrice:
-        """As the price book has it."""
+        """From an entry of the price book."""
         return cls(
             model=price.pattern,
             input=float(price.input),

@@ -75,7 +75,7 @@ class RefusalReport(_OfATime):
 
     @classmethod
     def of(cls, time: TimeRange, found: list[RefusalSum]) -> RefusalReport:
-        """As the ledger found them."""
+        """From what the ledger found."""
         return cls(
             from_=time.iso(time.start),
             to=time.iso(time.end),
@@ -108,7 +108,7 @@ class RefusalPreview(_OfATime):
 
     @classmethod
     def of(cls, budget: Budget, time: TimeRange, found: BudgetPreview) -> RefusalPreview:
-        """As the ledger's rows say."""
+        """From rows of the ledger."""
         unit = budget.unit
         return cls(
             from_=time.iso(time.start),
