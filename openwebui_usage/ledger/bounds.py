@@ -21,6 +21,7 @@ MOST_SUM = 2**62 - 1
 LATEST_TIME = 253_402_214_400.0
 """Seconds since the epoch: a day before the end of the year 9999, which can be expressed in every time zone."""
 _LONGEST_RAW_USAGE = 10_000
+_STRICT = json.JSONEncoder(default=str, allow_nan=False)
 
 
 def bounded_text(value: str | None) -> str | None:
@@ -58,6 +59,11 @@ def bounded_sum(value: int) -> int:
     return max(0, min(value, MOST_SUM))
 
 
+def bounded_sums(values: tuple[int, ...]) -> tuple[int, ...]:
+    """The same for several. Returns the argument itself if nothing has to be changed, as nearly always."""
+    return values if min(values) >= 0 and max(values) <= MOST_SUM else tuple(map(bounded_sum, values))
+
+
 def is_moment(value: object) -> bool:
     """Whether this is a time, in seconds since the epoch, for which periods can be calculated."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST_TIME
@@ -69,9 +75,9 @@ def usage_text(usage: Mapping[str, Any] | None) -> str | None:
         return None
     try:
         try:
-            raw = json.dumps(usage, default=str, allow_nan=False)
+            raw = _STRICT.encode(usage)
         except ValueError:  # Python would write NaN and Infinity, which no other parser accepts.
-            raw = json.dumps(_without_nan(usage), default=str, allow_nan=False)
+            raw = _STRICT.encode(_without_nan(usage))
     except (ValueError, TypeError, RecursionError):
         return None
     return raw if len(raw) <= _LONGEST_RAW_USAGE else None

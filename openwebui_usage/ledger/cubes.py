@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from openwebui_usage.ledger.bounds import bounded_sum
+from openwebui_usage.ledger.bounds import bounded_sums
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.schema import CUBE_SUMS
 from openwebui_usage.ledger.statements import ROWS_PER_STATEMENT, addition, insertion, prefix
@@ -120,24 +120,32 @@ class CubeAdditions:
         """
         late = quarter_of(time.time()) - _LATE
         folded = 0
-        if may_be_folded or any(quarter < late for quarter, _ in self._added):
+        if self._added and (may_be_folded or min(self._added)[0] < late):
             folded = _read_folded(transaction, schema)
         others = (0,) * (len(CUBE_SUMS) - 1)
         rows: dict[tuple[int, int, int], tuple[int, ...]] = {
             (UNVERIFIED, *key): (calls, *others) for key, calls in self._unverified.items()
         }
         for (quarter, combination), sums in self._added.items():
-            for cube in CUBES if quarter < folded else CUBES[:1]:
-                key = (cube.id, cube.start_of(quarter), getattr(combination, FIELDS[cube.family]))
+            if quarter >= folded:
+                keys = [(0, quarter, combination.id)]
+            else:
+                keys = [(cube.id, cube.start_of(quarter), getattr(combination, FIELDS[cube.family])) for cube in CUBES]
+            for key in keys:
                 known = rows.get(key)
                 rows[key] = sums if known is None else tuple(map(operator.add, known, sums))
         # In one order everywhere, so that two workers never wait for each other's rows in a circle.
-        ordered = [(*key, *map(bounded_sum, sums)) for key, sums in sorted(rows.items())]
+        ordered = [(*key, *bounded_sums(sums)) for key, sums in sorted(rows.items())]
         for start in range(0, len(ordered), ROWS_PER_STATEMENT):
             part = ordered[start : start + ROWS_PER_STATEMENT]
-            inserted = insertion("usage_cube", _COLUMNS, transaction.placeholder, schema, len(part))
-            added = addition("usage_cube", KEYS, CUBE_SUMS, transaction.least)
-            transaction.execute(inserted + added, list(chain.from_iterable(part)))
+            statement = _addition(transaction.placeholder, schema, len(part), transaction.least)
+            transaction.execute(statement, list(chain.from_iterable(part)))
+
+
+@lru_cache(maxsize=256)
+def _addition(placeholder: str, schema: str | None, count: int, least: str) -> str:
+    inserted = insertion("usage_cube", _COLUMNS, placeholder, schema, count)
+    return inserted + addition("usage_cube", KEYS, CUBE_SUMS, least)
 
 
 def _read_folded(transaction: Transaction, schema: str | None) -> int:

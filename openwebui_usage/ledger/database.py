@@ -108,10 +108,9 @@ class Recorder:
         Fails after `LOCK_TIMEOUT` seconds without a lock, because a client is waiting. After an error the connection is
         discarded, and the next transaction makes a new one. Raises SQLAlchemy's errors, also for the driver's.
         """
-        connection = self._connection()
         dialect = self._engine.dialect
         try:
-            transaction = Transaction(connection, connection.connection.cursor())
+            transaction = self._transaction()
             transaction.execute(_beginning(dialect.name, "pg_advisory_xact_lock_shared", LOCK_TIMEOUT))
             yield transaction
             transaction.commit()
@@ -124,15 +123,16 @@ class Recorder:
 
     def close(self) -> None:
         """Close this thread's connection and roll back what is not committed."""
-        connection: Connection | None = getattr(self._mine, "connection", None)
-        self._mine.connection = None
-        if connection is not None:
+        transaction: Transaction | None = getattr(self._mine, "transaction", None)
+        self._mine.transaction = None
+        if transaction is not None:
             with suppress(SQLAlchemyError):
-                connection.close()
+                transaction.connection.close()
 
-    def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._mine, "connection", None)
-        if connection is None:
+    def _transaction(self) -> Transaction:
+        """What this thread's connection is used by, one transaction after the other."""
+        transaction: Transaction | None = getattr(self._mine, "transaction", None)
+        if transaction is None:
             connection = self._engine.connect()
             connection.detach()  # It must not return to the host's pool, because its settings are changed.
             if connection.dialect.name == "sqlite":
@@ -140,8 +140,8 @@ class Recorder:
                 # With Open WebUI's synchronous=NORMAL, a power cut would lose the last commits in WAL mode.
                 database.execute("PRAGMA synchronous=FULL")
                 database.execute(f"PRAGMA busy_timeout={round(LOCK_TIMEOUT * 1000)}")
-            self._mine.connection = connection
-        return connection
+            transaction = self._mine.transaction = Transaction(connection, connection.connection.cursor())
+        return transaction
 
 
 @contextmanager

@@ -13,13 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from openwebui_usage.ledger.bounds import (
-    bounded_count,
     bounded_counts,
     bounded_seconds,
-    bounded_sum,
+    bounded_sums,
     bounded_text,
     is_moment,
     usage_text,
@@ -67,25 +66,32 @@ class Recorded:
     """Of the definitions by which the rows were counted."""
 
 
+class Written(NamedTuple):
+    """What a transaction that is not committed yet did, see `Recorded`, and the combinations that it resolved."""
+
+    groups: frozenset[str]
+    changes: tuple[Change, ...]
+    totals: Mapping[Key, Sums]
+    revision: int
+    resolved: Resolved
+
+
 class Batch:
     """Rows as the definitions of one revision count them, not written yet."""
 
     def __init__(self, rows: Sequence[CallRow], definitions: Definitions) -> None:
         """Nothing is written before `write`."""
-        self._rows = tuple(rows)
         self._definitions = definitions
         self._calls: list[_Counted] = []
         self._tallies: dict[_Kind, _Tally] = {}
-        for row in self._rows:
+        for row in rows:
             tally = self._tally_of(row)
             cost = _cost(row, definitions)
             counts = bounded_counts(_counts(row.usage))
             tally.add(row, counts, cost)
             self._calls.append(_Counted(row, cost, counts, tally.groups))
 
-    def write(
-        self, transaction: Transaction, schema: str | None, combinations: Combinations
-    ) -> tuple[Recorded, Resolved] | None:
+    def write(self, transaction: Transaction, schema: str | None, combinations: Combinations) -> Written | None:
         """Write rows, cubes and totals. None where the definitions are others by now: the transaction is to be undone.
 
         The combinations are to be remembered once it is committed.
@@ -101,9 +107,12 @@ class Batch:
         revision, after = add_to_totals(transaction, added, schema)
         if revision != self._definitions.revision:
             return None
-        changes = (Change(counter, _minus(after[key], added[key]), after[key]) for key, counter in counters.items())
-        names = frozenset(group.name for tally in self._tallies.values() for group in tally.counted)
-        return Recorded(self._rows, names, tuple(changes), totals=after, revision=revision), resolved
+        totals = {key: Sums(*sums) for key, sums in after.items()}
+        changes = [
+            Change(counter, Sums(*_minus(after[key], added[key])), totals[key]) for key, counter in counters.items()
+        ]
+        names = frozenset([group.name for tally in self._tallies.values() for group in tally.counted])
+        return Written(names, tuple(changes), totals, revision, resolved)
 
     def _tally_of(self, row: CallRow) -> _Tally:
         if not is_moment(row.started_at):
@@ -119,8 +128,7 @@ class Batch:
         return tally
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(NamedTuple):
     """A row as it is written: what it cost, its tokens in 64 bits, and the usage groups that hold its model."""
 
     row: CallRow
@@ -163,7 +171,7 @@ class _Tally:
             1,
             bool(usage.estimated),
             *counts,
-            0 if cost is None else bounded_count(cost.nano),
+            0 if cost is None else _costs(cost)[0],
             cost is None and bool(usage.input or usage.output),
         )
         self.sums = _plus(self.sums, added)
@@ -195,12 +203,19 @@ def _source(row: CallRow, cost: Cost | None) -> str | None:
     return "not-believed" if is_absurd(row.raw_usage, row.usage) else None
 
 
+def _costs(cost: Cost) -> tuple[int, ...]:
+    """The sum and, where they are known, its four parts."""
+    return bounded_counts((cost.nano, *(cost.parts or ())))
+
+
+_NOTHING_KNOWN = (None,) * 4
 _COLUMNS = tuple(usage_call.columns.keys())
 
 
 def _call_values(counted: _Counted, combination: int | None) -> _Values:
     row, cost = counted.row, counted.cost
     info, usage = row.info, row.usage
+    nano, *parts = (None,) if cost is None else _costs(cost)
     return (
         row.id,
         row.started_at,
@@ -220,13 +235,13 @@ def _call_values(counted: _Counted, combination: int | None) -> _Values:
         bounded_seconds(row.first_token_after),
         bounded_seconds(row.thinking),
         bounded_seconds(row.duration) or 0.0,
-        None if cost is None else bounded_count(cost.nano),
+        nano,
         _source(row, cost),
         usage_text(row.raw_usage),
         combination,
         _short(row.effort, 16),
         _short(row.error, 100),
-        *((None,) * 4 if cost is None or cost.parts is None else map(bounded_count, cost.parts)),
+        *(parts or _NOTHING_KNOWN),
         None if cost is None else _short(cost.version, 64),
     )
 
@@ -262,8 +277,11 @@ def _cube_sums(call: _Counted) -> tuple[int, ...]:
         int(bool(usage.estimated)),
         int(cost is None and bool(usage.input or usage.output)),
         *call.counts,
-        *((0,) * 5 if cost is None else (bounded_count(cost.nano), *map(bounded_count, cost.parts or (0, 0, 0, 0)))),
+        *(_NO_COSTS if cost is None else (_costs(cost) + _NO_COSTS)[: len(_NO_COSTS)]),
     )
+
+
+_NO_COSTS = (0,) * 5
 
 
 def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | None) -> None:
@@ -275,22 +293,22 @@ def _insert(transaction: Transaction, calls: Sequence[_Values], schema: str | No
 
 def add_to_totals(
     transaction: Transaction, added: Mapping[Key, tuple[int, ...]], schema: str | None
-) -> tuple[int, dict[Key, Sums]]:
+) -> tuple[int, dict[Key, tuple[int, ...]]]:
     """`total = total + n`, in the order of `SUMS`, done by the database: two workers never overwrite each other.
 
-    Returns the revision of the definitions, and the totals as they are now.
+    Returns the revision of the definitions, and the totals as they are now, in the same order.
     """
     if not added:
         return read_revision(transaction.connection), {}
     # In one order everywhere, so that two workers never wait for each other's rows in a circle.
-    rows = [(*key, *map(bounded_sum, sums)) for key, sums in sorted(added.items())]
-    revision, after = 0, {}
+    rows = [(*key, *bounded_sums(sums)) for key, sums in sorted(added.items())]
+    revision, after = 0, dict[Key, tuple[int, ...]]()
     for start in range(0, len(rows), ROWS_PER_STATEMENT):
         part = rows[start : start + ROWS_PER_STATEMENT]
         statement = _addition(transaction.placeholder, schema, len(part), transaction.least)
         found = transaction.execute(statement, list(chain.from_iterable(part)))
         revision = found[0][0]
-        after.update({(subject, period): Sums(*total) for _, subject, period, *total in found})
+        after.update({row[1:3]: row[3:] for row in found})
     return revision, after
 
 
@@ -306,5 +324,6 @@ def _plus(sums: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(map(operator.add, sums, others))
 
 
-def _minus(sums: Sums, added: tuple[int, ...]) -> Sums:
-    return Sums(*(max(0, getattr(sums, name) - count) for name, count in zip(SUMS, added, strict=True)))
+def _minus(sums: tuple[int, ...], added: tuple[int, ...]) -> tuple[int, ...]:
+    values = tuple(map(operator.sub, sums, added))
+    return values if min(values) >= 0 else tuple([max(0, value) for value in values])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -149,10 +148,9 @@ class Store(GroupStore, BudgetStore, PriceStore):
                     is_stale = True
                     transaction.undo()
                     continue
-                recorded, resolved = written
-                notices = self._put_notices(transaction.connection, recorded.changes)
-            self._mine.combinations.remember(resolved)
-            return replace(recorded, rows=given, notices=notices)
+                notices = self._put_notices(transaction.connection, written.changes)
+            self._mine.combinations.remember(written.resolved)
+            return Recorded(given, written.groups, written.changes, notices, written.totals, written.revision)
 
     def add_refusals(self, counts: Mapping[RefusalKey, RefusalCount], mark: Mark | None = None) -> None:
         """Add to the counters of refused calls. A batch that has a mark is added once, however often it is tried.
