@@ -523,7 +523,7 @@ export interface components {
       kind: 'everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group';
       /**
        * Id
-       * @description Of a user or of a user group, where the kind has one.
+       * @description The id of the user or user group, for the kinds that name one.
        * @example null
        */
       id: string | null;
@@ -913,7 +913,7 @@ export interface components {
        */
       limit: number | null;
       usage: components['schemas']['PeriodUsage'];
-      /** @description As in `usage`, of all periods together. */
+      /** @description The same counts for all periods together. */
       all_time: components['schemas']['TokenCounts'];
       /**
        * Counting
@@ -956,7 +956,7 @@ export interface components {
       resets_at: string | null;
       /**
        * Remaining
-       * @description Of `limit`; null where there is none.
+       * @description What is left of `limit`; null where there is none.
        * @example 993088
        */
       remaining: number | null;
@@ -1203,12 +1203,12 @@ export interface components {
     OwnUsage: {
       /**
        * Budgets
-       * @description Those that bind whoever asks.
+       * @description The budgets that bind whoever asks.
        */
       budgets: components['schemas']['UsageBudgetStatus'][];
       /**
        * Groups
-       * @description Those that whoever asks may see, by name.
+       * @description The groups that whoever asks may see, by name.
        */
       groups: {
         [key: string]: components['schemas']['UsageGroup'];
@@ -1221,19 +1221,19 @@ export interface components {
     PageData: {
       /**
        * Budgets
-       * @description Those that bind whoever asks.
+       * @description The budgets that bind whoever asks.
        */
       budgets: components['schemas']['UsageBudgetStatus'][];
       /**
        * Groups
-       * @description Those that whoever asks may see, by name.
+       * @description The groups that whoever asks may see, by name.
        */
       groups: {
         [key: string]: components['schemas']['UsageGroup'];
       };
       /**
        * Models
-       * @description By id.
+       * @description The models by their ids.
        */
       models: {
         [key: string]: components['schemas']['SelectableModel'];
@@ -1257,13 +1257,13 @@ export interface components {
     PeriodUsage: {
       /**
        * In
-       * @description Of prompts.
+       * @description Prompt tokens.
        * @example 1234
        */
       in: number;
       /**
        * Out
-       * @description Of answers and reasoning, by the group's `counting`.
+       * @description Tokens of answers and reasoning, by the group's `counting`.
        * @example 5678
        */
       out: number;
@@ -1359,7 +1359,7 @@ export interface components {
       wrapped: string[];
       /**
        * Missing
-       * @description Those that this version of Open WebUI does not have.
+       * @description The functions that this version of Open WebUI does not have.
        * @example []
        */
       missing: string[];
@@ -1515,7 +1515,7 @@ export interface components {
     };
     /**
      * PreviousUsage
-     * @description What the time before came to: as many months, days or hours.
+     * @description The same sums for the time before, of as many months, days or hours.
      */
     PreviousUsage: {
       /**
@@ -1705,13 +1705,13 @@ export interface components {
       refused: components['schemas']['RefusedPerson'][];
       /**
        * Calls
-       * @description Of all of them.
+       * @description Calls of all these people.
        * @example 12
        */
       calls: number;
       /**
        * Amount
-       * @description Of all of them, in `unit`.
+       * @description What all these calls used, in `unit`.
        * @example 34000
        */
       amount: number;
@@ -1804,7 +1804,7 @@ export interface components {
       first_at: string;
       /**
        * Calls
-       * @description That would have been refused.
+       * @description Calls that would have been refused.
        * @example 12
        */
       calls: number;
@@ -1817,12 +1817,12 @@ export interface components {
     };
     /**
      * ReportsStatus
-     * @description How far the work is that reports are made fast by. They are exact at any time.
+     * @description How far the background work is that makes reports fast. They are exact at any time.
      */
     ReportsStatus: {
       /**
        * Folded Until
-       * @description Up to when sums of longer spans are made; null before the first.
+       * @description Up to when the sums of hours, days and months are made; null before the first.
        * @example 2026-11-27T00:00:00Z
        */
       folded_until: string | null;
@@ -1980,13 +1980,13 @@ export interface components {
     TokenCounts: {
       /**
        * In
-       * @description Of prompts.
+       * @description Prompt tokens.
        * @example 1234
        */
       in: number;
       /**
        * Out
-       * @description Of answers and reasoning, by the group's `counting`.
+       * @description Tokens of answers and reasoning, by the group's `counting`.
        * @example 5678
        */
       out: number;
@@ -2159,13 +2159,13 @@ export interface components {
       limit: number | null;
       /**
        * Used
-       * @description In `unit`.
+       * @description What is used in the current period, in `unit`.
        * @example 3
        */
       used: number;
       /**
        * Remaining
-       * @description In `unit`; null where there is no limit.
+       * @description What is left, in `unit`; null where there is no limit.
        * @example 197
        */
       remaining: number | null;
@@ -2249,13 +2249,13 @@ export interface components {
       user_groups: components['schemas']['NamedValue'][] | string;
       /**
        * Model
-       * @description That was asked for.
+       * @description The id that was asked for.
        * @example helper
        */
       model: string;
       /**
        * Called Model
-       * @description That answered.
+       * @description The id that answered: of a workspace model its base.
        * @example gpt-4o
        */
       called_model: string;
@@ -2294,7 +2294,7 @@ export interface components {
       path: string | null;
       /**
        * Usage Groups
-       * @description That held the model then.
+       * @description Names of the usage groups that held the model then.
        * @example [
        *       "GPT"
        *     ]
@@ -2356,37 +2356,37 @@ export interface components {
       cost: number | null;
       /**
        * Cost Input
-       * @description Of `cost`, what uncached prompt tokens cost.
+       * @description The part of `cost` for uncached prompt tokens.
        * @example 0.0005
        */
       cost_input: number | null;
       /**
        * Cost Cached
-       * @description Of `cost`, what cached prompt tokens cost.
+       * @description The part of `cost` for cached prompt tokens.
        * @example 0.0009
        */
       cost_cached: number | null;
       /**
        * Cost Cache Write
-       * @description Of `cost`, what writing to a cache cost.
+       * @description The part of `cost` for writing to a cache.
        * @example 0
        */
       cost_cache_write: number | null;
       /**
        * Cost Output
-       * @description Of `cost`, what the answer cost.
+       * @description The part of `cost` for the answer.
        * @example 0.003
        */
       cost_output: number | null;
       /**
        * Cost Source
-       * @description Who says so.
+       * @description Who knew the price.
        * @example genai-prices
        */
       cost_source: string | null;
       /**
        * Price Version
-       * @description Of the price list.
+       * @description The version of the public price list.
        * @example 0.2.3
        */
       price_version: string | null;
@@ -2488,13 +2488,13 @@ export interface components {
       user_groups: components['schemas']['NamedValue'][] | string;
       /**
        * Model
-       * @description That was asked for.
+       * @description The id that was asked for.
        * @example helper
        */
       model: string;
       /**
        * Called Model
-       * @description That answered.
+       * @description The id that answered: of a workspace model its base.
        * @example gpt-4o
        */
       called_model: string;
@@ -2533,7 +2533,7 @@ export interface components {
       path: string | null;
       /**
        * Usage Groups
-       * @description That held the model then.
+       * @description Names of the usage groups that held the model then.
        * @example [
        *       "GPT"
        *     ]
@@ -2595,37 +2595,37 @@ export interface components {
       cost: number | null;
       /**
        * Cost Input
-       * @description Of `cost`, what uncached prompt tokens cost.
+       * @description The part of `cost` for uncached prompt tokens.
        * @example 0.0005
        */
       cost_input: number | null;
       /**
        * Cost Cached
-       * @description Of `cost`, what cached prompt tokens cost.
+       * @description The part of `cost` for cached prompt tokens.
        * @example 0.0009
        */
       cost_cached: number | null;
       /**
        * Cost Cache Write
-       * @description Of `cost`, what writing to a cache cost.
+       * @description The part of `cost` for writing to a cache.
        * @example 0
        */
       cost_cache_write: number | null;
       /**
        * Cost Output
-       * @description Of `cost`, what the answer cost.
+       * @description The part of `cost` for the answer.
        * @example 0.003
        */
       cost_output: number | null;
       /**
        * Cost Source
-       * @description Who says so.
+       * @description Who knew the price.
        * @example genai-prices
        */
       cost_source: string | null;
       /**
        * Price Version
-       * @description Of the price list.
+       * @description The version of the public price list.
        * @example 0.2.3
        */
       price_version: string | null;
@@ -2748,12 +2748,12 @@ export interface components {
     };
     /**
      * UsageForecast
-     * @description What is to be expected of one limit, in its unit.
+     * @description When one limit will be reached. Amounts are in its unit.
      */
     UsageForecast: {
       /**
        * Name
-       * @description Of the group or the budget.
+       * @description The name of the group or budget.
        * @example GPT
        */
       name: string;
@@ -2773,7 +2773,7 @@ export interface components {
       unit: 'tokens' | 'usd' | 'requests';
       /**
        * Used
-       * @description In the current period.
+       * @description What is used in the current period.
        * @example 540000
        */
       used: number;
@@ -2817,12 +2817,12 @@ export interface components {
     };
     /**
      * UsageForecasts
-     * @description What is to be expected of limits.
+     * @description When limits will be reached.
      */
     UsageForecasts: {
       /**
        * Forecasts
-       * @description Those first that are reached first.
+       * @description In the order in which the limits will be reached.
        */
       forecasts: components['schemas']['UsageForecast'][];
     };
@@ -2846,7 +2846,7 @@ export interface components {
        */
       limit: number | null;
       usage: components['schemas']['PeriodUsage'];
-      /** @description As in `usage`, of all periods together. */
+      /** @description The same counts for all periods together. */
       all_time: components['schemas']['TokenCounts'];
       /**
        * Counting
@@ -2889,7 +2889,7 @@ export interface components {
       resets_at: string | null;
       /**
        * Remaining
-       * @description Of `limit`; null where there is none.
+       * @description What is left of `limit`; null where there is none.
        * @example 993088
        */
       remaining: number | null;
@@ -2917,31 +2917,31 @@ export interface components {
       model: string;
       /**
        * Input
-       * @description Of prompt tokens.
+       * @description The price of prompt tokens.
        * @example 2.5
        */
       input: number;
       /**
        * Output
-       * @description Of tokens of answer and reasoning.
+       * @description The price of tokens of answers and reasoning.
        * @example 10
        */
       output: number;
       /**
        * Cached Input
-       * @description Of prompt tokens that came from a cache; null: as `input`.
+       * @description The price of prompt tokens that came from a cache; null: as `input`.
        * @example 1.25
        */
       cached_input: number | null;
       /**
        * Cache Write
-       * @description Of prompt tokens that were written to a cache; null: as `input`.
+       * @description The price of prompt tokens that were written to a cache; null: as `input`.
        * @example null
        */
       cache_write: number | null;
       /**
        * Request
-       * @description Of each request, whatever its tokens.
+       * @description What each request costs beside its tokens.
        * @example 0
        */
       request: number;
@@ -2962,14 +2962,14 @@ export interface components {
       /**
        * From
        * Format: date-time
-       * @description As it was used.
+       * @description Where the time begins, as it was understood.
        * @example 2026-11-01T00:00:00+01:00
        */
       from: string;
       /**
        * To
        * Format: date-time
-       * @description As it was used; not included.
+       * @description Where the time ends, as it was understood; not included.
        * @example 2026-11-01T00:00:00+01:00
        */
       to: string;
@@ -3004,10 +3004,10 @@ export interface components {
       )[];
       /**
        * Rows
-       * @description By time, then the greatest first; `Other` is the last.
+       * @description In order of time, then the greatest group first and `Other` last.
        */
       rows: components['schemas']['UsageReportRow'][];
-      /** @description Of all calls that were asked for, each once. */
+      /** @description Sums of all calls that were asked for, each once. */
       totals: components['schemas']['UsageSums'];
       /** @description Only with `compare=previous`. */
       previous?: components['schemas']['PreviousUsage'] | null;
@@ -3085,25 +3085,25 @@ export interface components {
       cost: number;
       /**
        * Cost Input
-       * @description Of `cost`, what uncached prompt tokens cost.
+       * @description The part of `cost` for uncached prompt tokens.
        * @example 0.0005
        */
       cost_input: number;
       /**
        * Cost Cached
-       * @description Of `cost`, what cached prompt tokens cost.
+       * @description The part of `cost` for cached prompt tokens.
        * @example 0.0013
        */
       cost_cached: number;
       /**
        * Cost Cache Write
-       * @description Of `cost`, what writing to a cache cost.
+       * @description The part of `cost` for writing to caches.
        * @example 0
        */
       cost_cache_write: number;
       /**
        * Cost Output
-       * @description Of `cost`, what answers cost.
+       * @description The part of `cost` for answers.
        * @example 0.03
        */
       cost_output: number;
@@ -3268,25 +3268,25 @@ export interface components {
       cost: number;
       /**
        * Cost Input
-       * @description Of `cost`, what uncached prompt tokens cost.
+       * @description The part of `cost` for uncached prompt tokens.
        * @example 0.0005
        */
       cost_input: number;
       /**
        * Cost Cached
-       * @description Of `cost`, what cached prompt tokens cost.
+       * @description The part of `cost` for cached prompt tokens.
        * @example 0.0013
        */
       cost_cached: number;
       /**
        * Cost Cache Write
-       * @description Of `cost`, what writing to a cache cost.
+       * @description The part of `cost` for writing to caches.
        * @example 0
        */
       cost_cache_write: number;
       /**
        * Cost Output
-       * @description Of `cost`, what answers cost.
+       * @description The part of `cost` for answers.
        * @example 0.03
        */
       cost_output: number;

@@ -32,7 +32,7 @@ class CallDetails(NamedTuple):
 
 
 class DetailedCalls:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Finds calls of one ledger with all that is known of them. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, call_log: CallLog) -> None:
         """`engine` already knows the schema; `call_log` is the ledger's."""

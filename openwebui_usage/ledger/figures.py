@@ -24,7 +24,7 @@ _MOST_NOTICES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one ledger; None where its database does not tell."""
+    """The figures of one ledger. None where its database does not know."""
 
     database: str
     """`SQLite 3.45.1`, `PostgreSQL 16.4`."""
@@ -55,7 +55,7 @@ class Unpriced(NamedTuple):
 
 
 class LedgerFigures:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Asks the database of one ledger for its figures. Blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""

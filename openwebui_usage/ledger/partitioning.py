@@ -64,7 +64,10 @@ _OBSTACLES = text("""
 
 
 class Partitioning:
-    """Of one ledger. Every worker does it; each step is done by one of them. Does nothing on SQLite."""
+    """Keeps the calls of one ledger in a table for each month, on PostgreSQL alone.
+
+    Every worker does so; each step is done by one of them.
+    """
 
     def __init__(self, engine: Engine, schema: str | None) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""

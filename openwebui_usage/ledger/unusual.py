@@ -60,7 +60,7 @@ class UnusualUser(NamedTuple):
 
 
 class UnusualUsers:
-    """Of one ledger. Blocks: call it off the event loop."""
+    """Looks for unusual use in one ledger. Blocks: call it off the event loop."""
 
     def __init__(self, reports: Reports) -> None:
         """`reports` are the ledger's."""

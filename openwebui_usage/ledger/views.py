@@ -34,7 +34,7 @@ class View:
 
 
 class Views:
-    """Of one ledger. Every method is one short transaction and blocks: call it off the event loop."""
+    """The saved views of one ledger. Every method is one short transaction and blocks: call it off the event loop."""
 
     def __init__(self, engine: Engine) -> None:
         """`engine` already knows the schema."""

@@ -15,7 +15,9 @@ class BudgetScope(BaseModel):
     """Whom a budget binds."""
 
     kind: ScopeKind = Field(examples=["each_user"])
-    id: str | None = Field(description="Of a user or of a user group, where the kind has one.", examples=[None])
+    id: str | None = Field(
+        description="The id of the user or user group, for the kinds that name one.", examples=[None]
+    )
 
 
 class UsageBudget(BaseModel):
@@ -74,8 +76,10 @@ class UsageBudgetStatus(BaseModel):
     scope: ScopeKind = Field(examples=["each_user"])
     unit: Unit = Field(examples=["requests"])
     limit: Amount | None = Field(description="In `unit`; null where it only counts.", examples=[200])
-    used: Amount = Field(description="In `unit`.", examples=[3])
-    remaining: Amount | None = Field(description="In `unit`; null where there is no limit.", examples=[197])
+    used: Amount = Field(description="What is used in the current period, in `unit`.", examples=[3])
+    remaining: Amount | None = Field(
+        description="What is left, in `unit`; null where there is no limit.", examples=[197]
+    )
     period: PeriodKind = Field(examples=["day"])
     resets_at: ResetsAt
     models: list[str] | None = Field(

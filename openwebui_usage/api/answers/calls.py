@@ -35,8 +35,8 @@ class UsageCall(BaseModel):
         description="Open WebUI's, that the user was in then; or `not recorded`.",
         examples=[[{"id": "3d1f2a7b", "name": "Sales"}]],
     )
-    model: str = Field(description="That was asked for.", examples=["helper"])
-    called_model: str = Field(description="That answered.", examples=["gpt-4o"])
+    model: str = Field(description="The id that was asked for.", examples=["helper"])
+    called_model: str = Field(description="The id that answered: of a workspace model its base.", examples=["gpt-4o"])
     connection: _Named = Field(
         examples=[{"id": "openai:https://api.openai.com/v1", "name": "https://api.openai.com/v1"}]
     )
@@ -44,7 +44,9 @@ class UsageCall(BaseModel):
     key: _Text = Field(description="The API key that it came in with, as it may be shown.", examples=["none"])
     task: str | None = Field(description="What Open WebUI called the model for, where by itself.", examples=[None])
     path: str | None = Field(description="The route that it came in by.", examples=["/api/chat/completions"])
-    usage_groups: list[str] = Field(description="That held the model then.", examples=[["GPT"]])
+    usage_groups: list[str] = Field(
+        description="Names of the usage groups that held the model then.", examples=[["GPT"]]
+    )
     in_: Count = Field(serialization_alias="in", description="Prompt tokens.", examples=[1234])
     out: Count = Field(description="Completion and reasoning tokens, as the provider reported them.", examples=[567])
     total: Count = Field(description="`in` and `out` together.", examples=[1801])
@@ -54,12 +56,12 @@ class UsageCall(BaseModel):
     reasoning: Count = Field(description="Reasoning tokens, as the provider reported them.", examples=[267])
     billed: Count = Field(description="All tokens that were billed, each once.", examples=[1534])
     cost: _Cost = Field(examples=[0.0044])
-    cost_input: _Cost = Field(description="Of `cost`, what uncached prompt tokens cost.", examples=[0.0005])
-    cost_cached: _Cost = Field(description="Of `cost`, what cached prompt tokens cost.", examples=[0.0009])
-    cost_cache_write: _Cost = Field(description="Of `cost`, what writing to a cache cost.", examples=[0])
-    cost_output: _Cost = Field(description="Of `cost`, what the answer cost.", examples=[0.003])
-    cost_source: str | None = Field(description="Who says so.", examples=["genai-prices"])
-    price_version: str | None = Field(description="Of the price list.", examples=["0.2.3"])
+    cost_input: _Cost = Field(description="The part of `cost` for uncached prompt tokens.", examples=[0.0005])
+    cost_cached: _Cost = Field(description="The part of `cost` for cached prompt tokens.", examples=[0.0009])
+    cost_cache_write: _Cost = Field(description="The part of `cost` for writing to a cache.", examples=[0])
+    cost_output: _Cost = Field(description="The part of `cost` for the answer.", examples=[0.003])
+    cost_source: str | None = Field(description="Who knew the price.", examples=["genai-prices"])
+    price_version: str | None = Field(description="The version of the public price list.", examples=["0.2.3"])
     first_token_after: _Seconds = Field(examples=[0.41])
     thinking: _Seconds = Field(description="Seconds from the first thought to the answer.", examples=[3.2])
     duration: _Span = Field(description="Seconds.", examples=[7.5])

@@ -1,4 +1,4 @@
-"""What is to be expected of limits."""
+"""When limits will be reached."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class ProjectedUse(BaseModel):
 
 
 class UsageForecast(BaseModel):
-    """What is to be expected of one limit, in its unit."""
+    """When one limit will be reached. Amounts are in its unit."""
 
-    name: str = Field(description="Of the group or the budget.", examples=["GPT"])
+    name: str = Field(description="The name of the group or budget.", examples=["GPT"])
     kind: Literal["group", "budget"] = Field(examples=["group"])
     user: NamedValue | None = Field(
         description="Whose limit it is; null where several share it. Of a budget that counts users separately, those "
         "who used the most have an entry each."
     )
     unit: Unit = Field(examples=["tokens"])
-    used: Amount = Field(description="In the current period.", examples=[540_000])
+    used: Amount = Field(description="What is used in the current period.", examples=[540_000])
     limit: Amount = Field(examples=[1_000_000])
     period: PeriodKind = Field(examples=["month"])
     resets_at: ResetsAt
@@ -84,9 +84,9 @@ class UsageForecast(BaseModel):
 
 
 class UsageForecasts(BaseModel):
-    """What is to be expected of limits."""
+    """When limits will be reached."""
 
-    forecasts: list[UsageForecast] = Field(description="Those first that are reached first.")
+    forecasts: list[UsageForecast] = Field(description="In the order in which the limits will be reached.")
 
     @classmethod
     def of(cls, found: list[LimitForecast]) -> UsageForecasts:

@@ -18,8 +18,8 @@ from openwebui_usage.rules.periods import Period, PeriodKind, period_at
 class TokenCounts(BaseModel):
     """Tokens, as a group counts them."""
 
-    in_: Count = Field(serialization_alias="in", description="Of prompts.", examples=[1234])
-    out: Count = Field(description="Of answers and reasoning, by the group's `counting`.", examples=[5678])
+    in_: Count = Field(serialization_alias="in", description="Prompt tokens.", examples=[1234])
+    out: Count = Field(description="Tokens of answers and reasoning, by the group's `counting`.", examples=[5678])
     total: Count = Field(description="`in` and `out` together.", examples=[6912])
 
     @classmethod
@@ -70,14 +70,16 @@ class UsageGroup(BaseModel):
     )
     limit: Count | None = Field(description="Tokens in a period; null for no limit.", examples=[1_000_000])
     usage: PeriodUsage
-    all_time: TokenCounts = Field(description="As in `usage`, of all periods together.")
+    all_time: TokenCounts = Field(description="The same counts for all periods together.")
     counting: Counting = Field(examples=["documented"])
     period: PeriodKind = Field(examples=["month"])
     timezone: str = Field(description="Where days begin.", examples=["Europe/Berlin"])
     action: Action = Field(examples=["block"])
     soft_limits: SoftLimits
     resets_at: ResetsAt
-    remaining: Count | None = Field(description="Of `limit`; null where there is none.", examples=[993_088])
+    remaining: Count | None = Field(
+        description="What is left of `limit`; null where there is none.", examples=[993_088]
+    )
 
     @classmethod
     def of(cls, entry: GroupUsage, period: Period | None = None, models: Sequence[str] | None = None) -> UsageGroup:

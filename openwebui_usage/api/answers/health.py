@@ -28,10 +28,10 @@ class LedgerStatus(BaseModel):
 
 
 class ReportsStatus(BaseModel):
-    """How far the work is that reports are made fast by. They are exact at any time."""
+    """How far the background work is that makes reports fast. They are exact at any time."""
 
     folded_until: Moment | None = Field(
-        description="Up to when sums of longer spans are made; null before the first.",
+        description="Up to when the sums of hours, days and months are made; null before the first.",
         examples=["2026-11-27T00:00:00Z"],
     )
     converted: float | None = Field(
@@ -118,7 +118,9 @@ class PluginHealth(BaseModel):
         description="The functions of Open WebUI through which calls are seen.",
         examples=[["open_webui.routers.openai.generate_chat_completion"]],
     )
-    missing: list[str] = Field(description="Those that this version of Open WebUI does not have.", examples=[[]])
+    missing: list[str] = Field(
+        description="The functions that this version of Open WebUI does not have.", examples=[[]]
+    )
     wrong_settings: list[WrongValue]
     taken_back: list[TakenBack]
     faults: dict[str, Count] = Field(

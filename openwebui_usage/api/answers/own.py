@@ -13,8 +13,8 @@ from openwebui_usage.rules.effort import Choice
 class OwnUsage(BaseModel):
     """What was used, and what is left."""
 
-    budgets: list[UsageBudgetStatus] = Field(description="Those that bind whoever asks.")
-    groups: dict[str, UsageGroup] = Field(description="Those that whoever asks may see, by name.")
+    budgets: list[UsageBudgetStatus] = Field(description="The budgets that bind whoever asks.")
+    groups: dict[str, UsageGroup] = Field(description="The groups that whoever asks may see, by name.")
 
 
 class SelectableModel(BaseModel):
@@ -43,7 +43,7 @@ class SelectableModel(BaseModel):
 class PageData(OwnUsage):
     """All that the page's script needs."""
 
-    models: dict[str, SelectableModel] = Field(description="By id.")
+    models: dict[str, SelectableModel] = Field(description="The models by their ids.")
     words: dict[str, str] = Field(
         description="What counter and menu say, in the language that was asked for.",
         examples=[{"effort": "Reasoning effort", "remaining": "Remaining"}],

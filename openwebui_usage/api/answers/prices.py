@@ -12,15 +12,15 @@ class UsagePrice(BaseModel):
     """A price that an admin set: US dollars per million tokens, and per request."""
 
     model: str = Field(description="An id or a glob.", examples=["gpt-4o*"])
-    input: Dollars = Field(description="Of prompt tokens.", examples=[2.5])
-    output: Dollars = Field(description="Of tokens of answer and reasoning.", examples=[10])
+    input: Dollars = Field(description="The price of prompt tokens.", examples=[2.5])
+    output: Dollars = Field(description="The price of tokens of answers and reasoning.", examples=[10])
     cached_input: Dollars | None = Field(
-        description="Of prompt tokens that came from a cache; null: as `input`.", examples=[1.25]
+        description="The price of prompt tokens that came from a cache; null: as `input`.", examples=[1.25]
     )
     cache_write: Dollars | None = Field(
-        description="Of prompt tokens that were written to a cache; null: as `input`.", examples=[None]
+        description="The price of prompt tokens that were written to a cache; null: as `input`.", examples=[None]
     )
-    request: Dollars = Field(description="Of each request, whatever its tokens.", examples=[0])
+    request: Dollars = Field(description="What each request costs beside its tokens.", examples=[0])
 
     @classmethod
     def of(cls, price: Price) -> UsagePrice:

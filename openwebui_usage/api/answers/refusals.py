@@ -89,7 +89,7 @@ class RefusedPerson(BaseModel):
 
     user: NamedValue | None = Field(description="Null where nobody was signed in.")
     first_at: Moment
-    calls: Count = Field(description="That would have been refused.", examples=[12])
+    calls: Count = Field(description="Calls that would have been refused.", examples=[12])
     amount: Amount = Field(description="What those calls used, in `unit`.", examples=[34_000])
 
 
@@ -103,8 +103,8 @@ class RefusalPreview(_OfATime):
     )
     unit: Unit = Field(examples=["tokens"])
     refused: list[RefusedPerson] = Field(description="Most calls first.")
-    calls: Count = Field(description="Of all of them.", examples=[12])
-    amount: Amount = Field(description="Of all of them, in `unit`.", examples=[34_000])
+    calls: Count = Field(description="Calls of all these people.", examples=[12])
+    amount: Amount = Field(description="What all these calls used, in `unit`.", examples=[34_000])
 
     @classmethod
     def of(cls, budget: Budget, time: TimeRange, found: BudgetPreview) -> RefusalPreview:

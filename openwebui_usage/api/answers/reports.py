@@ -59,10 +59,10 @@ class UsageSums(BaseModel):
     reasoning: Count = Field(description="Reasoning tokens, as the providers reported them.", examples=[2678])
     billed: Count = Field(description="All tokens that were billed, each once.", examples=[4234])
     cost: Dollars = Field(description="In US dollars, of the calls whose price is known.", examples=[0.0331])
-    cost_input: Dollars = Field(description="Of `cost`, what uncached prompt tokens cost.", examples=[0.0005])
-    cost_cached: Dollars = Field(description="Of `cost`, what cached prompt tokens cost.", examples=[0.0013])
-    cost_cache_write: Dollars = Field(description="Of `cost`, what writing to a cache cost.", examples=[0.0])
-    cost_output: Dollars = Field(description="Of `cost`, what answers cost.", examples=[0.03])
+    cost_input: Dollars = Field(description="The part of `cost` for uncached prompt tokens.", examples=[0.0005])
+    cost_cached: Dollars = Field(description="The part of `cost` for cached prompt tokens.", examples=[0.0013])
+    cost_cache_write: Dollars = Field(description="The part of `cost` for writing to caches.", examples=[0.0])
+    cost_output: Dollars = Field(description="The part of `cost` for answers.", examples=[0.03])
     unpriced_calls: Count = Field(description="Calls whose price nobody knows: they are not in `cost`.", examples=[0])
     estimated_calls: Count = Field(description="Calls whose provider never told what they used.", examples=[0])
     errors: Count = Field(description="Calls that ended with an error.", examples=[0])
@@ -93,7 +93,7 @@ class UsageReportRow(UsageSums):
 
 
 class PreviousUsage(BaseModel):
-    """What the time before came to: as many months, days or hours."""
+    """The same sums for the time before, of as many months, days or hours."""
 
     from_: LocalMoment = Field(serialization_alias="from")
     to: LocalMoment
@@ -118,13 +118,13 @@ class UsageReport(BaseModel):
 
     model_config = ConfigDict(json_schema_extra=_may_be_left_out)
 
-    from_: LocalMoment = Field(serialization_alias="from", description="As it was used.")
-    to: LocalMoment = Field(description="As it was used; not included.")
+    from_: LocalMoment = Field(serialization_alias="from", description="Where the time begins, as it was understood.")
+    to: LocalMoment = Field(description="Where the time ends, as it was understood; not included.")
     timezone: str = Field(examples=["Europe/Berlin"])
     bucket: Bucket = Field(examples=["day"])
     group_by: list[Dimension] = Field(examples=[["user", "model"]])
-    rows: list[UsageReportRow] = Field(description="By time, then the greatest first; `Other` is the last.")
-    totals: UsageSums = Field(description="Of all calls that were asked for, each once.")
+    rows: list[UsageReportRow] = Field(description="In order of time, then the greatest group first and `Other` last.")
+    totals: UsageSums = Field(description="Sums of all calls that were asked for, each once.")
     previous: PreviousUsage | None = Field(default=None, description="Only with `compare=previous`.")
     recorded_since: RecordedSince
     complete: bool = Field(
