@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { words } from './pages/vite/words';
 
 /** Puts the components' styles into the script, where `page/styles.ts` asks for them, so that one file is the whole. */
 function stylesIntoScript(): Plugin {
@@ -92,6 +93,7 @@ export default defineConfig({
     // Shorter than Svelte's own, for it stands in every selector of a script that has to be small.
     svelte({ compilerOptions: { cssHash: ({ css, hash }) => `u-${hash(css).slice(0, 2)}` } }),
     stylesIntoScript(),
+    words(),
   ],
   build: {
     target: 'es2022',

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """Where rows wait while the database is away; by default `usage-spool` in Open WebUI's data folder."""
     client: bool = False
     """True: the token client is mounted at /o1/."""
+    pages: bool = True
+    """False: there are no pages at /usage/."""
     keep_calls: Kept = None
     """How long the rows of calls are kept, like `13 months`; for ever by default. Totals and reports stay as they
     are.

@@ -159,6 +159,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/me/access': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who you are and what you may open */
+    get: operations['get_access_api_usage_me_access_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/page': {
     parameters: {
       query?: never;
@@ -1195,6 +1212,26 @@ export interface components {
        * @example 0
        */
       request?: number | string;
+    };
+    /**
+     * OwnAccess
+     * @description Who asks, and what that person may do: which pages there are to open.
+     */
+    OwnAccess: {
+      user: components['schemas']['NamedValue'];
+      /**
+       * Admin
+       * @description Whether groups, budgets, prices and all else may be changed.
+       * @example false
+       */
+      admin: boolean;
+      /**
+       * Reports
+       * @description Whose calls may be read.
+       * @example own
+       * @enum {string}
+       */
+      reports: 'everybody' | 'teams' | 'own';
     };
     /**
      * OwnUsage
@@ -4383,6 +4420,46 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_access_api_usage_me_access_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['OwnAccess'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
         };
       };
     };

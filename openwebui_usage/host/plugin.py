@@ -39,6 +39,7 @@ from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.pages import page_routes
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings, SettingsError, WrongSetting, read_settings
 
@@ -90,6 +91,8 @@ class Plugin:
     def attach(self) -> None:
         """Add the routes and the lifespan."""
         self._step("the API", self._add_routes)
+        if self._settings.pages:
+            self._step("the pages", self._add_pages)
         if self._settings.client:
             self._step("the token client", self._add_client)
         self._step("the start", self._wrap_lifespan)
@@ -182,6 +185,9 @@ class Plugin:
             self._undos.append(include_router(self._app, router))
         if has_docs:
             self._undos.append(put_first(self._app, usage))
+
+    def _add_pages(self) -> None:
+        self._undos.append(add_routes(self._app, page_routes()))
 
     def _add_client(self) -> None:
         try:

@@ -51,6 +51,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/cost-centers"): (None, "admin"),
     ("PUT", "/api/usage/cost-centers"): ({"cost_centers": []}, "admin"),
     ("GET", "/api/usage/me"): (None, "user"),
+    ("GET", "/api/usage/me/access"): (None, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
 }
 PEOPLE = {

@@ -43,6 +43,7 @@ OPERATIONS = [
     ("GET", "/api/usage/cost-centers"),
     ("PUT", "/api/usage/cost-centers"),
     ("GET", "/api/usage/me"),
+    ("GET", "/api/usage/me/access"),
     ("GET", "/api/usage/page"),
 ]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
-from openwebui_usage.api.access import PageModel
+from openwebui_usage.api.access import Caller, PageModel
 from openwebui_usage.api.answers.budgets import UsageBudgetStatus
 from openwebui_usage.api.answers.groups import UsageGroup
+from openwebui_usage.api.answers.reports import NamedValue
+from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.effort import Choice
 
 
@@ -48,3 +52,19 @@ class PageData(OwnUsage):
         description="What counter and menu say, in the language that was asked for.",
         examples=[{"effort": "Reasoning effort", "remaining": "Remaining"}],
     )
+
+
+class OwnAccess(BaseModel):
+    """Who asks, and what that person may do: which pages there are to open."""
+
+    user: NamedValue
+    admin: bool = Field(description="Whether groups, budgets, prices and all else may be changed.", examples=[False])
+    reports: Literal["everybody", "teams", "own"] = Field(description="Whose calls may be read.", examples=["own"])
+
+    @classmethod
+    def of(cls, caller: Caller, readable: Readable | None) -> OwnAccess:
+        """`readable` is what `Access.readable` says of the caller."""
+        reports: Literal["everybody", "teams", "own"] = "own"
+        if readable is not None:
+            reports = "everybody" if readable.user_groups is None else "teams"
+        return cls(user=NamedValue(id=caller.id, name=caller.name), admin=caller.is_admin, reports=reports)

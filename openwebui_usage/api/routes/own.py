@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from openwebui_usage.admission.budget_status import budget_statuses
 from openwebui_usage.api.access import Access, Caller
-from openwebui_usage.api.answers.own import OwnUsage, PageData, SelectableModel
+from openwebui_usage.api.answers.own import OwnAccess, OwnUsage, PageData, SelectableModel
 from openwebui_usage.api.routes.encoding import json_array, json_object, json_response
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.translations import words_in
@@ -31,6 +31,10 @@ def add_own(router: APIRouter, store: Store, access: Access) -> None:
     )
     async def get_me(request: Request, caller: Annotated[Caller, user]) -> Response:
         return await json_response(await view(request, caller))
+
+    @router.get("/me/access", summary="Who you are and what you may open", responses=problems(401))
+    async def get_access(caller: Annotated[Caller, user]) -> OwnAccess:
+        return OwnAccess.of(caller, await access.readable(caller))
 
     @router.get(
         "/page",

@@ -109,14 +109,15 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
         422: ("/cost-centers", {"cost_centers": [{"user_group": "staff"}]}),
     },
     "GET /me": {200: ("/me", None)},
+    "GET /me/access": {200: ("/me/access", None)},
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /health": {200: ("/health", None)},
 }
-FOR_ALL = {"GET /groups", "GET /me", "GET /me/report", "GET /me/calls", "GET /me/forecast", "GET /page"}
+FOR_ALL = {"GET /groups", "GET /page"} | {endpoint for endpoint in ANSWERS if " /me" in endpoint}
 FOR_ALL |= {"GET /views", "GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_READERS_IN_PART = {"GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
-WITHOUT_LEDGER = {"GET /health"}
+WITHOUT_LEDGER = {"GET /health", "GET /me/access"}
 UNREACHED = {422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"}}
 """FastAPI documents a 422 for whatever has a parameter, though any text does."""
 

@@ -1,0 +1,149 @@
+"""The pages at /usage/ in a real Chromium: what they show, and how; with pictures to look at in tests/artefacts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import browser as chromium
+from tests.support.browser import Look, Tab
+from tests.support.clients import PASSWORD, Client
+from tests.support.host import ROOT
+
+AXE = ROOT / "frontend_patches" / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"theme": "dark"},
+    "phone": {"theme": "oled-dark", "width": 390, "height": 844},
+    "german": {"language": "de-DE"},
+}
+GROUP, BUDGET = "Reasoning models", "Fair share"
+
+OpenPage = Callable[..., Tab]
+
+
+@pytest.fixture(autouse=True)
+def something_to_show(admin: Client, user: Client) -> Iterator[None]:
+    admin.add_group(GROUP, ["o3-mini", "gpt-4o"], 1_000_000, period="month", timezone="Europe/Berlin")
+    scope = {"kind": "user", "id": user.id}
+    budget = {"name": BUDGET, "scope": scope, "unit": "tokens", "limit": 400, "period": "month"}
+    admin.request("POST", "/api/usage/budgets", budget)
+    for model in ("o3-mini", "gpt-4o", "gpt-4o"):
+        user.chat(model)
+    yield
+    admin.forget_definitions()
+
+
+@pytest.fixture
+def open_page(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+    """`open_page(client, "/usage/", theme="dark", …)`: a page of ours for somebody who has set things up like that (see
+    `Look`). A failing test leaves a screenshot.
+    """
+    with ExitStack() as stack:
+        tabs: list[Tab] = []
+
+        def open_(client: Client, path: str, **look: Any) -> Tab:
+            tabs.append(stack.enter_context(chromium.tab(browser, client, artefacts, Look(**look))))
+            tabs[-1].page.goto(client.url + path)
+            return tabs[-1]
+
+        yield open_
+        if getattr(request.node, "failed", False):
+            for number, tab in enumerate(tabs):
+                tab.screenshot(f"failed-{request.node.name}-{number}")
+
+
+def wait_until_drawn(page: Page, heading: str) -> None:
+    """All that the page asks for has come."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    expect(page.locator("svg[role=group] .part").first).to_be_visible()
+    expect(page.locator(".skeleton")).to_have_count(0)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong: rule, and where."""
+    page.evaluate(AXE.read_text())  # The page's policy allows no script of others, but a debugger's.
+    page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_my_usage(user: Client, open_page: OpenPage, look: str) -> None:
+    heading = "Meine Nutzung" if look == "german" else "My usage"
+    tab = open_page(user, "/usage/", **LOOKS[look])
+    wait_until_drawn(tab.page, heading)
+    assert violations(tab.page) == []
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(tab.page.get_by_role("meter", name=BUDGET)).to_be_visible()
+    expect(tab.page.get_by_role("meter", name=GROUP)).to_be_visible()
+    tab.page.screenshot(path=tab.artefacts / f"pages-my-{look}.png", full_page=True)
+    assert tab.problems == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_admins_overview(admin: Client, open_page: OpenPage, look: str) -> None:
+    heading = "Nutzung verwalten" if look == "german" else "Manage usage"
+    tab = open_page(admin, "/usage/admin/overview", **LOOKS[look])
+    wait_until_drawn(tab.page, heading)
+    assert violations(tab.page) == []
+    tab.page.screenshot(path=tab.artefacts / f"pages-overview-{look}.png", full_page=True)
+    assert tab.problems == []
+
+
+def test_the_address_is_the_state(user: Client, open_page: OpenPage) -> None:
+    page = open_page(user, "/usage/?by=kind&metric=calls").page
+    expect(page.get_by_role("radio", name="Requests")).to_be_checked()
+    page.get_by_role("combobox", name="Time range").select_option("7d")
+    expect(page).to_have_url(re.compile(r"range=7d"))
+    page.reload()
+    expect(page.get_by_role("combobox", name="Time range")).to_have_value("7d")
+    expect(page.get_by_role("combobox", name="Grouped by")).to_have_value("kind")
+
+
+def test_bars_are_read_by_the_keyboard(user: Client, open_page: OpenPage) -> None:
+    page = open_page(user, "/usage/?metric=calls&range=today").page
+    wait_until_drawn(page, "My usage")
+    last = page.locator("svg[role=group] .column").last
+    page.locator("svg[role=group] .column[tabindex='0']").focus()
+    page.keyboard.press("End")
+    expect(last).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(last).not_to_be_focused()
+    page.get_by_role("button", name="Show as table").click()
+    expect(page.get_by_role("region", name="Over time").get_by_role("columnheader", name="gpt-4o")).to_be_visible()
+
+
+def test_a_stranger_signs_in_and_comes_back(user: Client, browser: Browser) -> None:
+    with closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.goto(f"{user.url}/usage/?range=7d")
+        page.wait_for_url("**/auth?redirect=*")
+        page.locator("input[type=email]").fill(f"{user.user['name']}@example.com")
+        page.locator("input[type=password]").first.fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/usage/?range=7d")
+        expect(page.get_by_role("heading", level=1)).to_have_text("My usage")
+
+
+def test_somebody_who_is_no_admin_finds_nothing_at_the_admins(user: Client, open_page: OpenPage) -> None:
+    tab = open_page(user, "/usage/admin/")
+    expect(tab.page.get_by_text("There is nothing here that you may see.")).to_be_visible()
+    assert tab.problems == []  # Nothing was asked for that the server had to refuse.
+
+
+def test_without_a_server_it_says_so_and_tries_again(user: Client, open_page: OpenPage) -> None:
+    page = open_page(user, "/usage/").page
+    wait_until_drawn(page, "My usage")
+    page.route("**/api/usage/me/report*", lambda route: route.abort())
+    page.get_by_role("combobox", name="Time range").select_option("7d")
+    expect(page.get_by_text("The server cannot be reached.").first).to_be_visible()
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").first.click()
+    expect(page.locator("svg[role=group] .part").first).to_be_visible()
