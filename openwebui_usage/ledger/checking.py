@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 
+from openwebui_usage.ledger.combinations import complete_combinations
 from openwebui_usage.ledger.conversion import CONVERTED
-from openwebui_usage.ledger.cubes import CUBES, FIELDS, FOLDED, QUARTER, Cube, end_of, quarter_of, start_of
-from openwebui_usage.ledger.database import writing
+from openwebui_usage.ledger.cubes import CUBES, FIELDS, QUARTER, Cube, Span, end_of, quarter_of, start_of
+from openwebui_usage.ledger.database import Transaction, writing
 from openwebui_usage.ledger.definitions import raise_revision
-from openwebui_usage.ledger.folding import summed
+from openwebui_usage.ledger.folding import read_marks, summed
 from openwebui_usage.ledger.progress import read_progress, write_progress
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, CUBE_SUMS, usage_call, usage_cube, usage_group, usage_total
@@ -28,6 +29,8 @@ from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.periods import ALL_TIME
 
 _DAY = 96
+_LONG: tuple[Span, ...] = ("third", "month", "year")
+"""Spans that are longer than a day."""
 Found = dict[tuple[int, int], tuple[int, ...]]
 """Sums in the order of `CUBE_SUMS`, by start and combination."""
 
@@ -55,8 +58,8 @@ class Check:
         self._schema = schema
 
     def days(self) -> list[int]:
-        """The days that have sums or rows, and the first ones of their months; each as the quarter in which it begins
-        (UTC).
+        """The days that have sums or rows, and those on which the spans that they are in begin; each as the quarter in
+        which it begins (UTC).
         """
         floor = "" if self._engine.dialect.name == "sqlite" else "floor"
         schema, seconds = prefix(self._schema), _DAY * QUARTER
@@ -69,7 +72,7 @@ class Check:
                 f"SELECT DISTINCT CAST({floor}(started_at) AS bigint) / {seconds} FROM {schema}usage_call"  # noqa: S608
             )
             days |= {int(day) * _DAY for (day,) in days_of_rows}
-        return sorted(days | {start_of("month", day) for day in days})
+        return sorted(days.union(*({start_of(span, day) for day in days} for span in _LONG)))
 
     def differences(self, told: Callable[[int], None] = lambda day: None) -> Iterator[Difference]:
         """Look at everything; `told` hears of each day that was looked at."""
@@ -114,16 +117,16 @@ class Check:
         return Difference(f"{_date(day)}: {len(differ)} sums of a quarter of an hour are not what their rows say", day)
 
     def _cubes_of_day(self, day: int) -> Difference | None:
-        """All longer spans that end on this day, and the quarters of it in the other families."""
+        """All spans within this day, and the longer ones that begin on it."""
         with self._snapshot() as connection:
-            folded = int(read_progress(connection, FOLDED) or 0)
+            marks = read_marks(connection)
             for cube in CUBES[1:]:
-                start, end = cube.start_of(day), end_of(cube.span, cube.start_of(day))
-                if cube.span == "month" and start_of("month", day) != day:
-                    continue  # Once a month is enough.
-                if cube.span in ("quarter", "hour"):
-                    start, end = day, day + _DAY
-                made = self._folded(connection, cube, start, min(end, folded))
+                start, end = day, day + _DAY
+                if cube.span in _LONG:
+                    end = end_of(cube.span, day)
+                    if cube.start_of(day) != day:
+                        continue  # Once is enough.
+                made = self._folded(connection, cube, start, min(end, marks.of(cube)))
                 kept = self._from_cube(connection, cube, start, end)
                 if _differing(made, kept):
                     what = f"{_date(day)}: sums {cube.family} of a {cube.span} are not those of its parts"
@@ -210,11 +213,14 @@ class Check:
         start, end = max(day, self._first_quarter(connection)), day + _DAY
         if start < end:
             _replace(connection, CUBES[0], start, end, self._from_rows(connection, start, end))
-        folded = int(read_progress(connection, FOLDED) or 0)
+        marks = read_marks(connection)
+        transaction = Transaction(connection, connection.connection.cursor())
+        complete_combinations(transaction, day, day + _DAY, self._schema)
         for cube in CUBES[1:]:
-            first = cube.start_of(day)
-            last = end_of("month", first) if cube.span == "month" else day + _DAY
-            _replace(connection, cube, first, last, self._folded(connection, cube, first, min(last, folded)))
+            first, last = day, day + _DAY
+            if cube.span in _LONG:
+                first, last = cube.start_of(day), end_of(cube.span, cube.start_of(day))
+            _replace(connection, cube, first, last, self._folded(connection, cube, first, min(last, marks.of(cube))))
 
 
 def _differing(made: Found, kept: Found) -> set[tuple[int, int]]:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Literal, TypeVar
 
 from openwebui_usage.ledger.bounds import MOST_TEXT_BYTES, bounded_text
-from openwebui_usage.ledger.cubes import FAMILIES, Combination
+from openwebui_usage.ledger.cubes import FAMILIES, REDUCED, Combination, Family
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.rows import CallInfo, Outcome
 from openwebui_usage.ledger.schema import DIMENSIONS
@@ -168,12 +168,8 @@ class Combinations:
         resolved = Resolved(found, numbers, is_new=True)
         missing = sorted({values for values in wanted if values not in found}, key=str)
         keys = {values: tuple(self._number(numbers, *pair) for pair in _named(values)) for values in missing}
-        # In one order everywhere, the reduced ones first: two workers never wait for each other in a circle.
-        reduced = {reduced_key(key, family) for key in keys.values() for family in ("by_model", "by_user")}
-        ids = _make(transaction, dict.fromkeys(reduced, (0, 0)), schema)
-        parts = {key: (ids[reduced_key(key, "by_model")], ids[reduced_key(key, "by_user")]) for key in keys.values()}
-        ids |= _make(transaction, parts, schema)
-        resolved.combinations |= {values: Combination(ids[key], *parts[key]) for values, key in keys.items()}
+        made = _make_with_reduced(transaction, keys.values(), schema)
+        resolved.combinations |= {values: made[key] for values, key in keys.items()}
         return resolved
 
     def remember(self, resolved: Resolved) -> None:
@@ -209,9 +205,24 @@ class Combinations:
         return found
 
 
-def reduced_key(key: Sequence[int], family: str) -> tuple[int, ...]:
+def complete_combinations(transaction: Transaction, start: int, end: int, schema: str | None) -> None:
+    """Make what is missing of the combinations that had calls from `start` to `end` (not included), in quarters.
+
+    An older version, which may run beside this one, does not know all families.
+    """
+    columns = ", ".join(f'k."{name}"' for name in DIMENSIONS)
+    cubes, combinations = (f"{prefix(schema)}usage_{name}" for name in ("cube", "combination"))
+    mark = transaction.placeholder
+    query = (
+        f"SELECT DISTINCT {columns} FROM {cubes} c JOIN {combinations} k ON k.id = c.combination "  # noqa: S608
+        f"WHERE c.cube = 0 AND c.start >= {mark} AND c.start < {mark} AND k.{REDUCED[-1]} = 0"
+    )
+    _make_with_reduced(transaction, [tuple(map(int, row)) for row in transaction.execute(query, (start, end))], schema)
+
+
+def reduced_key(key: Sequence[int], family: Family) -> tuple[int, ...]:
     """A combination's numbers with 0 for each dimension that the family does not have."""
-    kept = FAMILIES[family]  # type: ignore[index]
+    kept = FAMILIES[family]
     return tuple(number if name in kept else 0 for name, number in zip(DIMENSIONS, key, strict=True))
 
 
@@ -219,24 +230,39 @@ def _named(values: Values) -> Iterable[tuple[str, str | None]]:
     return zip(DIMENSIONS, values, strict=True)
 
 
+def _make_with_reduced(
+    transaction: Transaction, wanted: Collection[tuple[int, ...]], schema: str | None
+) -> dict[tuple[int, ...], Combination]:
+    """The combinations of some numbers, and those of fewer dimensions that they are part of."""
+    keys = {key: tuple(reduced_key(key, family) for family in REDUCED) for key in wanted}
+    # In one order everywhere, the reduced ones first: two workers never wait for each other in a circle.
+    reduced = dict.fromkeys(chain.from_iterable(keys.values()), (0,) * len(REDUCED))
+    ids = _make(transaction, reduced, schema)
+    parts = {key: tuple(ids[part] for part in its_parts) for key, its_parts in keys.items()}
+    ids |= _make(transaction, parts, schema)
+    return {key: Combination(ids[key], *numbers) for key, numbers in parts.items()}
+
+
 def _make(
-    transaction: Transaction, wanted: Mapping[tuple[int, ...], tuple[int, int]], schema: str | None
+    transaction: Transaction, wanted: Mapping[tuple[int, ...], tuple[int, ...]], schema: str | None
 ) -> dict[tuple[int, ...], int]:
     """The ids of combinations by their numbers; `wanted` has the reduced ones of each."""
     columns = ", ".join(f'"{name}"' for name in DIMENSIONS)
     mark = transaction.placeholder
-    row = f"({', '.join([mark] * (len(DIMENSIONS) + 2))})"
+    row = f"({', '.join([mark] * (len(DIMENSIONS) + len(REDUCED)))})"
+    # A call without a user is its own combination of fewer dimensions: what is known of it stays.
+    known = ", ".join(
+        f"{name} = CASE WHEN excluded.{name} > 0 THEN excluded.{name} ELSE usage_combination.{name} END"
+        for name in REDUCED
+    )
     ids: dict[tuple[int, ...], int] = {}
     ordered = sorted(wanted)
     for start in range(0, len(ordered), _PER_STATEMENT):
         part = ordered[start : start + _PER_STATEMENT]
         statement = (
-            f"INSERT INTO {prefix(schema)}usage_combination ({columns}, by_model, by_user) "  # noqa: S608
-            f"VALUES {', '.join([row] * len(part))} ON CONFLICT ({columns}) "
-            # A call without a user is its own combination of fewer dimensions: what is known of it stays.
-            f"DO UPDATE SET by_model = CASE WHEN excluded.by_model > 0 THEN excluded.by_model "
-            f"ELSE usage_combination.by_model END, by_user = CASE WHEN excluded.by_user > 0 THEN excluded.by_user "
-            f"ELSE usage_combination.by_user END RETURNING id, {columns}"
+            f"INSERT INTO {prefix(schema)}usage_combination ({columns}, {', '.join(REDUCED)}) "  # noqa: S608
+            f"VALUES {', '.join([row] * len(part))} ON CONFLICT ({columns}) DO UPDATE SET {known} "
+            f"RETURNING id, {columns}"
         )
         for id_, *key in transaction.execute(
             statement, list(chain.from_iterable((*key, *wanted[key]) for key in part))

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from openwebui_usage.ledger.cubes import FOLDED, QUARTER
+from openwebui_usage.ledger.cubes import QUARTER
 from openwebui_usage.ledger.database import reading, sharing
-from openwebui_usage.ledger.progress import read_progress
+from openwebui_usage.ledger.folding import read_marks
 from openwebui_usage.ledger.report_spans import stretches
 from openwebui_usage.ledger.report_sums import Grouping, SumReader
 from openwebui_usage.ledger.report_values import Values
@@ -118,14 +118,13 @@ class Focus:
         self, connection: Connection, values: Values, day: int, kept: Mapping[_Of, list[_Kept]]
     ) -> dict[_Of, _Kept]:
         """What is not among what was kept."""
-        folded = int(read_progress(connection, FOLDED) or 0)
         reader = SumReader(connection, self._schema, None)
         sums: dict[_Of, _Sums] = defaultdict(lambda: _NOTHING)
-        for cube, some in stretches([(day, day + _DAY, 0)], "all", folded).items():
-            added = reader.of_cube(cube, some, Grouping(("user_groups", "model")), "", users_first=False)
-            for _, (groups, model), found in added:
-                picked = (int(found[place]) for place in _PLACES)
-                sums[groups, model] = tuple(map(operator.add, sums[groups, model], picked))
+        columns = ("user_groups", "model")
+        read = stretches([(day, day + _DAY, 0)], columns, read_marks(connection))
+        for _, (groups, model), found in reader.of_cubes(read, Grouping(columns), ""):
+            picked = (int(found[place]) for place in _PLACES)
+            sums[groups, model] = tuple(map(operator.add, sums[groups, model], picked))
         number = 1 + max((entry.number for entries in kept.values() for entry in entries), default=-1)
         cost_centers = _cost_centers(connection)
         charged: dict[int, Charged] = {0: charged_group((), cost_centers)}

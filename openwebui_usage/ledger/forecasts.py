@@ -15,12 +15,12 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Engine, select
 
 from openwebui_usage.ledger.combinations import full_key
-from openwebui_usage.ledger.cubes import FOLDED, quarter_of
+from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.definitions import Definitions
-from openwebui_usage.ledger.progress import read_progress
+from openwebui_usage.ledger.folding import read_marks
 from openwebui_usage.ledger.report_query import Named
-from openwebui_usage.ledger.report_spans import family_of, stretches
+from openwebui_usage.ledger.report_spans import stretches
 from openwebui_usage.ledger.report_sums import Grouping, SumReader
 from openwebui_usage.ledger.report_values import Values
 from openwebui_usage.ledger.schema import CUBE_SUMS, usage_budget, usage_dimension, usage_group
@@ -194,7 +194,7 @@ class _History:
         self._now = now
         self._values = Values(connection)
         self._sums = SumReader(connection, schema, None)
-        self._folded = int(read_progress(connection, FOLDED) or 0)
+        self._marks = read_marks(connection)
         self._starts: dict[str, list[tuple[datetime, datetime]]] = {}
         self._rows: dict[tuple[str, object], list[tuple[_Place, _Days]]] = {}
         self._read_all(targets)
@@ -245,10 +245,10 @@ class _History:
         rows: dict[tuple[int, ...], list[list[int]]] = {}
         grouping = Grouping(columns)
         users_first = condition.startswith('c."user"') and condition.count(",") < _FEW_USERS
-        for cube, some in stretches(parts, family_of(columns), self._folded).items():
-            for part, numbers, sums in self._sums.of_cube(cube, some, grouping, condition, users_first=users_first):
-                days = rows.setdefault(numbers, [[0] * len(CUBE_SUMS) for _ in range(MOST_DAYS)])
-                days[part] = [one + other for one, other in zip(days[part], sums, strict=False)]
+        read = stretches(parts, columns, self._marks)
+        for part, numbers, sums in self._sums.of_cubes(read, grouping, condition, users_first=users_first):
+            days = rows.setdefault(numbers, [[0] * len(CUBE_SUMS) for _ in range(MOST_DAYS)])
+            days[part] = [one + other for one, other in zip(days[part], sums, strict=False)]
         keys = self._keys({number for numbers in rows for number in numbers if number})
         for numbers, days in rows.items():
             texts = dict(zip(columns, (keys.get(number) for number in numbers), strict=True))

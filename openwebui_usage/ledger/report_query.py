@@ -73,8 +73,7 @@ Value = str | Named
 REPORT_SUMS = (*CUBE_SUMS, "errors", "refused")
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSums:
+class ReportSums(NamedTuple):
     """What calls come to: tokens, nano-dollars and numbers of calls."""
 
     calls: int = 0

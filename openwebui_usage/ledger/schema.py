@@ -218,11 +218,16 @@ usage_combination = Table(
     *(Column(name, Integer, nullable=False) for name in DIMENSIONS),
     Column("by_model", Integer, nullable=False),
     Column("by_user", Integer, nullable=False),
+    *(
+        Column(name, Integer, nullable=False, server_default="0")
+        for name in ("models", "users", "teams", "team_models")
+    ),
     UniqueConstraint(*DIMENSIONS, name="usage_combination_key"),
     Index("usage_combination_user", "user"),
 )
-"""Values that calls had together. `by_model` and `by_user` are the combinations with fewer dimensions that this one is
-part of, see `ledger.cubes.FAMILIES`; they are 0 in those combinations themselves.
+"""Values that calls had together. `by_model` and the others are the combinations with fewer dimensions that this one is
+part of, see `ledger.cubes.FAMILIES`; they are 0 in those combinations themselves. Where an older version made it, some
+are 0 until it is folded.
 """
 
 usage_cube = Table(

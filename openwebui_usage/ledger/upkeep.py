@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from openwebui_usage.ledger.conversion import Conversion
 from openwebui_usage.ledger.cubes import FOLDED, QUARTER
-from openwebui_usage.ledger.folding import Folding
+from openwebui_usage.ledger.folding import Folding, read_marks
 from openwebui_usage.ledger.partitioning import Partitioning
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.retention import Retention
@@ -30,6 +30,8 @@ _SHARE = 0.25
 """The share of the time in which a round works. It rests between its steps, so that calls are written."""
 _LONGEST_REST = 0.25
 _TOLD_EVERY = 60.0
+_FAR = 96
+"""Quarters of an hour. Less than this is what every day brings."""
 _STOP_TIMEOUT = 5.0
 """Seconds to wait for the step under way, which takes milliseconds."""
 
@@ -61,7 +63,7 @@ class Upkeep:
         """
         errors: list[Exception] = []
         with self._working:
-            for work in (self._folding.step, self._convert, self._remove, self._partitioning.step):
+            for work in (self._fold, self._convert, self._remove, self._partitioning.step):
                 try:
                     self._do(work)
                 except Exception as error:  # noqa: BLE001 - raised below
@@ -97,6 +99,19 @@ class Upkeep:
 
     def _remove(self) -> bool:
         return self._retention.step(self._engine, schema=self._schema)
+
+    def _fold(self) -> bool:
+        is_left = self._folding.step()
+        if is_left and time.monotonic() - self._told_at > _TOLD_EVERY:
+            with self._engine.connect() as connection:
+                marks = read_marks(connection)
+            if marks.folded - marks.folded_more > _FAR:
+                self._told_at = time.monotonic()
+                moment = datetime.fromtimestamp(marks.folded_more * QUARTER, UTC)
+                log.info(
+                    "Sums for quicker reports are made of those of an older version: up to %s so far", f"{moment:%F}"
+                )
+        return is_left
 
     def _convert(self) -> bool:
         converted = self._conversion.step()

@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, insert, select, update
@@ -34,6 +35,7 @@ from openwebui_usage.ledger.report_query import (
     ReportSums,
     Value,
 )
+from openwebui_usage.ledger.report_sums import TooManyRows
 from openwebui_usage.ledger.rows import CallInfo
 from openwebui_usage.ledger.schema import (
     CUBE_SUMS,
@@ -48,6 +50,7 @@ from openwebui_usage.rules.buckets import BUCKETS, Bucket, TimeRange, time_range
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import a_call, call_row
+from tests.unit.test_cubes import forget_later_cubes
 from tests.unit.test_ledger import (  # noqa: F401 - collected here, with the database of whoever imports this
     engine,
     new_engine,
@@ -178,6 +181,11 @@ class TestRandomLedgers:
             fresh.record(rows[written:end])
             written = max(written, end)
             fold_until(engine, int(moment) // QUARTER + data.draw(st.integers(-4000, 4000)))
+        if data.draw(st.booleans()):
+            forget_later_cubes(engine)
+            fresh = Store(engine)
+            for _ in range(data.draw(st.integers(0, 20))):
+                Folding(engine, None).step((int(moment) // QUARTER - 4000) * QUARTER)
         fresh.record(rows[written:])
         refused = data.draw(st.lists(calls(moment), max_size=4))
         refuse(fresh, refused)
@@ -451,6 +459,46 @@ class TestExamples:
         assert answer(Readable(user_groups=frozenset(["g1"])), "user") == {(Named("ada", "ada"),): 1}
         assert answer(Readable(user_groups=frozenset())) == {}
         assert answer(Readable(user="")) == {}
+
+    @pytest.mark.parametrize("group_by", [("user",), ("user", "model"), ("model",), ("kind", "outcome")])
+    def test_the_top_of_many_is_that_of_all(
+        self,
+        store: Store,  # noqa: F811
+        engine: Engine,  # noqa: F811
+        group_by: tuple[Dimension, ...],
+    ) -> None:
+        """Also where several are as great as the last one of the top."""
+        rows = [
+            a_call(
+                f"model-{number % 7}",
+                started_at=number * 9000.0,
+                user_id=f"user-{number % 70}",
+                usage=TokenUsage(input=number % 70 // 5),
+                kind="chat" if number % 2 else "api",
+            )
+            for number in range(280)
+        ]
+        store.record(rows)
+        fold_until(engine, 2000)
+        time = TimeRange(7, 2790, "Europe/Berlin")
+        everything = store.reports.answer(ReportQuery(time, "none", group_by))
+        ranked = [row.values for row in everything.rows]
+        for top in (1, 3, 60):
+            report = store.reports.answer(ReportQuery(time, "day", group_by, top=top))
+            shown = {row.values for row in report.rows} - {("Other",) * len(group_by)}
+            assert shown == set(ranked[:top])
+            assert report.totals == everything.totals
+            by_day = store.reports.answer(ReportQuery(time, "day", group_by)).rows
+            kept = {(row.start, row.values): row.sums for row in by_day if row.values in shown}
+            assert {key: row.sums for row in report.rows if (key := (row.start, row.values)) in kept} == kept
+            assert sum(row.sums.calls for row in report.rows) == report.totals.calls
+
+    def test_a_report_of_more_rows_than_are_wanted_is_none(self, store: Store) -> None:  # noqa: F811
+        store.record([a_call(started_at=900.0 * number, user_id=f"user-{number}") for number in range(12)])
+        query = ReportQuery(DAY, "15m", ("user",))
+        assert len(store.reports.answer(query, 12).rows) == 12
+        with pytest.raises(TooManyRows):
+            store.reports.answer(query, 11)
 
     def test_the_database_is_asked_for_few_rows(self, store: Store, engine: Engine) -> None:  # noqa: F811
         """A year by month of UTC comes from the months, whatever quarters of an hour there are."""

@@ -16,7 +16,6 @@ from openwebui_usage.ledger.report_query import (
     Named,
     Report,
     ReportQuery,
-    ReportRow,
     ReportSums,
     Value,
 )
@@ -142,7 +141,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "timezone": query.time.timezone,
         "bucket": query.bucket,
         "group_by": list(query.group_by),
-        "rows": [_row(row, query) for row in report.rows],
+        "rows": list(_rows(report)),
         "totals": sums_json(report.totals),
         "recorded_since": _recorded_since(report),
         "complete": report.is_complete,
@@ -174,9 +173,14 @@ def report_table(report: Report) -> Iterator[list[Any]]:
         yield [*values, *sums_json(row.sums).values()]
 
 
-def _row(row: ReportRow, query: ReportQuery) -> dict[str, Any]:
-    values = zip(query.group_by, map(_value, row.values), strict=True)
-    return {"start": query.time.iso(row.start), **dict(values), **sums_json(row.sums)}
+def _rows(report: Report) -> Iterator[dict[str, Any]]:
+    starts: dict[int, str] = {}
+    for row in report.rows:
+        start = starts.get(row.start)
+        if start is None:
+            start = starts[row.start] = report.query.time.iso(row.start)
+        values = zip(report.query.group_by, map(_value, row.values), strict=True)
+        yield {"start": start, **dict(values), **sums_json(row.sums)}
 
 
 def _value(value: Value) -> str | dict[str, str]:

@@ -25,9 +25,14 @@ from openwebui_usage.ledger.report_query import (
     Report,
     ReportQuery,
 )
+from openwebui_usage.ledger.report_sums import TooManyRows
 from openwebui_usage.rules.buckets import MOST_BUCKETS, Bucket, TooManyBuckets
 
 MOST_TOP = 1000
+MOST_ROWS = 100_000
+"""Of a report as JSON, which is made in memory."""
+MOST_ROWS_OF_A_FILE = 1_000_000
+"""A spreadsheet has no more."""
 
 ReportFormat = Literal["json"] | ExportFormat
 
@@ -60,7 +65,8 @@ def report_request(
         Query(
             ge=1,
             le=MOST_TOP,
-            description="How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other`",
+            description="How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other`. "
+            f"A report has at most {MOST_ROWS} rows as JSON, and {MOST_ROWS_OF_A_FILE} as a file",
             examples=[10],
         ),
     ] = None,
@@ -120,14 +126,24 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
         if names is not None:
             query = replace(query, filters=names.in_filters(query.filters))
 
-        def find() -> Report:
-            found = store.reports.answer(query)
+        def find(most: int) -> Report:
+            found = _made(store, query, most)
             return found if names is None else names.in_report(found)
 
         if request.format == "json":
             return await asyncio.to_thread(
-                lambda: Response(json.dumps(report_json(find())), media_type="application/json")
+                lambda: Response(json.dumps(report_json(find(MOST_ROWS))), media_type="application/json")
             )
-        report = await asyncio.to_thread(find)
+        report = await asyncio.to_thread(find, MOST_ROWS_OF_A_FILE)
         name = f"usage-{query.time.iso(query.time.start)[:10]}"
         return export_response(report_columns(query), report_table(report), request.format, name)
+
+
+def _made(store: Store, query: ReportQuery, most: int) -> Report:
+    """Blocks. Raises `RequestValidationError` where there are more rows."""
+    try:
+        return store.reports.answer(query, most)
+    except TooManyRows:
+        needed = "given" if query.top is None else "smaller"
+        text = f"must be {needed} here, or the parts longer or the time less: there are more than {most:,} rows"
+        raise RequestValidationError([wrong("query", "top", text)]) from None
