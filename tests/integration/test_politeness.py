@@ -108,6 +108,7 @@ FAULTS = {
     "while publishing": [("host/sockets.py", "_publish")],
     "in the status line": [("host/status.py", "_line")],
 }
+WRONG_SETTINGS = {"OPENWEBUI_USAGE_FAIL_CLOSED": "ture", "OPENWEBUI_USAGE_KEEP_CALLS": "a while"}
 FAILING = """
 
 def _fail_if_told(fault):
@@ -119,7 +120,7 @@ def _fail_if_told(fault):
 
 @pytest.fixture(scope="module")
 def brittle(new_host: Callable[..., HostEnvironment], new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
-    """An Open WebUI whose plugin fails when and where it is told to."""
+    """An Open WebUI whose plugin fails when and where it is told to, and has settings that are wrong."""
     host = new_host(plugin=True)
     for fault, places in FAULTS.items():
         for file, function in places:
@@ -127,11 +128,22 @@ def brittle(new_host: Callable[..., HostEnvironment], new_openwebui: Callable[..
             change(host, file, pattern, rf"\1\2    _fail_if_told({fault!r})\n")
     for file in {file for places in FAULTS.values() for file, _ in places}:
         change(host, file, r"\Z", FAILING)
-    server = new_openwebui(host=host)
+    server = new_openwebui(host=host, env=WRONG_SETTINGS)
     try:
         yield server.start()
     finally:
         server.discard()
+
+
+def test_a_wrong_setting_is_told_and_keeps_nothing_else_from_working(brittle: OpenWebUI) -> None:
+    assert_usable(brittle.admin)
+    wrong = brittle.admin.request("GET", "/api/usage/health")["wrong_settings"]
+    assert {each["variable"]: each["taken"] for each in wrong} == dict(
+        zip(WRONG_SETTINGS, ("false", "not set"), strict=True)
+    )
+    said = brittle.log_text()
+    for each in wrong:
+        assert f"{each['variable']}: {each['fault']}. The default is taken instead: {each['taken']}." in said
 
 
 @pytest.mark.parametrize("fault", FAULTS)
