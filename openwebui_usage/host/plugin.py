@@ -33,6 +33,7 @@ from openwebui_usage.host.database import (
 from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
 from openwebui_usage.host.health import Health
 from openwebui_usage.host.identity import host_access
+from openwebui_usage.host.patch_points import PATCH_POINTS
 from openwebui_usage.host.patching import Undo
 from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.sockets import Publisher
@@ -117,7 +118,8 @@ class Plugin:
             if ledger["state"] != "ok":
                 line = "openwebui-usage %s will count, once the ledger can be written, the calls of: %s"
             patches = self._seam.patches
-            log.info(line, __version__, ", ".join(patches.wrapped))
+            metered = {point.label for point in PATCH_POINTS}
+            log.info(line, __version__, ", ".join(name for name in patches.wrapped if name in metered))
             for loss, functions in patches.losses.items():
                 log.warning("This Open WebUI has no %s: %s", ", ".join(functions), loss)
         except Exception:
