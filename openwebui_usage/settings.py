@@ -85,6 +85,15 @@ class Settings(BaseSettings):
     """User groups of the host, by name or id, separated by commas: their members may read reports of everybody."""
     group_report_readers: str = ""
     """The same for team leads: their members may read reports of members of the groups that they are in themselves."""
+    report_schedule: str = ""
+    """`daily`, `weekly` or `monthly`: a report of each such period is posted to the webhook as CSV. Empty: none.
+
+    This and the next two are checked where reports are scheduled: a mistake in them keeps nothing else from running.
+    """
+    report_by: str = "user,model"
+    """What these reports are grouped by: up to two dimensions, separated by commas."""
+    report_timezone: str = "UTC"
+    """The IANA time zone in which their periods begin and end."""
 
 
 class ClientSettings(BaseSettings):

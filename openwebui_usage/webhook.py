@@ -1,4 +1,5 @@
-"""Posts to the admin's webhook when a soft limit or a limit is crossed: once per mark and period.
+"""Posts to the admin's webhook when a soft limit or a limit is crossed: once per mark and period. Scheduled reports
+are posted in the same way.
 
 Exactly one commit takes a sum over a mark, whichever worker makes it, and the notice is written in that transaction
 (see `ledger.outbox`). It is posted until the receiver has taken it, for a day, by whichever process lives: at least
@@ -95,9 +96,11 @@ class Notifier:
     def _post(self, client: httpx.Client, waiting: PendingNotice) -> None:
         body = waiting.body.encode()
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": waiting.content_type,
             **signed_headers(waiting.id, int(time.time()), body, self._secret),
         }
+        if waiting.filename is not None:
+            headers["Content-Disposition"] = f'attachment; filename="{waiting.filename}"'
         try:
             client.post(str(self._url), content=body, headers=headers).raise_for_status()
         except Exception as error:  # noqa: BLE001 - whatever it is, the next notice is tried as well

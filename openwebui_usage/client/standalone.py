@@ -28,6 +28,7 @@ from openwebui_usage.client.storage import (
 from openwebui_usage.client.throttling import Buckets
 from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.runtime import Runtime
+from openwebui_usage.scheduled_reports import schedule_reports
 from openwebui_usage.settings import ClientSettings, Settings, SettingsError, read_strictly
 
 log = logging.getLogger("openwebui_usage")
@@ -54,6 +55,10 @@ class Standalone:
         self.opened = opened = open_database(place, settings)
         spool = self._settings.spool_dir or place.folder / "usage-spool"
         self._runtime = Runtime(opened.store, spool, self._settings, self._counters)
+        try:
+            schedule_reports(opened.store, self._runtime, self._settings)
+        except ValueError as error:
+            raise SettingsError(f"{error}.") from None
         self._provider = Provider(self.upstream, settings.timeout)
         self.app: FastAPI = create_app(
             self._runtime,

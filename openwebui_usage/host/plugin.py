@@ -42,6 +42,7 @@ from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.pages import page_routes
 from openwebui_usage.runtime import Runtime
+from openwebui_usage.scheduled_reports import schedule_reports
 from openwebui_usage.settings import Settings, SettingsError, WrongSetting, read_settings
 
 log = logging.getLogger("openwebui_usage")
@@ -86,6 +87,11 @@ class Plugin:
             webhook=has_webhook,
             wrong_settings=self._wrong_settings,
         )
+        try:
+            schedule_reports(self._store, self._runtime, self._settings)
+        except ValueError as error:
+            variable, _, fault = str(error).partition(": ")
+            self._wrong_settings.append(WrongSetting(variable, fault, "no reports are posted"))
         self._functions: frozenset[str] = frozenset()
         self._client: MountedClient | None = None
 

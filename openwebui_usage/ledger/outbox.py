@@ -1,4 +1,7 @@
-"""Transactional outbox: a notice is written in the same commit that crosses the mark. Any worker may deliver it."""
+"""Transactional outbox: a notice is written in the same commit that crosses the mark. Any worker may deliver it.
+
+Files wait in it as notices do, and are delivered in the same way.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from openwebui_usage.ledger.database import sharing
 from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import usage_notice
 
+_JSON = "application/json"
 CLAIM_SECONDS = 60.0
 """Seconds after which a claimed notice counts as not posted, because its worker may have died."""
 
@@ -26,6 +30,19 @@ class PendingNotice:
     created_at: float
     tries: int
     """Number of attempts, including this one."""
+    content_type: str = _JSON
+    filename: str | None = None
+    """What a file is to be saved as; None where this is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file to post, as text."""
+
+    body: str
+    content_type: str
+    filename: str
+    """In ASCII, without quotation marks."""
 
 
 class Outbox:
@@ -52,7 +69,9 @@ class Outbox:
             mine = update(table).where((table.c.id == row.id) & (table.c.due_at == row.due_at))
             taken = connection.execute(mine.values(due_at=now + CLAIM_SECONDS, tries=row.tries + 1)).rowcount
         # If another worker was faster, there may be more notices. The next call finds them.
-        return PendingNotice(row.id, row.body, row.created_at, row.tries + 1) if taken else None
+        if not taken:
+            return None
+        return PendingNotice(row.id, row.body, row.created_at, row.tries + 1, row.content_type, row.filename)
 
     def later(self, waiting: PendingNotice, due_at: float) -> None:
         """The notice could not be posted: try again at `due_at`."""
@@ -71,7 +90,17 @@ def put_notices(connection: Connection, notices: Iterable[Mapping[str, Any]], no
     for notice in notices:
         id_ = new_id()
         body = json.dumps({"id": id_, **notice})
-        rows.append({"id": id_, "body": body, "created_at": now, "due_at": now, "tries": 0})
+        rows.append(_row(id_, body, now))
     if rows:
         connection.execute(insert(usage_notice), rows)
     return len(rows)
+
+
+def put_document(connection: Connection, document: Document, now: float) -> None:
+    """Write a file in a transaction of the ledger's. Its id is only in the headers of the post."""
+    content = {"content_type": document.content_type, "filename": document.filename}
+    connection.execute(insert(usage_notice), {**_row(new_id(), document.body, now), **content})
+
+
+def _row(id_: str, body: str, now: float) -> dict[str, Any]:
+    return {"id": id_, "body": body, "created_at": now, "due_at": now, "tries": 0}

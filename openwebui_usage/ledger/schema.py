@@ -178,8 +178,10 @@ usage_notice = Table(
     Column("created_at", Float, nullable=False),
     Column("due_at", Float, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("content_type", String(100), nullable=False, server_default="application/json"),
+    Column("filename", String(200)),
 )
-"""Notices that wait to be posted to the admin's webhook, as JSON."""
+"""What waits to be posted to the admin's webhook: notices as JSON, and files, which have a name."""
 
 usage_recount = Table(
     "usage_recount",

@@ -34,12 +34,14 @@ from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_call, usage_total
+from openwebui_usage.ledger.sent_reports import SentReports
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
 from openwebui_usage.ledger.unusual import UnusualUsers
 from openwebui_usage.ledger.upkeep import Upkeep
 from openwebui_usage.ledger.views import Views
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
+from openwebui_usage.rules.schedules import Schedule
 
 Notices = Callable[[Change, datetime], Iterable[Mapping[str, Any]]]
 """Makes the notices for a change."""
@@ -100,6 +102,10 @@ class Store(GroupStore, BudgetStore, PriceStore):
     def upkeep(self, retention: Retention) -> Upkeep:
         """What is done to the ledger in the background."""
         return Upkeep(self._engine, self._schema, retention)
+
+    def sent_reports(self, schedule: Schedule) -> SentReports:
+        """Which reports of a schedule were sent."""
+        return SentReports(self._engine, schedule)
 
     def check_sums(self) -> Check:
         """What compares cubes and totals with the rows."""
