@@ -62,11 +62,16 @@ _executor = ThreadPoolExecutor(2, thread_name_prefix="usage-export")
 
 
 def export_response(columns: Columns, rows: Iterable[Row], format: ExportFormat, filename: str) -> Response:  # noqa: A002
-    """`rows` as a file to save, `filename` without its ending. Neither reads a row yet nor blocks.
+    """`rows` as a file to save, `filename` without its ending. As `file_response`."""
+    return file_response(encode(columns, rows, format), format, filename)
 
-    `rows` is iterated by threads of the export, one after the other. Where the database is away before the first bytes
-    are sent, the answer is 503; later the connection breaks, so that nobody takes half a file for a whole one. Raises
-    422 where the library for `format` is missing.
+
+def file_response(pieces: Iterator[bytes], format: ExportFormat, filename: str) -> Response:  # noqa: A002
+    """A file to save that is made piece by piece, see `encode`. Neither makes one yet nor blocks.
+
+    `pieces` is iterated by threads of the export, one after the other. Where the database is away before the first
+    bytes are sent, the answer is 503; later the connection breaks, so that nobody takes half a file for a whole one.
+    Raises 422 where the library for `format` is missing.
     """
     library = _LIBRARIES.get(format)
     if library and find_spec(library) is None:
@@ -77,7 +82,7 @@ def export_response(columns: Columns, rows: Iterable[Row], format: ExportFormat,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return _Export(encode(columns, rows, format), MEDIA_TYPES[format], headers)
+    return _Export(pieces, MEDIA_TYPES[format], headers)
 
 
 def encode(columns: Columns, rows: Iterable[Row], format: ExportFormat) -> Iterator[bytes]:  # noqa: A002
@@ -170,23 +175,26 @@ def _take(buffer: io.StringIO) -> bytes:
     return text.encode(errors="replace")
 
 
-def _csv_text(value: str | None) -> str | None:
+def csv_text(value: str | None) -> str | None:
+    """As `guarded`; nothing stays nothing."""
     return guarded(value) if value else value
 
 
-def _csv_number(value: float | None) -> float | str | None:
+def csv_number(value: float | None) -> float | str | None:
+    """A number that every reader takes for one; None for what is none."""
     if value is None or not math.isfinite(value):
         return None
     if value == 0 or 1e-4 <= abs(value) < 1e16:
         return value
-    return f"{Decimal(repr(value)):f}"  # Without an exponent, which not every reader takes for a number.
+    return f"{Decimal(repr(value)):f}"  # Not every reader knows exponents.
 
 
 def _csv_flag(value: bool | None) -> str | None:
     return None if value is None else "true" if value else "false"
 
 
-def _csv_list(value: Iterable[str] | None) -> str | None:
+def csv_list(value: Iterable[str] | None) -> str | None:
+    """Several texts in one cell."""
     return None if value is None else guarded(SEPARATOR.join(value))
 
 
@@ -195,11 +203,11 @@ def _same(value: _Item) -> _Item:
 
 
 _CSV_CELLS: Mapping[type, Callable[[Any], Any]] = {
-    str: _csv_text,
+    str: csv_text,
     int: _same,
-    float: _csv_number,
+    float: csv_number,
     bool: _csv_flag,
-    list: _csv_list,
+    list: csv_list,
 }
 
 
@@ -208,11 +216,12 @@ def _json_lines(columns: Columns, rows: Iterable[Row]) -> Iterator[bytes]:
     names = tuple(columns)
     encode_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for part in _batches(rows, _ROWS_PER_STEP):
-        lines = [encode_line(dict(zip(names, map(_json_value, row), strict=True))) for row in part]
+        lines = [encode_line(dict(zip(names, map(json_value, row), strict=True))) for row in part]
         yield ("\n".join(lines) + "\n").encode(errors="replace")
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """None for a number that JSON does not have."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -18,7 +18,7 @@ from openwebui_usage.commands.filters import Models, Values, asked
 if TYPE_CHECKING:
     from openwebui_usage.api.exports import ExportFormat
     from openwebui_usage.api.routes.calls import CallsRequest
-    from openwebui_usage.ledger.call_log import Call, CallLog, CallQuery
+    from openwebui_usage.ledger.call_log import Call, CallBatch, CallLog, CallQuery
 
 
 class CallsFormat(StrEnum):
@@ -112,8 +112,7 @@ def export_calls(
     open_webui: OfOpenWebUI = False,
 ) -> None:
     """Write all calls to a file, newest first, however many there are."""
-    from openwebui_usage.api.answers.calls import CALL_COLUMNS, call_table
-    from openwebui_usage.api.exports import encode
+    from openwebui_usage.api.call_files import encode_calls
 
     filters = {
         "user": user,
@@ -130,7 +129,7 @@ def export_calls(
     need_file(format_.value, output)
     with opened(database, open_webui) as session:
         log: CallLog = session.store.call_log
-        write(encode(CALL_COLUMNS, call_table(_told(log, request.query), request.zone), format_.value), output)
+        write(encode_calls(_told(log, request.query), request.zone, format_.value), output)
 
 
 def _request(from_: str | None, to: str | None, tz: str, filters: dict[str, list[str]]) -> CallsRequest:
@@ -143,25 +142,27 @@ def _read(log: CallLog, query: CallQuery, limit: int) -> Iterator[Call]:
     """A page is no longer than it has to be."""
     from openwebui_usage.ledger.call_log import MOST_CALLS
 
-    return iter(log.page(query, limit).calls) if limit <= MOST_CALLS else log.all(query)
+    page = log.page(query, min(limit, MOST_CALLS))
+    return iter(page.calls) if page.next is None or len(page.calls) == limit else log.all(query)
 
 
-def _told(log: CallLog, query: CallQuery) -> Iterable[Call]:
+def _told(log: CallLog, query: CallQuery) -> Iterable[CallBatch]:
     """All calls, with a progress bar on a terminal: how much of the time is done, and how many calls."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield from log.all(query)
+        yield from log.batches(query)
         return
     columns = (BarColumn(), TextColumn("{task.fields[calls]:,} calls"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=1.0, calls=0)
-        for number, call in enumerate(log.all(query), 1):
-            if number % 1000 == 0:
-                progress.update(task, completed=1.0 - log.share_left(query, call.row.id), calls=number)
-            yield call
+        task, calls = progress.add_task("", total=1.0, calls=0), 0
+        for batch in log.batches(query):
+            yield batch
+            calls += len(batch.rows)
+            if batch.rows:
+                progress.update(task, completed=1.0 - log.share_left(query, batch.rows[-1].id), calls=calls)
 
 
 def _text(name: str, value: object) -> str:

@@ -54,6 +54,27 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def fetch(connection: Connection, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Rows as the driver has them, for what reads very many: SQLAlchemy's own take longer to make than to read.
+
+    `values` are for the driver's placeholders, see `placeholder`. Raises SQLAlchemy's errors, also for the driver's.
+    """
+    found = connection.exec_driver_sql(statement, tuple(values))
+    dialect, cursor = connection.dialect, found.cursor
+    assert cursor is not None, "a statement that returns rows has a cursor until it is closed"
+    try:
+        return cursor.fetchall()  # type: ignore[return-value]
+    except dialect.loaded_dbapi.Error as error:  # SQLite does its work while rows are fetched.
+        raise DBAPIError.instance(statement, None, error, dialect.loaded_dbapi.Error, dialect=dialect) from error
+    finally:
+        found.close()
+
+
+def placeholder(connection: Connection) -> str:
+    """Stands for a value in a statement for the driver."""
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
 class Transaction:
     """A transaction that writes rows. Statements that run for every call go directly to the driver, with `execute`.
 

@@ -93,7 +93,7 @@ class Router:
                 errors=[RecentFailure.of(error)],
             )
 
-        self.routes = usage_router(self.store, _access(), "documented", changed, health)
+        self.routes = usage_router(self.store, make_access(), "documented", changed, health)
         self.documented = Documented(self.routes.routes)
         self.app = FastAPI()
         self.app.include_router(self.routes)
@@ -121,7 +121,7 @@ class Router:
         )
 
 
-def _access() -> Access:
+def make_access() -> Access:
     async def user(request: Request) -> Caller:
         caller = PEOPLE.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if caller is None:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, event, insert
 
 from openwebui_usage.ledger import CallRow, Store
 from openwebui_usage.ledger import call_log as call_log_module
-from openwebui_usage.ledger.call_log import Call, CallQuery
+from openwebui_usage.ledger.call_log import Call, CallQuery, StoredCall
 from openwebui_usage.ledger.cubes import QUARTER, quarter_of
 from openwebui_usage.ledger.report_query import Dimension, Named, Readable
 from openwebui_usage.ledger.schema import usage_call, usage_progress
@@ -70,12 +70,18 @@ def whole_ledger(store: Store, engine: Engine) -> Store:
     return store
 
 
-@pytest.fixture(params=["as it is", "by the cube"])
+@pytest.fixture(params=["as it is", "by the cube", "in no time", "with many combinations", "with many in no time"])
 def few_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every way to find rows, with few rows."""
-    if request.param == "by the cube":
-        for name, value in {"_FIRST_LOOK": 3, "_RARE": 1, "_QUARTERS": 5, "_RANGES": 3, "_LATELY": 96}.items():
-            monkeypatch.setattr(call_log_module, name, value)
+    changed: dict[str, float] = {}
+    if request.param != "as it is":
+        changed |= {"_FIRST_LOOK": 3, "_RARE": 1, "_QUARTERS": 5, "_RANGES": 3, "_LATELY": 96}
+    if "many" in request.param:
+        changed |= {"_FEW_COMBINATIONS": 0, "_FIRST_WIDTH": 3}
+    if "no time" in request.param:
+        changed |= {"_LONGEST_LOOK": -1.0}
+    for name, value in changed.items():
+        monkeypatch.setattr(call_log_module, name, value)
 
 
 def pages(store: Store, query: CallQuery, limit: int) -> Iterator[list[Call]]:
@@ -245,6 +251,24 @@ class TestCallLog:
         finally:
             stop.set()
             thread.join()
+
+    def test_has_a_field_for_each_column(self) -> None:
+        assert [*StoredCall._fields] == [name for name in usage_call.columns.keys() if name != "raw_usage"]  # noqa: SIM118
+
+    def test_ends_a_page_early_rather_than_late(
+        self, whole_ledger: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(call_log_module, "_FIRST_LOOK", 5)
+        monkeypatch.setattr(call_log_module, "_LONGEST_LOOK", -1.0)
+        whole_ledger.record([a_row(NOW - number * QUARTER, user_id="ann") for number in range(100)])
+        mine = [a_row(NOW - number * QUARTER - 1, user_id="bob") for number in range(30, 60)]
+        whole_ledger.record(mine)
+        found = list(pages(whole_ledger, CallQuery(filters={"user": ("bob",)}), 20))
+        assert [call.row.id for page in found for call in page] == [row.id for row in mine]
+        assert 1 < len(found) <= len(mine) + 1
+        assert max(map(len, found)) < 20
+        batches = list(whole_ledger.call_log.batches(CallQuery(filters={"user": ("bob",)})))
+        assert [len(batch.rows) for batch in batches] == [30], "a file has no reason to hurry"
 
     @pytest.mark.parametrize("unverified", [False, True])
     def test_reads_few_rows_for_a_rare_filter(

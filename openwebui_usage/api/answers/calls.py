@@ -114,7 +114,7 @@ class UsageCalls(BaseModel):
 
     calls: list[UsageCall]
     next: str | None = Field(
-        description="Give it as `before` for the next page; null at the end.",
+        description="Give it as `before` for the next page; null at the end. A page may be short and not the last.",
         examples=["18d63c1f0a4b2c009f31c0de5a7b6c1d"],
     )
 
@@ -202,26 +202,15 @@ def call_table(calls: Iterable[Call], zone: ZoneInfo) -> Iterator[tuple[Any, ...
 
 def call_values(call: Call, zone: ZoneInfo) -> tuple[Any, ...]:
     """In the order of `CALL_COLUMNS`."""
-    row, facts = call.row, call.facts
-    nothing = NONE if call.is_recorded else NOT_RECORDED
-    user, connection = facts.user, facts.connection
+    row = call.row
     out = row.completion + row.reasoning
-    groups = [group.name for group in facts.user_groups]
     return (
         row.id,
         datetime.fromtimestamp(row.started_at, zone).isoformat(),
-        NONE if user is None else user.name,
-        None if user is None else user.id,
-        groups if groups or call.is_recorded else [NOT_RECORDED],
-        row.model,
-        row.called_model,
-        nothing if connection is None else connection.name,
-        None if connection is None else connection.id,
-        facts.kind or nothing,
-        facts.key or nothing,
+        *combination_values(call),
         row.task,
         row.path,
-        list(facts.usage_groups),
+        list(call.facts.usage_groups),
         row.input,
         out,
         row.input + out,
@@ -247,6 +236,29 @@ def call_values(call: Call, zone: ZoneInfo) -> tuple[Any, ...]:
         bool(row.unverified),
         row.chat_id,
         row.message_id,
+    )
+
+
+COMBINATION_COLUMNS = tuple(CALL_COLUMNS)[2:11]
+"""From `user` to `key`: the same for all calls of a combination."""
+
+
+def combination_values(call: Call) -> tuple[Any, ...]:
+    """In the order of `COMBINATION_COLUMNS`."""
+    facts = call.facts
+    nothing = NONE if call.is_recorded else NOT_RECORDED
+    user, connection = facts.user, facts.connection
+    groups = [group.name for group in facts.user_groups]
+    return (
+        NONE if user is None else user.name,
+        None if user is None else user.id,
+        groups if groups or call.is_recorded else [NOT_RECORDED],
+        call.row.model,
+        call.row.called_model,
+        nothing if connection is None else connection.name,
+        None if connection is None else connection.id,
+        facts.kind or nothing,
+        facts.key or nothing,
     )
 
 

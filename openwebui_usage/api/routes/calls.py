@@ -11,16 +11,10 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from starlette.responses import Response
 
 from openwebui_usage.api.access import Access, Caller
-from openwebui_usage.api.answers.calls import (
-    CALL_COLUMNS,
-    UsageCallDetails,
-    UsageCalls,
-    call_table,
-    calls_json,
-    details_json,
-)
+from openwebui_usage.api.answers.calls import UsageCallDetails, UsageCalls, calls_json, details_json
+from openwebui_usage.api.call_files import encode_calls
 from openwebui_usage.api.connection_names import ConnectionNames, names_for
-from openwebui_usage.api.exports import ExportFormat, export_response
+from openwebui_usage.api.exports import ExportFormat, file_response
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.routes.parameters import FILES, Filters, Zone, call_filters, checked_time, checked_zone
 from openwebui_usage.ledger import Store
@@ -124,9 +118,9 @@ def add_calls(router: APIRouter, store: Store, access: Access) -> None:
         if names is not None:
             query = replace(query, filters=names.in_filters(query.filters))
         if request.format != "json":
-            calls = store.call_log.all(query)
-            rows = call_table(calls if names is None else map(names.in_call, calls), zone)
-            return export_response(CALL_COLUMNS, rows, request.format, f"calls-{datetime.now(zone):%Y-%m-%d}")
+            shown = None if names is None else names.in_call
+            pieces = encode_calls(store.call_log.batches(query), zone, request.format, shown)
+            return file_response(pieces, request.format, f"calls-{datetime.now(zone):%Y-%m-%d}")
 
         def page() -> Response:
             found = store.call_log.page(query, request.limit, request.before)
