@@ -121,11 +121,13 @@ class BudgetStore(Tables):
         self._recount.forget(budget.id)
 
     def preview_budget(self, budget: Budget, start: float, end: float) -> BudgetPreview:
-        """Whom a budget that does not exist would have refused, see `ledger.preview`. Raises `GroupUnknown`."""
+        """Whom a budget that does not exist would have refused, see `ledger.preview`. Raises `GroupUnknown`,
+        `TooManyCalls`.
+        """
         with self._engine.connect() as connection:
             definitions = self._refresh(connection)
             budget = self._resolved(connection, budget)
-        return preview_budget(self._engine, budget, definitions, start, end)
+        return preview_budget(self._engine, self._schema, budget, definitions, start, end)
 
     def _resolved(self, connection: Connection, budget: Budget) -> Budget:
         """The budget with the id of the usage group that it names. Raises `GroupUnknown`."""

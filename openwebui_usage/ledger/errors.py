@@ -36,6 +36,15 @@ class GroupInUse(Exception):
         self.budgets = budgets
 
 
+class TooManyCalls(Exception):
+    """A question would take too long: more calls would have to be looked at one by one than may be."""
+
+    def __init__(self, calls: int) -> None:
+        """`calls` is how many."""
+        super().__init__(f"{calls:,} calls")
+        self.calls = calls
+
+
 class Busy(Exception):
     """Others changed the same thing again and again."""
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 
-from openwebui_usage.ledger import GroupUnknown, Store
+from openwebui_usage.ledger import GroupUnknown, Store, TooManyCalls
 from openwebui_usage.ledger import preview as preview_module
 from openwebui_usage.ledger.preview import BudgetPreview
 from openwebui_usage.ledger.rows import CallRow
@@ -237,7 +237,8 @@ def test_it_refuses_whom_the_simple_model_refuses(
 ) -> None:
     store, engine = shared_ledger
     with engine.begin() as connection:
-        connection.execute(text("DELETE FROM usage_call"))
+        for table in ("usage_call", "usage_cube"):
+            connection.execute(text(f"DELETE FROM {table}"))
     if rows:
         store.record(rows)
     start, end = (FIRST.timestamp() + 60 * minutes for minutes in sorted(span))
@@ -246,6 +247,63 @@ def test_it_refuses_whom_the_simple_model_refuses(
         told = {user.user_id: (user.calls, user.amount, user.first_at) for user in found.refused}
         assert told == expected(budget, rows, start, end)
         assert found.calls == sum(calls for calls, _, _ in told.values())
+
+
+# -- what need not be looked at ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def rows_read(engine: Engine) -> Iterator[list[str]]:
+    """The statements that read rows."""
+    statements: list[str] = []
+
+    def before(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "FROM usage_call" in statement and "ORDER BY started_at" in statement:
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", before)
+    yield statements
+    event.remove(engine, "before_cursor_execute", before)
+
+
+def test_where_no_limit_is_reached_no_row_is_read() -> None:
+    with ledger() as (store, engine), rows_read(engine) as statements:
+        store.record([call(60 * hours, user) for hours in range(48) for user in ("ann", "bob")])
+        assert preview(store, Budget("", "b", 241, scope=Scope("each_user"), period="day")).refused == ()
+        assert statements == []
+        assert preview(store, Budget("", "b", 10, models=("unknown",))).refused == ()
+        assert preview(store, Budget("", "b", 1, scope=Scope("group", "nobody"))).refused == ()
+        assert statements == []
+
+
+def test_only_periods_and_users_that_reach_the_limit_are_read() -> None:
+    with ledger() as (store, engine), rows_read(engine) as statements:
+        store.record([call(60 * hours) for hours in range(240)])
+        store.record([call(60 * hours, "bob") for hours in (100, 101, 102, 103)])
+        busy = [call(60 * 24 * 5 + minute, "eve") for minute in range(30)]
+        store.record(busy)
+        found = preview(store, Budget("", "b", 28, unit="requests", scope=Scope("each_user"), period="day"))
+        assert [(user.user_id, user.calls) for user in found.refused] == [("eve", 2)]
+        assert statements
+        assert all("user_id IN (?)" in statement for statement in statements), "of one user, and one day"
+
+
+def test_rows_that_are_in_no_cube_are_read_all_the_same() -> None:
+    with ledger() as (store, engine):
+        store.record([call(minute) for minute in range(10)])
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE usage_call SET combination = NULL"))
+            connection.execute(text("DELETE FROM usage_cube"))
+        assert preview(store, Budget("", "b", 3, unit="requests")).calls == 7
+
+
+def test_too_many_calls_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview_module, "MOST_REPLAYED", 20)
+    with ledger() as (store, _):
+        store.record([call(minute) for minute in range(21)])
+        with pytest.raises(TooManyCalls, match="21 calls"):
+            preview(store, Budget("", "b", 3, unit="requests"))
+        assert preview(store, Budget("", "b", 22, unit="requests")).calls == 0, "the limit is not reached"
 
 
 # -- many rows --------------------------------------------------------------------------------------------------------
@@ -259,7 +317,7 @@ def test_each_page_is_found_by_the_time_and_leaves_writers_alone(tmp_path: Path)
     statements: list[tuple[str, Any]] = []
 
     def before(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        if "ORDER BY" in statement and "usage_call" in statement:
+        if "ORDER BY started_at" in statement and "usage_call" in statement:
             statements.append((statement, parameters))
             # As a worker does: it would fail at once if it had to wait for the reader.
             with create_engine(f"sqlite:///{tmp_path}/usage.db", connect_args={"timeout": 0}).begin() as writer:

@@ -23,8 +23,9 @@ from openwebui_usage.api.requests import (
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import problems, wrong_field
 from openwebui_usage.api.routes.parameters import checked_time, wrong
-from openwebui_usage.ledger import Store
+from openwebui_usage.ledger import Store, TooManyCalls
 from openwebui_usage.ledger.cubes import QUARTER
+from openwebui_usage.ledger.preview import MOST_REPLAYED
 from openwebui_usage.rules.budgets import Budget
 
 MOST_PREVIEWED_DAYS = 366
@@ -67,9 +68,16 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
             text = f"must be at most {MOST_PREVIEWED_DAYS} days after from (got {form.to})"
             raise RequestValidationError([wrong("body", "to", text)])
         async with previewing:  # It may read millions of rows.
-            found = await asyncio.to_thread(
-                store.preview_budget, budget, float(time.start * QUARTER), float(time.end * QUARTER)
-            )
+            try:
+                found = await asyncio.to_thread(
+                    store.preview_budget, budget, float(time.start * QUARTER), float(time.end * QUARTER)
+                )
+            except TooManyCalls as error:
+                text = (
+                    f"must be earlier: this budget's limit is reached where there are {error.calls:,} calls, which is "
+                    f"more than the {MOST_REPLAYED:,} that a preview looks at one by one (got {form.to})"
+                )
+                raise RequestValidationError([wrong("body", "to", text)]) from error
         return RefusalPreview.of(budget, time, found)
 
     @router.put(
