@@ -23,7 +23,7 @@ MOST_MILLISECONDS = 10.0
 """How long one step may keep others from writing: then it ends, after at most `_AT_ONCE` rows more."""
 _WAITS = 3600.0
 """Seconds before a row is converted: others that began earlier may not be committed yet."""
-_FEWEST, _MOST, _AT_ONCE = 10, 1000, 50
+_FEWEST, _MOST, _AT_ONCE = 10, 1000, 10
 _COUNTS = ("input", "cached_input", "cache_write", "completion", "reasoning", "output")
 _READ = (
     "id",

@@ -207,23 +207,20 @@ def _switch(connection: Connection, schema: str | None, month: datetime | None, 
     for later in range(count):
         make_month(connection, schema, _NEW, month_of(first, later))
     connection.exec_driver_sql(f"CREATE TABLE {qualified(REST, schema)} PARTITION OF {new} DEFAULT")
-    # From here on others wait.
-    connection.exec_driver_sql(f"LOCK TABLE {old} IN ACCESS EXCLUSIVE MODE")
+    changes = [f"LOCK TABLE {old} IN ACCESS EXCLUSIVE MODE"]
     if month is None:
-        connection.exec_driver_sql(f"DROP TABLE {old}")
+        changes.append(f"DROP TABLE {old}")
     else:
-        connection.exec_driver_sql(f'ALTER TABLE {old} RENAME TO "{BEFORE}"')
-        for name in indexes:
-            _rename_index(connection, schema, name, _suffixed(name, "_before"))
-    connection.exec_driver_sql(f'ALTER TABLE {new} RENAME TO "{TABLE}"')
-    for name in indexes:
-        _rename_index(connection, schema, _suffixed(name, "_new"), name)
+        changes.append(f'ALTER TABLE {old} RENAME TO "{BEFORE}"')
+        changes += [_renaming(schema, name, _suffixed(name, "_before")) for name in indexes]
+    changes.append(f'ALTER TABLE {new} RENAME TO "{TABLE}"')
+    changes += [_renaming(schema, _suffixed(name, "_new"), name) for name in indexes]
     if month is not None:
         bound = id_at(month.timestamp())
-        connection.exec_driver_sql(
-            f"ALTER TABLE {old} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ('{bound}')"
-        )
-        connection.exec_driver_sql(f"ALTER TABLE {before} DROP CONSTRAINT {BOUND}")
+        changes.append(f"ALTER TABLE {old} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ('{bound}')")
+        changes.append(f"ALTER TABLE {before} DROP CONSTRAINT {BOUND}")
+    # At once: others wait from the first of them on.
+    connection.exec_driver_sql("; ".join(changes))
 
 
 def _copy_indexes(connection: Connection, schema: str | None) -> list[str]:
@@ -256,8 +253,8 @@ def _copy_rights(connection: Connection, schema: str | None) -> None:
         connection.exec_driver_sql(f"GRANT {right} ON {qualified(_NEW, schema)} TO {grantee}{option}")
 
 
-def _rename_index(connection: Connection, schema: str | None, name: str, new_name: str) -> None:
-    connection.exec_driver_sql(f'ALTER INDEX {qualified(name, schema)} RENAME TO "{new_name}"')
+def _renaming(schema: str | None, name: str, new_name: str) -> str:
+    return f'ALTER INDEX {qualified(name, schema)} RENAME TO "{new_name}"'
 
 
 def _suffixed(name: str, suffix: str) -> str:
