@@ -5,24 +5,32 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from hypothesis import settings
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support import browser as chromium
 from tests.support import sharing
 from tests.support.browser import Look, Tab
+from tests.support.busy import Busy
 from tests.support.clients import Client
-from tests.support.forks import ForkServer
+from tests.support.forks import OF_OPEN_WEBUI, OF_THE_PLUGIN, ForkedProcess, ForkServer
 from tests.support.frontend import patched_build
 from tests.support.host import ROOT, HostEnvironment, build_wheel, wait_until_prepared
 from tests.support.openwebui import QUIET, OpenWebUI
 from tests.support.provider import Provider
 from tests.support.services import Postgres, Redis
+
+# Hypothesis tries as hard whatever else keeps the machine busy, and harder at night.
+settings.register_profile("day", deadline=None, max_examples=50)
+settings.register_profile("night", deadline=None, max_examples=300)
+settings.load_profile("night" if os.environ.get("OPENWEBUI_USAGE_TEST_NIGHT") else "day")
 
 ARTEFACTS = ROOT / "tests" / "artefacts"
 _numbers = itertools.count(1)
@@ -127,9 +135,19 @@ def provider(provider_process: Provider) -> Provider:
 
 @pytest.fixture(scope="session")
 def fork_server(bare_host: HostEnvironment, new_log: Callable[[str], Path]) -> Iterator[ForkServer]:
-    server = ForkServer(bare_host, QUIET, new_log("forkserver"))
+    server = ForkServer(bare_host, OF_OPEN_WEBUI, QUIET, new_log("forkserver"))
     server.start()
     yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def command_forks(new_log: Callable[[str], Path]) -> Iterator[Callable[..., ForkedProcess]]:
+    """The plugin's own commands, in the environment of the tests, as `fork` of `Process` takes them."""
+    tests = HostEnvironment(Path(sys.prefix))
+    server = ForkServer(tests, OF_THE_PLUGIN, {}, new_log("forkserver-commands"))
+    server.start()
+    yield server.of(tests)
     server.stop()
 
 
@@ -268,14 +286,20 @@ def redis(redis_process: Redis) -> Redis:
 def browser() -> Iterator[Browser]:
     """Chromium, headless."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)  # A machine may be busy; what must be quick says so itself.
         launched = chromium.launch(playwright)
         yield launched
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> chromium.Profiles:
+    return chromium.Profiles(browser)
+
+
 @pytest.fixture
 def open_tab(
-    browser: Browser, artefacts: Path, front_end: Path | None, request: pytest.FixtureRequest
+    profiles: chromium.Profiles, artefacts: Path, front_end: Path | None, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Tab]]:
     """`open_tab(client, path="/", theme="dark", …)`: the page of a signed-in user, set up as they like it (see `Look`).
 
@@ -287,7 +311,7 @@ def open_tab(
         tabs: list[Tab] = []
 
         def open_(client: Client, path: str = "/", **look: Any) -> Tab:
-            tab = stack.enter_context(chromium.tab(browser, client, artefacts, Look(**look)))
+            tab = stack.enter_context(profiles.tab(client, artefacts, Look(**look)))
             tabs.append(tab)
             return tab.open(path)
 
@@ -301,6 +325,8 @@ def open_tab(
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not _WORKER:
+        config.pluginmanager.register(Busy())
     config.addinivalue_line("markers", "nightly: left out by a plain `tests/run`; for `tests/run --all`")
     config.addinivalue_line("markers", "everyday: on the patched front end also in a plain `tests/run`")
 

@@ -29,7 +29,7 @@ from openwebui_usage.client.storage import database_of
 from openwebui_usage.settings import ClientSettings, read_strictly
 from tests.support.host import ROOT
 from tests.support.openwebui import OpenWebUI
-from tests.support.process import wait_until
+from tests.support.process import Fork, wait_until
 from tests.support.provider import Provider
 from tests.support.services import Postgres, Redis
 from tests.support.tokenclient import Place, TokenServer, events
@@ -54,12 +54,14 @@ def place(tmp_path: Path, provider: Provider) -> Place:
 
 
 @pytest.fixture
-def start(place: Place, new_log: Callable[[str], Path]) -> Iterator[Callable[..., TokenServer]]:
+def start(
+    place: Place, new_log: Callable[[str], Path], command_forks: Callable[..., Fork]
+) -> Iterator[Callable[..., TokenServer]]:
     """A server with these further variables; it ends with the test."""
     servers: list[TokenServer] = []
 
     def begin(**env: str) -> TokenServer:
-        servers.append(TokenServer(place, new_log("token-client"), **env))
+        servers.append(TokenServer(place, new_log("token-client"), command_forks, **env))
         return servers[-1]
 
     yield begin
@@ -76,7 +78,7 @@ def server(start: Callable[..., TokenServer]) -> TokenServer:
 def shared(
     tmp_path_factory: pytest.TempPathFactory, provider_process: Provider, new_log: Callable[[str], Path]
 ) -> Iterator[TokenServer]:
-    """One server for all who only ask it what it will not do."""
+    """One server for all who only ask it what it will not do. It starts as a person starts it."""
     place = Place(tmp_path_factory.mktemp("shared"), variables(provider_process))
     server = TokenServer(place, new_log("token-client"))
     yield server
@@ -645,7 +647,7 @@ class TestSafety:
         assert start().stats(token)["total_cost"] == cost
 
     def test_a_port_that_is_taken_is_said(self, place: Place, server: TokenServer) -> None:
-        done = place.run("client", "--port", str(server.port))
+        done = place.run_alone("client", "--port", str(server.port))
         assert done.returncode == 1
         assert f"Cannot listen on 127.0.0.1:{server.port}" in done.stderr
 
@@ -701,12 +703,12 @@ class TestStart:
         for name in ("main", "manage"):
             (line,) = re.findall(rf"^echo '(.*)' > {name}\.py$", page, re.MULTILINE)
             (place.directory / f"{name}.py").write_text(line)
-        assert "--port" in place.run("--help", module="main").stdout
-        done = place.run("create", "User Name", "--limit", "1000.0", module="manage")
+        assert "--port" in place.run_alone("--help", module="main").stdout
+        done = place.run_alone("create", "User Name", "--limit", "1000.0", module="manage")
         token = re.search("^Token: ([a-z0-9]{8})$", done.stdout, re.MULTILINE)
         assert token, done.stderr
         for arguments in (["list"], ["toggle", token[1]], ["reset", token[1]]):
-            done = place.run(*arguments, module="openwebui_usage.client.manage")
+            done = place.manage(*arguments)
             assert "User Name" in done.stdout, done.stderr
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +20,15 @@ from sqlalchemy.pool import NullPool
 from openwebui_usage.ledger import Store, Writer
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
+from tests.support.host import ROOT
 from tests.support.openwebui import OpenWebUI
-from tests.support.process import wait_until
+from tests.support.process import Fork, Process, wait_until
 from tests.support.provider import Provider
-from tests.support.recorder import engine_like_open_webui, start_recorder
+from tests.support.recorder import engine_like_open_webui
 from tests.support.services import Postgres
 
 MARK = "call-number"
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -44,35 +48,51 @@ def ids_in(url: str) -> list[str]:
         return list(connection.execute(select(usage_call.c.id)).scalars())
 
 
-def test_twenty_times_a_worker_is_killed(url: str, tmp_path: Path) -> None:
+class Recorder:
+    """A process that records calls until it is killed, and notes the id of each once it is durable."""
+
+    def __init__(self, fork: Callable[..., Fork], url: str, folder: Path, *, threads: int) -> None:
+        number = next(_numbers)
+        self._process = Process(
+            ["-m", "tests.support.recorder", url, folder / "spool", "--threads", str(threads)],
+            env={"PATH": os.environ["PATH"]},
+            cwd=ROOT,
+            log=folder / f"recorder-{number}.log",
+            fork=fork,
+        )
+        wait_until(lambda: "ready\n" in self._text(), timeout=60, what="it records", details=self._process.log_tail)
+
+    def kill(self) -> set[str]:
+        """The ids that it noted, each on a line of its own. Death may cut a line, and others are warnings."""
+        self._process.kill()
+        return set(re.findall(r"^([0-9a-f]{32})\n", self._text(), re.MULTILINE))
+
+    def _text(self) -> str:
+        return self._process.log.read_text()
+
+
+def test_twenty_times_a_worker_is_killed(command_forks: Callable[..., Fork], url: str, tmp_path: Path) -> None:
     """Two workers at a time, one of them killed; its successor takes over what it left in its spool file."""
     engine = engine_like_open_webui(url)
     store = Store(engine)
     store.migrate()
     store.create_group("G", ["*"], None, "documented")
     spool, moments = tmp_path / "spool", random.Random(20)
-    survivor = start_recorder(url, spool, "--threads", 4)
-    with ThreadPoolExecutor(1) as reader:
-        told = reader.submit(survivor.communicate)
-        lines = []
-        for round_ in range(20):
-            process = start_recorder(url, spool, "--threads", 8)
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            with engine.connect() as other:
-                if round_ % 4 == 3:  # Death comes while rows go to the spool file.
-                    other.exec_driver_sql(_LOCKS[engine.dialect.name])
-                killer = threading.Timer(moments.uniform(0.01, 0.4) + (round_ % 4 == 3), process.kill)
-                killer.start()
-                lines += process.communicate()[0].splitlines(keepends=True)
-        survivor.kill()
-        lines += told.result()[0].splitlines(keepends=True)
+    known = set[str]()
+    survivor = Recorder(command_forks, url, tmp_path, threads=4)
+    for round_ in range(20):
+        recorder = Recorder(command_forks, url, tmp_path, threads=8)
+        with engine.connect() as other:
+            if round_ % 4 == 3:  # Death comes while rows go to the spool file.
+                other.exec_driver_sql(_LOCKS[engine.dialect.name])
+            time.sleep(moments.uniform(0.01, 0.4) + (round_ % 4 == 3))
+            known |= recorder.kill()
+    known |= survivor.kill()
 
     writer = Writer(store, Spool(spool))
     writer.start()  # As the next process does.
     writer.stop()
     ids = ids_in(url)
-    known = {line.strip() for line in lines if line.endswith("\n")} - {"ready"}  # Death may cut a line.
     assert len(known) > 200
     assert known <= set(ids)
     assert len(ids) == len(set(ids)) == store.group("G").sums.calls

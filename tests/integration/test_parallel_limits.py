@@ -122,7 +122,7 @@ def test_primed_on_one_worker(
     primed(start_openwebui(), provider, report, "1 worker, SQLite")
 
 
-@pytest.mark.timeout(600)  # Two cores start four workers in a minute, when they have nothing else to do.
+@pytest.mark.timeout(600)
 def test_of_four_workers_with_redis(
     start_openwebui: Callable[..., OpenWebUI],
     provider: Provider,

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import Client, text
+from tests.support.forks import ForkServer
 from tests.support.host import HostEnvironment
 from tests.support.ledger import Ledger
 from tests.support.openwebui import OpenWebUI
-from tests.support.process import wait_until
+from tests.support.process import Process, wait_until
 
 OUR_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'usage\\_%' ESCAPE '\\'"
 
@@ -46,7 +47,7 @@ def assert_absent(server: OpenWebUI) -> None:
 
 @pytest.mark.parametrize("switch", [{"OPENWEBUI_USAGE_ENABLED": "false"}, {"SAFE_MODE": "true"}])
 def test_it_keeps_out_when_asked_to(start_openwebui: Callable[..., OpenWebUI], switch: dict[str, str]) -> None:
-    server = start_openwebui(env=switch, fresh=True)
+    server = start_openwebui(env=switch)
     assert_usable(server.admin)
     assert_absent(server)
 
@@ -302,16 +303,20 @@ paths = [path for path, _ in mounted["routes"]]
 assert paths.count("/api/usage/groups") == 2 and paths.index("/api/usage/groups") < paths.index("/static")
 unmount(app)
 unmount(app)
-print([name for name, value in held().items() if value != before[name]])
+left = [name for name, value in held().items() if value != before[name]]
+assert left == [], "what was not put back"
 """
 
 
 def test_mounting_late_reaches_whoever_came_early_and_unmounting_leaves_nothing(
-    host: HostEnvironment, new_openwebui: Callable[..., OpenWebUI]
+    host: HostEnvironment, new_openwebui: Callable[..., OpenWebUI], fork_server: ForkServer, tmp_path: Path
 ) -> None:
     env = new_openwebui().env | {"OPENWEBUI_USAGE_ENABLED": "false", "FROM_INIT_PY": "true"}
-    done = subprocess.run([host.python, "-c", LATE_MOUNT], env=env, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1:] == ["[]"], "what was not put back" + done.stderr[-2000:]
+    script = tmp_path / "late_mount.py"
+    script.write_text(LATE_MOUNT)
+    process = Process([script], env=env, cwd=tmp_path, log=tmp_path / "log", fork=fork_server.of(host))
+    wait_until(lambda: not process.running, timeout=200, what="it has ended", details=process.log_tail, every=0.2)
+    assert process.exit_code == 0, process.log_tail()
 
 
 def modules_loaded_by(python: Path) -> set[str]:

@@ -134,16 +134,18 @@ def check(deployment: Deployment, provider: Provider, count: int) -> None:
     assert deployment.is_shown()
 
 
-@pytest.mark.timeout(600)  # Two cores start four workers in a minute, when they have nothing else to do.
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fresh", [False, pytest.param(True, marks=pytest.mark.nightly)], ids=["forks", "fresh"])
 def test_four_workers_on_postgres_and_redis(
     start_openwebui: Callable[..., OpenWebUI],
     postgres: Postgres,
     redis: Redis,
     slow_models: Provider,
     stack: ExitStack,
+    fresh: bool,
 ) -> None:
     url = postgres.new_database()
-    server = start_openwebui(workers=4, database_url=url, redis_url=redis.url)
+    server = start_openwebui(workers=4, database_url=url, redis_url=redis.url, fresh=fresh)
     deployment = Deployment(server, url, stack)
     assert deployment.call(200) == 200
     check(deployment, slow_models, 200)

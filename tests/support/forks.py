@@ -1,4 +1,4 @@
-"""Deployments that begin as forks of one process which has imported their libraries already: `forkserver.py`."""
+"""Processes that begin as forks of one which has imported their libraries already: `forkserver.py`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,60 @@ from typing import Any
 from tests.support.host import HostEnvironment
 from tests.support.process import Process, wait_until
 
+OF_OPEN_WEBUI = (
+    "PIL.Image",
+    "aiocache",
+    "aiohttp",
+    "aiosqlite",
+    "alembic.command",
+    "authlib.integrations.starlette_client",
+    "azure.identity",
+    "azure.storage.blob",
+    "black",
+    "boto3",
+    "bs4",
+    "chromadb",
+    "engineio",
+    "fastapi",
+    "google.cloud.storage",
+    "httpx2",
+    "jwt",
+    "langchain_classic.retrievers",
+    "ldap3",
+    "loguru",
+    "markdown",
+    "mcp",
+    "pycrdt",
+    "redis.asyncio",
+    "socketio",
+    "sqlalchemy.ext.asyncio",
+    "typer",
+    "uvicorn",
+)
+"""What Open WebUI imports itself and takes long. One that a version does not have is left out."""
+OF_THE_PLUGIN = (
+    "alembic.command",
+    "fastapi",
+    "genai_prices",
+    "httpx",
+    "pydantic_settings",
+    "redis.asyncio",
+    "rich.table",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.dialects.sqlite",
+    "typer",
+    "uvicorn",
+)
+"""The same of the plugin's own commands."""
+
 
 class ForkServer:
-    """One process, in an environment without the plugin."""
+    """One process, in an environment without the program."""
 
-    def __init__(self, host: HostEnvironment, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, host: HostEnvironment, libraries: Sequence[str], env: Mapping[str, str], log: Path) -> None:
         """`env` are the variables that libraries read when they are imported; all others are a fork's own."""
         self._host = host
+        self._libraries = libraries
         self._env = env
         self._log = log
         self._process: Process | None = None
@@ -53,7 +100,7 @@ class ForkServer:
     def start(self) -> None:
         """Begin to import; nobody waits for that until the first fork."""
         self._process = Process(
-            [self._host.python, Path(__file__).with_name("forkserver.py"), self._path],
+            [self._host.python, Path(__file__).with_name("forkserver.py"), self._path, *self._libraries],
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": self._directory.name, **self._env},
             cwd=Path(self._directory.name),
             log=self._log,
@@ -71,7 +118,7 @@ class ForkServer:
                 return False
             return True
 
-        wait_until(connected, timeout=300, what="Open WebUI's libraries are imported", details=process.log_tail)
+        wait_until(connected, timeout=300, what="libraries are imported", details=process.log_tail)
         return client
 
 

@@ -1,11 +1,12 @@
-"""Open WebUI's libraries, imported once: each deployment is a fork of this process, and need not import them again.
+"""Libraries, imported once: each program that needs them is a fork of this process, and need not import them again.
 
-Of some 26 seconds of CPU that a start takes, 18 are for PyTorch, LangChain and the like. This file runs with the
-interpreter of an environment without the plugin, `python forkserver.py SOCKET`, and never imports Open WebUI itself. A
-fork gets the environment variables, folder, output, arguments and paths of a process of its own, reads its
-environment's `.pth` files as any start of an interpreter does, and then runs the command.
+Of some 26 seconds of CPU that a start of Open WebUI takes, 18 are for PyTorch, LangChain and the like. This file runs
+with the interpreter of an environment without the program, `python forkserver.py SOCKET LIBRARY…`, and never imports
+that itself. A fork gets the environment variables, folder, output, arguments and paths of a process of its own, reads
+its environment's `.pth` files as any start of an interpreter does, and then runs the command.
 
 Each connection to the socket is one fork: a line of JSON in, `{"pid": …}` out, and `{"exit": …}` once it has ended.
+Workers that Uvicorn starts in such a fork are forks again, of what it was before it imported Open WebUI.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import gc
 import importlib
 import json
 import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.spawn
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -27,30 +31,6 @@ import time
 import warnings
 from typing import Any
 
-LIBRARIES = (
-    "PIL.Image",
-    "aiocache",
-    "aiohttp",
-    "alembic.command",
-    "authlib.integrations.starlette_client",
-    "azure.identity",
-    "azure.storage.blob",
-    "black",
-    "boto3",
-    "bs4",
-    "chromadb",
-    "fastapi",
-    "google.cloud.storage",
-    "httpx2",
-    "langchain_classic.retrievers",
-    "ldap3",
-    "mcp",
-    "redis.asyncio",
-    "sqlalchemy.ext.asyncio",
-    "typer",
-    "uvicorn",
-)
-"""What Open WebUI imports itself and takes long. One that a version does not have is left out."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -59,7 +39,7 @@ def main() -> None:
     del sys.path[0]  # This file's folder: none of Open WebUI's imports are meant for it.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in LIBRARIES:
+        for name in sys.argv[2:]:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     gc.collect()
@@ -116,10 +96,10 @@ def end_with(parent: int) -> None:
 
 
 def become(task: dict[str, Any]) -> None:
-    """Be the process that `task` describes: `command` (a Python script and its arguments), `env`, `cwd` and `log`, and
-    its environment's `prefix` and `site_packages`.
+    """Be the process that `task` describes: `command` (a Python script, or -m and a module, and its arguments), `env`,
+    `cwd` and `log`, and its environment's `prefix` and `site_packages`.
     """
-    nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(task["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    nothing, log = os.open(os.devnull, os.O_RDONLY), os.open(task["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     os.close(nothing)
@@ -135,10 +115,67 @@ def become(task: dict[str, Any]) -> None:
     multiprocessing.set_executable(sys.executable)
     site.PREFIXES = [sys.prefix]
     # The script's folder, the standard library, and whatever the .pth files of the environment itself bring.
-    sys.path[:] = [os.path.dirname(sys.argv[0]), *(path for path in sys.path if path not in packages)]
+    is_module = sys.argv[0] == "-m"
+    ahead = [os.getcwd() if is_module else os.path.dirname(sys.argv[0]), *os.environ.get("PYTHONPATH", "").split(":")]
+    sys.path[:] = [*filter(None, ahead), *(path for path in sys.path if path not in packages)]
     sys.path_importer_cache.clear()
     site.addsitedir(task["site_packages"])
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    shorten_changelog()
+    if task["env"].get("UVICORN_WORKERS", "1") != "1":
+        fork_workers()
+    if is_module:
+        del sys.argv[0]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def shorten_changelog() -> None:
+    """Let Open WebUI have the newest entries of its changelog: to read all takes half of what is left of a start."""
+    get_data = pkgutil.get_data
+
+    def get_less(package: str, resource: str) -> bytes | None:
+        data = get_data(package, resource)
+        if data and (package, resource) == ("open_webui", "CHANGELOG.md"):
+            return b"\n## [".join(data.split(b"\n## [")[:6])
+        return data
+
+    pkgutil.get_data = get_less
+
+
+def fork_workers() -> None:
+    """Let Uvicorn's workers be forks of this process as it is now, where it would start an interpreter for each.
+
+    This is what multiprocessing's own fork server does for any program, only that its process is here already, and that
+    a worker gets the environment variables as they are when it starts, as a new interpreter would.
+    """
+    spawn: Any = multiprocessing.spawn
+    told, prepare = spawn.get_preparation_data, spawn.prepare
+
+    def prepare_here(data: dict[str, Any]) -> None:
+        os.environ.clear()
+        os.environ.update(data.pop("environ"))
+        prepare(data)
+
+    spawn.get_preparation_data = lambda name: {**told(name), "environ": dict(os.environ)}
+    spawn.prepare = prepare_here
+    address = f"\0openwebui-usage-tests-{os.getpid()}"  # No file that somebody would have to delete.
+    ended, alive = os.pipe()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        pid = os.fork()
+        if pid == 0:
+            os.close(alive)
+            try:
+                multiprocessing.forkserver.main(listener.detach(), ended, [])
+            finally:
+                os._exit(0)
+    os.close(ended)
+    server: Any = multiprocessing.forkserver._forkserver  # type: ignore[attr-defined]
+    server._forkserver_address, server._forkserver_alive_fd, server._forkserver_pid = address, alive, pid
+    uvicorn: Any = importlib.import_module("uvicorn._subprocess")
+    uvicorn.spawn = multiprocessing.get_context("forkserver")
 
 
 if __name__ == "__main__":

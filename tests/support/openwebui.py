@@ -76,7 +76,7 @@ class OpenWebUI:
         env: Mapping[str, str] | None = None,
         forks: ForkServer | None = None,
     ) -> None:
-        """With `forks` it does without the seconds in which its libraries are imported; several workers do not."""
+        """With `forks` it does without the seconds in which its libraries are imported, and so does each worker."""
         self.host = host
         self._forks = forks
         self.data = directory / "data"
@@ -127,7 +127,7 @@ class OpenWebUI:
             env=self.env,
             cwd=self.data.parent,
             log=self.log,
-            fork=self._forks.of(self.host) if self._forks and self.workers == 1 else None,
+            fork=self._forks.of(self.host) if self._forks else None,
         )
 
         def is_up() -> bool:

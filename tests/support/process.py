@@ -81,6 +81,7 @@ class Process:
         self.log = log
         self._popen: Fork
         if fork:
+            log.touch()  # The fork opens it only after it has told its id.
             self._popen = fork(command, env=env, cwd=cwd, log=log)
             return
         with log.open("ab") as output:

@@ -22,11 +22,10 @@ NOON = 1_793_534_400
 """2026-11-01T12:00:00Z."""
 
 
-@pytest.fixture
-def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ledger with a call of each of 2,500 seconds, the last by Ada."""
-    monkeypatch.chdir(tmp_path)
-    file = tmp_path / "usage.db"
+@pytest.fixture(scope="module")
+def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with a call of each of 2,500 seconds, the last by Ada. Nobody writes to it."""
+    file = tmp_path_factory.mktemp("ledger") / "usage.db"
     engine = Place(f"sqlite:///{file}").engine()
     store = Store(engine)
     store.migrate()
@@ -49,6 +48,13 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     engine.dispose()
     return file
+
+
+@pytest.fixture
+def database(ledger_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, and a folder of its own for what a command writes."""
+    monkeypatch.chdir(tmp_path)
+    return ledger_file
 
 
 def run(database: Path, *arguments: str) -> Result:

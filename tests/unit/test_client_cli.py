@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from openwebui_usage.cli import app
-from openwebui_usage.client.commands.users import users
 from tests.support.process import free_port
 from tests.support.tokenclient import Place
 
-MANAGE = "openwebui_usage.client.manage"
-
-
-class QuickPlace(Place):
-    """Runs the commands in this process: a new one takes a second to import everything."""
-
-    def run(
-        self, *arguments: str, module: str = "openwebui_usage.cli", input_: str | None = None, **env: str
-    ) -> subprocess.CompletedProcess[str]:
-        kept = ("OPEN", "DATABASE", "WEBUI")
-        clean = {name: None for name in os.environ if name.startswith(kept)}
-        result = CliRunner().invoke(users if module == MANAGE else app, arguments, input=input_, env={**clean, **env})
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
-
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.chdir(tmp_path)
-    return QuickPlace(tmp_path)
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
 
 
 class TestUsers:
@@ -137,11 +116,11 @@ class TestUsers:
         assert [user["name"] for user in place.users("list", "--database", "webui-usage.db")] == ["Ann"]
 
     def test_manage_py_has_the_same_verbs(self, place: Place) -> None:
-        done = place.run("create", "User Name", "--limit", "1000.0", module=MANAGE)
+        done = place.manage("create", "User Name", "--limit", "1000.0")
         token = re.search("Token: ([a-z0-9]{8})", done.stdout)
         assert token, done.stderr
         for arguments in (["list"], ["toggle", token[1]], ["reset", token[1]], ["add_limit", token[1], "5"]):
-            done = place.run(*arguments, module=MANAGE)
+            done = place.manage(*arguments)
             assert done.returncode == 0, done.stderr
         assert place.users("list")[0]["usage_limit"] == 1005.0
 
