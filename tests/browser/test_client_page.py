@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.nightly import mostly_at_night
+from tests.support.process import Fork
 from tests.support.provider import Provider
 from tests.support.tokenclient import Place, TokenServer
 
@@ -131,14 +133,16 @@ class Visit:
 
 
 @pytest.fixture
-def server(tmp_path: Path, provider: Provider, new_log: Callable[[str], Path]) -> Iterator[TokenServer]:
+def server(
+    tmp_path: Path, provider: Provider, new_log: Callable[[str], Path], command_forks: Callable[..., Fork]
+) -> Iterator[TokenServer]:
     env = {
         "OPENAI_API_BASE_URL": f"{provider.url}/openai/v1",
         "OPENAI_API_KEY": "sk-stand-in",
         "OPENWEBUI_USAGE_CLIENT_MODEL": MODEL,
         "NO_PROXY": "127.0.0.1",
     }
-    server = TokenServer(Place(tmp_path, env), new_log("token-client"))
+    server = TokenServer(Place(tmp_path, env), new_log("token-client"), command_forks)
     yield server
     server.stop()
 
@@ -161,7 +165,10 @@ def visit(browser: Browser, server: TokenServer, artefacts: Path) -> Iterator[Ca
         context.close()
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+@pytest.mark.parametrize(
+    "screen",
+    mostly_at_night(SCREENS, everyday=[SCREENS[0], SCREENS[3]], ids=[screen.name for screen in SCREENS]),
+)
 def test_a_whole_visit(screen: Screen, visit: Callable[..., Visit], server: TokenServer, provider: Provider) -> None:
     token = server.place.create("Ada Lovelace", 0.008)
     provider.behave(MODEL, text=RICH, chunks=60, delay=0.03, first_byte_delay=1.2)

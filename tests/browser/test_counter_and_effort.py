@@ -321,7 +321,7 @@ def test_a_screen_reader_hears_numbers_that_have_come_to_rest(
 
 
 @pytest.mark.everyday
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_the_effort_menu_is_chosen_by_keyboard_and_sent(
     admin: Client, provider: Provider, open_tab: Callable[..., Tab], theme: str
 ) -> None:
@@ -446,8 +446,13 @@ def test_a_choice_is_seen_in_the_other_tab(admin: Client, open_tab: Callable[...
     ("language", "label", "numbers"),
     [
         ("de-DE", "Denkaufwand: Mittel", "0 IN · 0 OUT · 0 TOTAL / 1.000.000"),
-        ("fr-FR", "Effort de raisonnement: Moyen", "0 IN · 0 OUT · 0 TOTAL / 1\u202f000\u202f000"),
-        ("ja-JP", "推論の強度: 中", "0 IN · 0 OUT · 0 TOTAL / 1,000,000"),
+        pytest.param(
+            "fr-FR",
+            "Effort de raisonnement: Moyen",
+            "0 IN · 0 OUT · 0 TOTAL / 1\u202f000\u202f000",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param("ja-JP", "推論の強度: 中", "0 IN · 0 OUT · 0 TOTAL / 1,000,000", marks=pytest.mark.nightly),
         ("fi-FI", "Reasoning effort: Medium", "0 IN · 0 OUT · 0 TOTAL / 1\u00a0000\u00a0000"),
     ],
 )
@@ -465,7 +470,6 @@ def test_both_speak_the_language_of_the_page_with_one_request(
     assert paths == ["page"]
 
 
-@pytest.mark.everyday
 def test_both_follow_when_the_language_changes(admin: Client, open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(admin, "/?models=o3-mini")
     expect(effort(tab)).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +16,13 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.support.browser import Tab
 from tests.support.clients import Client
+from tests.support.nightly import mostly_at_night
 
 THEMES = ["light", "dark", "oled-dark"]
+THEMES_AND_CONTRASTS = mostly_at_night(
+    itertools.product(THEMES, [False, True]), everyday=[("light", False), ("dark", True), ("oled-dark", False)]
+)
+"""Each theme every day, and high contrast in one of them."""
 GROUP, BUDGET = "looks", "looks budget"
 
 
@@ -73,8 +79,7 @@ def resting(tab: Tab) -> None:
     tab.page.wait_for_function("document.getAnimations().every((animation) => animation.playState !== 'running')")
 
 
-@pytest.mark.parametrize("contrast", [False, True], ids=["", "high-contrast"])
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(("theme", "contrast"), THEMES_AND_CONTRASTS)
 def test_the_button_looks_as_its_neighbours_do(
     user: Client, open_tab: Callable[..., Tab], theme: str, contrast: bool
 ) -> None:
@@ -111,7 +116,7 @@ def test_the_button_looks_as_its_neighbours_do(
     assert ring.items() <= focused(theirs).items()
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", mostly_at_night(THEMES, everyday=["light"]))
 def test_the_list_looks_as_the_menu_beside_it(user: Client, open_tab: Callable[..., Tab], theme: str) -> None:
     tab = open_tab(user, "/?models=o3-mini", theme=theme)
     opened = open_list(tab)
@@ -138,7 +143,7 @@ def _gap(above: Locator, below: Locator) -> float:
     return bottom["y"] - top["y"] - top["height"]
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", mostly_at_night(THEMES, everyday=["dark"]))
 def test_the_tooltip_looks_as_theirs(user: Client, open_tab: Callable[..., Tab], theme: str) -> None:
     names = (
         "backgroundColor",
@@ -186,8 +191,7 @@ CONTRAST = """element => {
 }"""
 
 
-@pytest.mark.parametrize("contrast", [False, True], ids=["", "high-contrast"])
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(("theme", "contrast"), THEMES_AND_CONTRASTS)
 def test_every_line_can_be_read(
     admin: Client, user: Client, open_tab: Callable[..., Tab], theme: str, contrast: bool
 ) -> None:
@@ -201,8 +205,11 @@ def test_every_line_can_be_read(
 
 @pytest.mark.parametrize(
     "look",
-    [{"width": 375, "height": 700}, {"width": 320, "height": 600}, {"zoom": 2, "height": 900}],
-    ids=["phone", "small-phone", "200-percent"],
+    [
+        pytest.param({"width": 375, "height": 700}, id="phone", marks=pytest.mark.nightly),
+        pytest.param({"width": 320, "height": 600}, id="small-phone"),
+        pytest.param({"zoom": 2, "height": 900}, id="200-percent"),
+    ],
 )
 def test_there_is_room_for_both(
     admin: Client, user: Client, open_tab: Callable[..., Tab], look: dict[str, Any]

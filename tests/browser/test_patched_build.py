@@ -96,6 +96,7 @@ def test_shows_nothing_where_the_server_has_no_plugin(
     tab.screenshot("without-plugin")
 
 
+@pytest.mark.nightly  # The test before looks at the same page.
 def test_the_input_stands_where_it_does_without_us(
     start_openwebui: Callable[..., OpenWebUI], open_tab: Callable[..., Tab]
 ) -> None:

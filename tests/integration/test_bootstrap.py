@@ -13,6 +13,7 @@ from openwebui_usage import __version__
 from tests.integration.test_paths import ENV, PATHS, World, furnish, someone, walk, world
 from tests.support.clients import Client
 from tests.support.host import ROOT, HostEnvironment
+from tests.support.nightly import mostly_at_night
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
@@ -54,7 +55,7 @@ def deployment(
     new_openwebui: Callable[..., OpenWebUI], empty_host: HostEnvironment, wheel: Path, provider_process: Provider
 ) -> Iterator[OpenWebUI]:
     """Started without the plugin, and given it while it runs."""
-    server = new_openwebui(host=empty_host, env={**ENV, "OFFLINE_MODE": "false"}, fresh=True)
+    server = new_openwebui(host=empty_host, env={**ENV, "OFFLINE_MODE": "false"})
     try:
         server.start()
         assert not is_there(server.admin)
@@ -69,9 +70,7 @@ def deployment(
         server.discard()
 
 
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, marks=() if path in EVERY_DAY else pytest.mark.nightly) for path in PATHS]
-)
+@pytest.mark.parametrize("path", mostly_at_night(PATHS, everyday=EVERY_DAY))
 def test_a_path_is_counted_though_the_plugin_came_late(world: World, path: str) -> None:
     walk(world, path)
 

@@ -274,6 +274,7 @@ class TestStart:
         assert process.stop(signal.SIGINT) in {0, 130}
         wait_until(lambda: not reachable(demo) and not mentioning(url), timeout=5, what="all processes have ended")
 
+    @pytest.mark.nightly  # The next test does the same with less of a start.
     def test_a_real_provider_takes_the_place_of_the_demo(self, start: Callable[..., tuple[Process, str]]) -> None:
         process, url = start()
         assert models(url) == DEMO_MODELS
@@ -290,7 +291,7 @@ class TestStart:
         self, new_openwebui: Callable[..., OpenWebUI], installed: HostEnvironment, provider_process: Provider
     ) -> None:
         """Nobody is left to clean up, and the next start is Open WebUI's own."""
-        server = new_openwebui(host=installed, env=environment("http://127.0.0.1:9/v1", keep_ollama=False), fresh=True)
+        server = new_openwebui(host=installed, env=environment("http://127.0.0.1:9/v1", keep_ollama=False))
         try:
             assert "gpt-4o" not in server.start().admin.models()
             server.kill9()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.clients import Client
 from tests.support.ledger import Ledger, Row, assert_equal
+from tests.support.nightly import mostly_at_night
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
@@ -62,6 +64,16 @@ SAME_EITHER_WAY = (
 )
 """Models whose provider tells the same whether or not it was asked for usage."""
 TOLD_WHEN_ASKED = ("gpt-4o-mini", "o3-mini", "grok-3-mini", "split-bytes", "tiny-cuts", "crlf", "says-usage")
+OF_EACH_KIND = (
+    "deepseek-reasoner",
+    "silent",
+    "gpt-5-mini",
+    "llama3.2:latest",
+    "gpt-4o-mini",
+    "tiny-cuts",
+    "says-usage",
+)
+"""What a plain run tries of both. tests/unit/test_streams.py has streams of every provider, cut everywhere."""
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +89,12 @@ def cut(tiny_cuts: None, provider: Provider) -> None:
     provider.behave("tiny-cuts", **TINY_CUTS)
 
 
+def of_each_kind(models: Sequence[str]) -> list[Any]:
+    return mostly_at_night(models, everyday=[model for model in models if model in OF_EACH_KIND])
+
+
 class TestAClientThatDidNotAsk:
-    @pytest.mark.parametrize("model", SAME_EITHER_WAY)
+    @pytest.mark.parametrize("model", of_each_kind(SAME_EITHER_WAY))
     def test_sees_every_byte_as_without_the_plugin(
         self, admin: Client, bare_openwebui: OpenWebUI, ledger: Ledger, model: str
     ) -> None:
@@ -86,8 +102,13 @@ class TestAClientThatDidNotAsk:
         assert answer(admin, CHAT, chat(model)) == expected
         assert len(ledger.rows(outcome="done")) == 1
 
-    @pytest.mark.parametrize("model", TOLD_WHEN_ASKED)
-    @pytest.mark.parametrize("path", [CHAT, OPENAI])
+    @pytest.mark.parametrize(
+        ("path", "model"),
+        mostly_at_night(
+            [(path, model) for path in (CHAT, OPENAI) for model in TOLD_WHEN_ASKED],
+            everyday=[(CHAT, "gpt-4o-mini"), (CHAT, "tiny-cuts"), (CHAT, "says-usage"), (OPENAI, "gpt-4o-mini")],
+        ),
+    )
     def test_does_not_see_the_usage_that_we_asked_for(
         self, admin: Client, bare_openwebui: OpenWebUI, provider: Provider, ledger: Ledger, path: str, model: str
     ) -> None:
@@ -109,12 +130,15 @@ class TestAClientThatDidNotAsk:
 class TestAClientThatAsked:
     @pytest.mark.parametrize(
         ("path", "model"),
-        [
-            (path, model)
-            for path in (CHAT, OPENAI)
-            for model in (*SAME_EITHER_WAY, *TOLD_WHEN_ASKED)
-            if path == CHAT or model != "llama3.2:latest"
-        ],
+        mostly_at_night(
+            [
+                (path, model)
+                for path in (CHAT, OPENAI)
+                for model in (*SAME_EITHER_WAY, *TOLD_WHEN_ASKED)
+                if path == CHAT or model != "llama3.2:latest"
+            ],
+            everyday=[*((CHAT, model) for model in OF_EACH_KIND), (OPENAI, "gpt-4o-mini"), (OPENAI, "gpt-5-mini")],
+        ),
     )
     def test_sees_every_byte_as_without_the_plugin(
         self, admin: Client, bare_openwebui: OpenWebUI, ledger: Ledger, path: str, model: str
@@ -291,8 +315,20 @@ def assert_stopped(ledger: Ledger, provider: Provider, stopped: float) -> Row:
 
 
 class TestAProviderThat:
-    @pytest.mark.parametrize("model", ["breaks", "llama3.2:latest", "gpt-4.1", "claude-sonnet-4-5"])
-    @pytest.mark.parametrize("failure", ["break_after", "error_after"])
+    @pytest.mark.parametrize(
+        ("failure", "model"),
+        mostly_at_night(
+            itertools.product(
+                ["break_after", "error_after"], ["breaks", "llama3.2:latest", "gpt-4.1", "claude-sonnet-4-5"]
+            ),
+            everyday=[
+                ("break_after", "breaks"),
+                ("error_after", "llama3.2:latest"),
+                ("break_after", "gpt-4.1"),
+                ("error_after", "claude-sonnet-4-5"),
+            ],
+        ),
+    )
     def test_fails_in_the_middle_is_paid_for_what_it_sent(
         self,
         admin: Client,
@@ -324,9 +360,19 @@ class TestAProviderThat:
                 seen += b"(broken)"
         return response.status_code, comparable(seen).replace(NULL_USAGE, b"")
 
-    @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-    @pytest.mark.parametrize("path", [CHAT, OPENAI])
-    @pytest.mark.parametrize("model", ["error-429", "error-500", "unknown"])
+    @pytest.mark.parametrize(
+        ("model", "path", "stream"),
+        mostly_at_night(
+            itertools.product(["error-429", "error-500", "unknown"], [CHAT, OPENAI], [False, True]),
+            everyday=[
+                ("error-429", CHAT, True),
+                ("error-429", OPENAI, False),
+                ("error-500", OPENAI, True),
+                ("unknown", CHAT, False),
+                ("unknown", CHAT, True),
+            ],
+        ),
+    )
     def test_refuses_is_paid_nothing(
         self,
         admin: Client,
