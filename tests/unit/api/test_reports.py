@@ -99,6 +99,22 @@ def test_the_top_is_by_cost_and_the_rest_is_other(router: Router) -> None:
     assert [(row["model"], row["calls"]) for row in rows] == [("gpt-4o", 3), ("Other", 2)]
 
 
+@pytest.mark.parametrize(("top", "word"), [({}, "given"), ({"top": 2}, "smaller")])
+def test_more_rows_than_fit_into_an_answer_need_a_top(
+    router: Router, monkeypatch: pytest.MonkeyPatch, top: dict[str, int], word: str
+) -> None:
+    monkeypatch.setattr("openwebui_usage.api.routes.reports.MOST_ROWS", 2)
+    with router.client("admin") as client:
+        asked = {**NOVEMBER, "group_by": "user", **top}
+        answer = client.http.get("/api/usage/reports", params=asked)
+        assert answer.status_code == 422
+        [problem] = answer.json()["detail"]
+        assert problem["loc"] == ["query", "top"]
+        assert f"must be {word} here" in problem["msg"]
+        assert client.http.get("/api/usage/reports", params={**asked, "top": 1}).status_code == 200
+        assert client.http.get("/api/usage/reports", params={**asked, "format": "csv"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("who", "path", "seen"),
     [
