@@ -65,6 +65,10 @@ class Publisher:
         """Each group as browsers were told of it last, by name."""
         self._told_budgets: dict[str, list[dict[str, Any]]] = {}
         self._told_revision: int | None = None
+        self._unsure: set[str] | None = None
+        """The groups of the last event, where other workers tell them, too: events may have passed each other on their
+        way, so that the older sum came last. They are looked at once more.
+        """
         self._whole_at = 0.0
 
     def start(self) -> None:
@@ -161,7 +165,7 @@ class Publisher:
         is_gap = not sessions.is_shared and await self._others.have_counted(is_late=is_whole)
         if is_gap:
             self._totals.forget()
-        if is_gap or news or is_whole or not users.keys() <= self._told_budgets.keys():
+        if is_gap or news or self._unsure is not None or is_whole or not users.keys() <= self._told_budgets.keys():
             self._whole_at = time.monotonic() + WHOLE_INTERVAL
             return True
         return self._definitions().revision != self._told_revision
@@ -177,12 +181,14 @@ class Publisher:
         counters = {user_id: counters_of(definitions, caller, now) for user_id, caller in callers.items()}
         own_keys = {counter.key for found in counters.values() for counter in found}
         # Of what other workers count as well, a sum may be older by now than the one that they told.
-        stale = own_keys if sessions.is_shared and (news or not users.keys() <= self._told_budgets.keys()) else set()
+        unsure = self._unsure or set()
+        is_stale = news or self._unsure is not None or not users.keys() <= self._told_budgets.keys()
+        stale = set(own_keys) if sessions.is_shared and is_stale else set()
         keys = set(own_keys)
         for group in definitions.groups:
             of_group = ((group.id, periods[group.id]), (group.id, ALL_TIME_KEY))
             keys.update(of_group)
-            if sessions.is_shared and group.name in news.groups:
+            if sessions.is_shared and group.name in news.groups | unsure:
                 stale.update(of_group)
         self._totals.defined_by(definitions.revision)
         if stale:
@@ -196,31 +202,28 @@ class Publisher:
             for group in definitions.groups
         }
         found = {user_id: [(counter, sums[counter.key]) for counter in own] for user_id, own in counters.items()}
-        # It leaves to other workers what they publish themselves.
-        only = news.groups if sessions.is_shared else None
-        events, told_budgets = await asyncio.to_thread(self._events, views, told, found, only)
+        changed = {name for name in told.keys() | self._told.keys() if told.get(name) != self._told.get(name)}
+        if sessions.is_shared:  # What other workers count they publish themselves.
+            changed = (changed & unsure) | news.groups
+        events, told_budgets = await asyncio.to_thread(self._events, views, told, found, changed)
         for user_id, event in events.items():
             async with asyncio.timeout(REDIS_TIMEOUT):
                 await sessions.sio.emit(EVENT, event, room=f"user:{user_id}")
         # Only now: what could not be sent is sent the next time.
         self._told, self._told_budgets, self._told_revision = told, told_budgets, definitions.revision
+        self._unsure = changed if sessions.is_shared and events else None
 
     def _events(
         self,
         views: Mapping[str, Visibility],
         told: Mapping[str, _State],
         found: Mapping[str, list[BudgetStatus]],
-        only: set[str] | None,
+        changed: set[str],
     ) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
         """The event of each user who has one, and the budgets that all will have been told by them. Thousands of groups
         take a while.
         """
         before = self._told
-        changed = {
-            name
-            for name in told.keys() | before.keys()
-            if (before.get(name) != told.get(name) if only is None else name in only)
-        }
         by_id = {entry.group.id: entry.group for entry, _ in told.values()}
         events, told_budgets = {}, {}
         for user_id, view in views.items():
