@@ -7,6 +7,7 @@ import typer
 from openwebui_usage.client.commands.serve import serve as serve_client
 from openwebui_usage.client.commands.users import users
 from openwebui_usage.commands.calls import calls, export
+from openwebui_usage.commands.config import config
 from openwebui_usage.commands.ledger import ledger
 from openwebui_usage.commands.prices import prices
 from openwebui_usage.commands.report import report
@@ -79,6 +80,7 @@ app.command("report")(report)
 app.command("calls")(calls)
 app.add_typer(users, name="users")
 app.add_typer(prices, name="prices")
+app.add_typer(config, name="config")
 app.add_typer(ledger, name="ledger")
 app.add_typer(export, name="export")
 

@@ -88,6 +88,11 @@ class Runtime:
         return self._fail_closed
 
     @property
+    def webhook(self) -> Notifier:
+        """What posts to the admin's webhook, where there is one."""
+        return self._webhook
+
+    @property
     def is_running(self) -> bool:
         """Whether calls are metered."""
         return self._meter is not None

@@ -15,17 +15,24 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import logging
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
+from openwebui_usage.ledger.deliveries import Delivery
 from openwebui_usage.ledger.outbox import PendingNotice
 from openwebui_usage.ledger.recording import Change
+from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules.budgets import crossed
 from openwebui_usage.rules.json_values import iso_utc, to_json_amount
@@ -40,6 +47,27 @@ POLL_SECONDS = 5.0
 """How often the outbox is looked at when nobody says that something is in it."""
 _TIMEOUT = 10.0
 _THREAD = "usage-webhook"
+_MOST_SHOWN = 500
+"""Characters of a receiver's answer to a test."""
+
+_is_posting = ContextVar("is_posting", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TestAnswer:
+    """What a receiver said to a test."""
+
+    status: int | None
+    """The HTTP status; None where there was no answer."""
+    text: str
+    """How its body begins."""
+    error: str | None
+    """Why there was no answer."""
+    seconds: float
+
+
+class NoWebhook(Exception):
+    """There is no address to post to."""
 
 
 class Notifier:
@@ -50,11 +78,46 @@ class Notifier:
         if url:
             store.notices = notices
         self._outbox = store.outbox
+        self._deliveries = store.deliveries
         self._url = url
         self._secret = secret
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
+
+    @property
+    def address(self) -> str | None:
+        """Where notices go, without what may be a secret: paths and queries often are."""
+        return _without_secrets(self._url) if self._url else None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a receiver can check who posts."""
+        return bool(self._secret)
+
+    def test(self) -> TestAnswer:
+        """Post a test, once, as notices are posted. Blocks until there is an answer. Raises `NoWebhook`."""
+        if not self._url:
+            raise NoWebhook
+        id_, now = new_id(), time.time()
+        notice = {
+            "id": id_,
+            "event": "test",
+            "text": "This is a test of the usage webhook.",
+            "at": iso_utc(datetime.fromtimestamp(int(now), UTC)),
+        }
+        waiting = PendingNotice(id_, json.dumps(notice), now, 1)
+        started = time.monotonic()
+        status, text, error = None, "", None
+        with _posting(), httpx.Client(timeout=_TIMEOUT) as client:
+            try:
+                with client.stream("POST", self._url, **self._request(waiting)) as response:
+                    status = response.status_code
+                    text = _beginning(response)
+            except Exception as failed:  # noqa: BLE001 - whatever it is, the admin is told
+                error = None if status else type(failed).__name__
+        self._keep(Delivery(id_, "test", None, time.time(), 1, status, error))
+        return TestAnswer(status, text, error, time.monotonic() - started)
 
     def start(self) -> None:
         """Begin to post, with what an earlier process left."""
@@ -75,7 +138,7 @@ class Notifier:
         self._woken.set()
 
     def _run(self) -> None:
-        with httpx.Client(timeout=_TIMEOUT) as client:
+        with _posting(), httpx.Client(timeout=_TIMEOUT) as client:
             while not self._stopping.is_set():
                 self._woken.wait(self._pause())
                 self._woken.clear()
@@ -94,6 +157,23 @@ class Notifier:
         return POLL_SECONDS if due is None else min(POLL_SECONDS, max(0.0, due - time.time()))
 
     def _post(self, client: httpx.Client, waiting: PendingNotice) -> None:
+        status, error = None, None
+        try:
+            answer = client.post(str(self._url), **self._request(waiting))
+            status = answer.status_code
+            answer.raise_for_status()
+        except Exception as failed:  # noqa: BLE001 - whatever it is, the next notice is tried as well
+            error = type(failed).__name__
+            self._failed(waiting, error)
+        else:
+            self._outbox.done(waiting)
+        event, about = _told(waiting)
+        self._keep(
+            Delivery(waiting.id, event, about, time.time(), waiting.tries, status, None if status else error)
+        )
+
+    def _request(self, waiting: PendingNotice) -> dict[str, Any]:
+        """The content of one try, and its headers."""
         body = waiting.body.encode()
         headers = {
             "Content-Type": waiting.content_type,
@@ -101,12 +181,13 @@ class Notifier:
         }
         if waiting.filename is not None:
             headers["Content-Disposition"] = f'attachment; filename="{waiting.filename}"'
+        return {"content": body, "headers": headers}
+
+    def _keep(self, delivery: Delivery) -> None:
         try:
-            client.post(str(self._url), content=body, headers=headers).raise_for_status()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next notice is tried as well
-            self._failed(waiting, type(error).__name__)
-        else:
-            self._outbox.done(waiting)
+            self._deliveries.add(delivery)
+        except Exception as error:  # noqa: BLE001 - only admins who look at it miss it
+            log.debug("What was posted cannot be kept: %s", error)
 
     def _failed(self, waiting: PendingNotice, why: str) -> None:
         # The address may hold a secret: it is not written down.
@@ -122,7 +203,49 @@ class Notifier:
 
 def _is_not_ours(record: logging.LogRecord) -> bool:
     """httpx writes the address of each request into the log, and ours may hold a secret."""
-    return record.threadName != _THREAD
+    return not _is_posting.get()
+
+
+@contextmanager
+def _posting() -> Iterator[None]:
+    """While this thread posts, `_is_not_ours` says so."""
+    token = _is_posting.set(True)
+    try:
+        yield
+    finally:
+        _is_posting.reset(token)
+
+
+def _without_secrets(url: str) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return "…"
+    has_more = parts.path.strip("/") or parts.query or parts.username
+    return f"{parts.scheme}://{host}{port}{'/…' if has_more else ''}"
+
+
+def _beginning(response: httpx.Response) -> str:
+    """Of the body, however long it is."""
+    found = b""
+    for piece in response.iter_bytes():
+        found += piece
+        if len(found) >= 4 * _MOST_SHOWN:
+            break
+    return found.decode(errors="replace")[:_MOST_SHOWN]
+
+
+def _told(waiting: PendingNotice) -> tuple[str, str | None]:
+    """The event of a notice, and the name of what it tells of."""
+    if waiting.filename is not None:
+        return "report", waiting.filename
+    try:
+        notice = json.loads(waiting.body)
+        return str(notice["event"])[:32], str(notice["name"])
+    except (ValueError, LookupError, TypeError):
+        return "notice", None
 
 
 def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:

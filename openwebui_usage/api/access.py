@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Request
 
+from openwebui_usage.api.directory import Directory
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.effort import Choice
@@ -53,3 +54,5 @@ class Access:
     """Whose calls a caller may read reports of; None for nobody's but their own."""
     reader: Callable[..., Any]
     """A dependency that returns whose calls a caller may read reports of, as `Readable`, or raises 401 and 403."""
+    directory: Directory
+    """What admins choose from."""

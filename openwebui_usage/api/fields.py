@@ -24,6 +24,7 @@ MAX_DECIMALS = 12
 MAX_SOFT_LIMITS = 10
 MAX_STATE = 4096
 """Characters of a page's address; all of them are ASCII."""
+MAX_READER_GROUPS = 1000
 
 
 def _wrong(field: str, text: str, value: object) -> NoReturn:
@@ -63,6 +64,15 @@ def _id(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or not value.isprintable():
         _wrong("id", f"must be the id of a user or of a user group, 1 to {MAX_NAME} characters", value)
     return value
+
+
+def _reader_groups(value: object) -> list[str]:
+    if not isinstance(value, list) or len(value) > MAX_READER_GROUPS:
+        _wrong("user_groups", f"must be a list of at most {MAX_READER_GROUPS} names or ids of user groups", value)
+    for group in value:
+        if not isinstance(group, str) or not 0 < len(group.strip()) <= MAX_NAME or not group.isprintable():
+            _wrong("user_groups", f"must be names or ids of user groups, 1 to {MAX_NAME} characters", group)
+    return sorted({group.strip() for group in value})
 
 
 def _pattern(value: object) -> str:
@@ -176,6 +186,15 @@ Id = Annotated[
     str,
     BeforeValidator(_id),
     Field(min_length=1, max_length=MAX_NAME, examples=["8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"]),
+]
+ReaderGroups = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=MAX_NAME)]],
+    BeforeValidator(_reader_groups),
+    Field(
+        max_length=MAX_READER_GROUPS,
+        description="User groups of Open WebUI, by name or id, whose members may read.",
+        examples=[["Finance"]],
+    ),
 ]
 Limit = Annotated[
     _Tokens | None,

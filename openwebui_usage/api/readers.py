@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from openwebui_usage.ledger.reader_store import StoredReaders
 from openwebui_usage.ledger.report_query import Readable
 
 
@@ -37,6 +38,26 @@ class ReportReaders:
             return None
         teams = {id_: name for id_, name in own.items() if not {id_, name} & self.of_own_groups}
         return Readable(user_groups=frozenset(teams or own))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedReaders:
+    """What the environment says of readers. It wins: admins decide only where it says nothing, which is None here."""
+
+    of_everybody: frozenset[str] | None = None
+    of_own_groups: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, of_everybody: str, of_own_groups: str) -> FixedReaders:
+        """From settings: names or ids, separated by commas."""
+        return cls(_names(of_everybody) or None, _names(of_own_groups) or None)
+
+    def over(self, stored: StoredReaders) -> ReportReaders:
+        """Who may read, given what admins set."""
+        return ReportReaders(
+            frozenset(stored.of_everybody) if self.of_everybody is None else self.of_everybody,
+            frozenset(stored.of_own_groups) if self.of_own_groups is None else self.of_own_groups,
+        )
 
 
 def _names(text: str) -> frozenset[str]:

@@ -20,10 +20,12 @@ from openwebui_usage.api.fields import (
     Page,
     Pattern,
     Rate,
+    ReaderGroups,
     SoftLimits,
     State,
     Timezone,
 )
+from openwebui_usage.ledger.reader_store import StoredReaders
 from openwebui_usage.rules.budgets import Budget, Scope, ScopeKind, Unit
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting
 from openwebui_usage.rules.money import nano_dollars
@@ -153,6 +155,11 @@ class NewBudget(BudgetChanges):
     name: Name
     limit: Amount
 
+    def budget(self) -> Budget:
+        """As the ledger has it, without an id. Raises ValueError, as `changes` does."""
+        blank = Budget(id="", name=self.name, limit=None, unit=self.unit)
+        return Budget(id="", name=self.name, **{"models": ("*",), **self.changes(blank)})
+
 
 class PreviewedBudget(NewBudget):
     """A budget that does not exist, and the time to look at."""
@@ -215,6 +222,17 @@ class ViewToSave(_Body):
     )
 
 
+class Readers(_Body):
+    """Which user groups of Open WebUI may read reports. What is left out may not."""
+
+    of_everybody: ReaderGroups = []
+    of_own_groups: ReaderGroups = []
+
+    def stored(self) -> StoredReaders:
+        """As the ledger has them."""
+        return StoredReaders(tuple(self.of_everybody), tuple(self.of_own_groups))
+
+
 Examples = Mapping[str, Mapping[str, Any]]
 """Bodies to try in /docs, by what they do."""
 
@@ -270,6 +288,12 @@ COST_CENTERS: Examples = {
         }
     },
     "None any more": {"value": {"cost_centers": []}},
+}
+
+READERS: Examples = {
+    "Finance reads everybody's": {"value": {"of_everybody": ["Finance"]}},
+    "Team leads read their teams'": {"value": {"of_own_groups": ["Team leads"]}},
+    "Nobody but admins": {"value": {}},
 }
 
 

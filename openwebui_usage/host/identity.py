@@ -1,5 +1,6 @@
 """Open WebUI's login, as the API wants it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -8,6 +9,7 @@ from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.connections import Connections
+from openwebui_usage.host.directory import HostDirectory
 from openwebui_usage.host.models import HostModels, Model
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.ledger.report_query import Readable
@@ -16,8 +18,16 @@ from openwebui_usage.rules.effort import PROVIDER_DEFAULT, Choice, EffortRules, 
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
 
 
-def host_access(host_models: HostModels, valves: Valves, connections: Connections, readers: ReportReaders) -> Access:
-    """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes."""
+def host_access(
+    host_models: HostModels,
+    valves: Valves,
+    connections: Connections,
+    readers: Callable[[], Awaitable[ReportReaders]],
+) -> Access:
+    """Access by Open WebUI's own dependency: session token, API key and cookie, whatever its version takes.
+
+    `readers` is asked each time: who may read no longer does so at once.
+    """
     from open_webui.utils.auth import get_verified_user
 
     async def user(request: Request, host_user: Annotated[Any, Depends(get_verified_user)]) -> Caller:
@@ -48,7 +58,7 @@ def host_access(host_models: HostModels, valves: Valves, connections: Connection
         if caller.is_admin:
             return Readable()
         groups = await host_models.user_group_names(caller.id)
-        return readers.readable(groups, await host_models.own_user_group_names(caller.id))
+        return (await readers()).readable(groups, await host_models.own_user_group_names(caller.id))
 
     async def reader(caller: Annotated[Caller, Depends(user)]) -> Readable:
         found = await readable(caller)
@@ -64,6 +74,7 @@ def host_access(host_models: HostModels, valves: Valves, connections: Connection
         user_groups=user_groups,
         readable=readable,
         reader=reader,
+        directory=HostDirectory(host_models, connections, valves),
     )
 
 

@@ -226,14 +226,23 @@ class HostModels:
         async def ask() -> list[Model]:
             from open_webui.utils.models import get_filtered_models
 
-            models = await self._read(lambda: list(self._all().values()))
-            if not models and request is not None:
-                await self._load(request, user)
-                models = await self._read(lambda: list(self._all().values()))
+            models = await self._listed(user, request)
             return [_model(model) for model in await maybe_await(get_filtered_models(models, user))]
 
         visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
         return visible
+
+    async def offered(self, user: Any, request: Request) -> list[Model]:
+        """All models, whoever may use them, but for arenas, which ask others of them. `user` is the host's."""
+        return [_model(model) for model in await self._listed(user, request) if not model.get("arena")]
+
+    async def _listed(self, user: Any, request: Request | None) -> list[dict[str, Any]]:
+        """What the host knows; where that is nothing yet, what it learns by asking its connections."""
+        models = await self._read(lambda: list(self._all().values()))
+        if not models and request is not None:
+            await self._load(request, user)
+            models = await self._read(lambda: list(self._all().values()))
+        return models
 
     async def _load(self, request: Request, user: Any) -> None:
         """Have the host ask its connections for their models, as it would itself."""

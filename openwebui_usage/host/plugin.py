@@ -15,7 +15,7 @@ from openwebui_usage import __version__
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
-from openwebui_usage.api.readers import ReportReaders
+from openwebui_usage.api.readers import FixedReaders, ReportReaders
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.storage import ConfigError
@@ -184,9 +184,15 @@ class Plugin:
             log.exception("This Open WebUI is not as expected: %s is left out", what)
 
     def _add_routes(self) -> None:
-        readers = ReportReaders.of(self._settings.report_readers, self._settings.group_report_readers)
+        fixed = FixedReaders.of(self._settings.report_readers, self._settings.group_report_readers)
+
+        async def readers() -> ReportReaders:
+            return fixed.over(await asyncio.to_thread(self._store.readers))
+
         access = host_access(self._host.models, self._host.valves, self._host.connections, readers)
-        usage = usage_router(self._store, access, self._settings.counting, self._changed, self._health.tell)
+        usage = usage_router(
+            self._store, access, self._settings.counting, self._changed, self._health.tell, self._runtime.webhook, fixed
+        )
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)
         for router in (usage, loader_route(_static_folder(), self._served), docs):

@@ -55,7 +55,7 @@ class BudgetStore(Tables):
             budget = self._resolved(connection, replace(budget, id=uuid.uuid4().hex))
             if connection.execute(select(usage_budget.c.id).where(usage_budget.c.name == budget.name)).first():
                 raise BudgetExists(budget.name)
-        if _is_known_by_rows(budget):
+        if is_known_by_rows(budget):
             budget = self._recount.of_budget(budget)
         try:
             with writing(self._engine) as connection:
@@ -84,14 +84,14 @@ class BudgetStore(Tables):
                     budget = replace(before, **(changes(before) if callable(changes) else changes))
                     if budget.group != before.group:
                         budget = self._resolved(connection, budget)
-                    is_new = not _counts_the_same(before, budget)
-                    if is_new and _is_known_by_rows(budget):
-                        is_counted = counted is not None and _counts_the_same(counted, budget)
+                    is_new = not counts_the_same(before, budget)
+                    if is_new and is_known_by_rows(budget):
+                        is_counted = counted is not None and counts_the_same(counted, budget)
                     else:
                         is_counted = True
                     if is_counted:
                         if is_new:  # A new counter has a new id, so that its sums need not be moved while others wait.
-                            id_ = counted.id if counted and _is_known_by_rows(budget) else uuid.uuid4().hex
+                            id_ = counted.id if counted and is_known_by_rows(budget) else uuid.uuid4().hex
                             budget = replace(budget, id=id_)
                             self._recount.adopt(connection, budget)
                         values = update(usage_budget).where(usage_budget.c.id == before.id)
@@ -139,12 +139,13 @@ class BudgetStore(Tables):
         return replace(budget, group_id=id_)
 
 
-def _is_known_by_rows(budget: Budget) -> bool:
+def is_known_by_rows(budget: Budget) -> bool:
     """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group."""
     return budget.scope.kind not in ("group", "each_user_of_group")
 
 
-def _counts_the_same(one: Budget, other: Budget) -> bool:
+def counts_the_same(one: Budget, other: Budget) -> bool:
+    """Whether the same calls count, so that a counter of one is one of the other."""
     return all(getattr(one, name) == getattr(other, name) for name in _WHAT_IS_COUNTED)
 
 

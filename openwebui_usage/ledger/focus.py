@@ -75,15 +75,12 @@ class Focus:
     def cost_centers(self) -> dict[str, str]:
         """Cost centers by the ids of user groups."""
         with self._engine.connect() as connection:
-            return _cost_centers(connection)
+            return read_cost_centers(connection)
 
     def put_cost_centers(self, cost_centers: Mapping[str, str]) -> None:
         """Replace all of them. What was told of closed months stays."""
         with sharing(self._engine) as connection:
-            connection.execute(delete(usage_cost_center))
-            if cost_centers:
-                rows = [{"user_group": id_, "cost_center": center} for id_, center in sorted(cost_centers.items())]
-                connection.execute(insert(usage_cost_center), rows)
+            write_cost_centers(connection, cost_centers)
 
     def charges(self, start: int, end: int, now: float) -> Iterator[Charge]:
         """Charges of the month from `start` to `end` (not included), in quarters of an hour since the epoch, in order.
@@ -126,7 +123,7 @@ class Focus:
             picked = (int(found[place]) for place in _PLACES)
             sums[groups, model] = tuple(map(operator.add, sums[groups, model], picked))
         number = 1 + max((entry.number for entries in kept.values() for entry in entries), default=-1)
-        cost_centers = _cost_centers(connection)
+        cost_centers = read_cost_centers(connection)
         charged: dict[int, Charged] = {0: charged_group((), cost_centers)}
         new: dict[_Of, _Kept] = {}
         for of in sorted({*sums, *kept}):
@@ -171,6 +168,15 @@ def _kept(connection: Connection, day: int) -> dict[_Of, list[_Kept]]:
     return kept
 
 
-def _cost_centers(connection: Connection) -> dict[str, str]:
+def read_cost_centers(connection: Connection) -> dict[str, str]:
+    """By the ids of user groups."""
     query = select(usage_cost_center.c.user_group, usage_cost_center.c.cost_center)
     return dict(connection.execute(query).tuples().all())
+
+
+def write_cost_centers(connection: Connection, cost_centers: Mapping[str, str]) -> None:
+    """Replace all of them."""
+    connection.execute(delete(usage_cost_center))
+    if cost_centers:
+        rows = [{"user_group": id_, "cost_center": center} for id_, center in sorted(cost_centers.items())]
+        connection.execute(insert(usage_cost_center), rows)

@@ -59,7 +59,7 @@ class GroupStore(Tables):
         group = Group(uuid.uuid4().hex, name, tuple(models), limit, counting, **others)
         try:
             with writing(self._engine) as connection:
-                connection.execute(insert(usage_group), {**_group_values(group), "created_at": time.time()})
+                connection.execute(insert(usage_group), {**group_values(group), "created_at": time.time()})
                 raise_revision(connection)
                 return GroupUsage(group)
         except IntegrityError as error:
@@ -80,7 +80,7 @@ class GroupStore(Tables):
                 group = replace(before, **given)
                 is_counted = _is_of_period(counted, group) or group.period == ALL_TIME_KEY
                 if is_counted or (group.period, group.timezone) == (before.period, before.timezone):
-                    values = update(usage_group).where(usage_group.c.id == group.id).values(_group_values(group))
+                    values = update(usage_group).where(usage_group.c.id == group.id).values(group_values(group))
                     connection.execute(values)
                     if counted is not None and _is_of_period(counted, group):
                         self._recount.adopt_for_group(connection, counted, group)
@@ -172,7 +172,8 @@ def _is_of_period(counted: Budget | None, group: Group) -> bool:
     )
 
 
-def _group_values(group: Group) -> dict[str, Any]:
+def group_values(group: Group) -> dict[str, Any]:
+    """The values of `usage_group`'s columns, without `created_at`."""
     return {
         "id": group.id,
         "name": group.name,

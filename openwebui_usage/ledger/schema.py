@@ -183,6 +183,30 @@ usage_notice = Table(
 )
 """What waits to be posted to the admin's webhook: notices as JSON, and files, which have a name."""
 
+usage_delivery = Table(
+    "usage_delivery",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("notice_id", String(32), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("about", Text),
+    Column("at", Float, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+)
+"""The last tries to post notices, one row each. `status` is that of the HTTP answer, `error` why there was none."""
+
+usage_reader = Table(
+    "usage_reader",
+    metadata,
+    Column("may_read", String(16), primary_key=True),
+    Column("user_group", String(100), primary_key=True),
+)
+"""User groups of the host, by name or id, whose members may read reports: `may_read` is `of_everybody` or
+`of_own_groups`.
+"""
+
 usage_recount = Table(
     "usage_recount",
     metadata,

@@ -15,17 +15,20 @@ from openwebui_usage.ledger.call_facts import read_connections
 from openwebui_usage.ledger.call_log import CallLog
 from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
+from openwebui_usage.ledger.configuration import ConfigurationStore
 from openwebui_usage.ledger.database import Recorder, Transaction, migrate, sharing
 from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
 from openwebui_usage.ledger.figures import LedgerFigures
+from openwebui_usage.ledger.deliveries import Deliveries
 from openwebui_usage.ledger.focus import Focus
 from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.price_store import PriceStore
+from openwebui_usage.ledger.reader_store import ReaderStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.refusals import Mark, RefusalCount, RefusalKey, is_written, write_refusals
 from openwebui_usage.ledger.refused import RefusedCalls
@@ -54,7 +57,7 @@ class _Mine(threading.local):
         self.combinations = Combinations()
 
 
-class Store(GroupStore, BudgetStore, PriceStore):
+class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore):
     """The ledger: definitions, and the one transaction that writes rows and totals together. Every method is one short
     transaction and blocks: call it off the event loop.
     """
@@ -78,6 +81,7 @@ class Store(GroupStore, BudgetStore, PriceStore):
         self._refused_combinations = Combinations()
         self._prepare = prepare
         self.outbox = Outbox(self._engine)
+        self.deliveries = Deliveries(self._engine)
         self.reports = Reports(self._engine, schema)
         self.call_log = CallLog(self._engine, schema)
         self.forecasts = Forecasts(self._engine, schema)

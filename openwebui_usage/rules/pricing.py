@@ -104,8 +104,20 @@ class Cost:
         return cls(nano, source, by_type, version)
 
 
+_NOTHING = Price("")
 _NO_PARTS: NanoParts = (0, 0, 0, 0)
 """The parts of a call that costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """What a model costs before anything is known of a call, and who says so."""
+
+    price: Price
+    """Its pattern is what an admin set a price for, else empty."""
+    source: Source
+    version: str | None = None
+    """Version of the price list, if the price is from one."""
 
 
 class PriceBook:
@@ -176,6 +188,33 @@ class PriceBook:
         if self._fallback_price is not None:
             return Cost.by_parts(self._fallback_price.cost(usage), "otherwise")
         return None
+
+    def listed(
+        self,
+        model_ids: Sequence[str],
+        at: float,
+        provider_url: str | None = None,
+        *,
+        is_free_connection: bool = False,
+    ) -> ListedPrice | None:
+        """What calls of a model will cost unless the provider reports another cost. None if there is no price.
+
+        The sources are asked in the order of `cost`, and the arguments mean the same.
+        """
+        exact = self._exact_price(model_ids)
+        if exact is None and is_free_connection:
+            return ListedPrice(_NOTHING, "connection")
+        price = exact or self._glob_price(model_ids[-1])
+        if price is not None:
+            return ListedPrice(price, "admin")
+        if public_prices.is_free_variant(model_ids[-1], provider_url):
+            return ListedPrice(_NOTHING, "free")
+        rates = public_prices.public_rates(model_ids[-1], at, provider_url)
+        if rates is not None:
+            per_million = (rates.input, rates.output, rates.cached, rates.written)
+            public = Price("", *(rate * MILLION for rate in per_million), rates.request)
+            return ListedPrice(public, "genai-prices", public_prices.version())
+        return None if self._fallback_price is None else ListedPrice(self._fallback_price, "otherwise")
 
     def source(self, model_id: str, provider_url: str | None = None) -> Source | None:
         """The source of a model's price, as far as it is known before a call. None if there is none."""

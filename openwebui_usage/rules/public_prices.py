@@ -83,6 +83,18 @@ def public_cost(
         return None
 
 
+def public_rates(model_id: str, at: float, provider_url: str | None = None) -> Rates | None:
+    """What tokens cost in prompts of ordinary length. None if the list lacks the model. `at`: seconds since the epoch."""
+    found = _known_name(model_id, provider_url) if len(model_id) <= _LONGEST_ID else None
+    if found is None:
+        return None
+    try:
+        return rate(*found, at // QUARTER * QUARTER)
+    except (LookupError, ValueError) as error:
+        log.debug("No public price for %s: %s", model_id, error)
+        return None
+
+
 def is_free_variant(model_id: str, provider_url: str | None = None) -> bool:
     """Whether the id names a free variant at OpenRouter (``vendor/model:free``)."""
     return (

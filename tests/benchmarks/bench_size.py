@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
@@ -25,6 +25,7 @@ from openwebui_usage.ledger.definitions import budget_values, raise_revision
 from openwebui_usage.ledger.schema import usage_budget, usage_group
 from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.webhook import Notifier
 
 
 def fill(store: Store, engine: Any, groups: int, budgets: int) -> None:
@@ -92,9 +93,10 @@ async def main(groups: int, budgets: int) -> None:
             user_groups=nothing,
             readable=nothing,
             reader=nothing,
+            directory=cast(Any, None),
         )
         app = FastAPI()
-        app.include_router(usage_router(store, access, "documented", nothing, health))
+        app.include_router(usage_router(store, access, "documented", nothing, health, Notifier(store, None, None)))
         transport = httpx.ASGITransport(app=app)
         print(f"{groups} groups, {budgets} budgets".ljust(40), "   ms", " blocked")
         async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:

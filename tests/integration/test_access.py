@@ -50,9 +50,23 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/export/focus"): (None, "admin"),
     ("GET", "/api/usage/cost-centers"): (None, "admin"),
     ("PUT", "/api/usage/cost-centers"): ({"cost_centers": []}, "admin"),
+    ("GET", "/api/usage/prices/effective"): (None, "admin"),
+    ("GET", "/api/usage/directory/models"): (None, "admin"),
+    ("GET", "/api/usage/directory/users"): (None, "admin"),
+    ("GET", "/api/usage/directory/user-groups"): (None, "admin"),
+    ("GET", "/api/usage/readers"): (None, "admin"),
+    ("PUT", "/api/usage/readers"): ({"of_everybody": ["Finance", "Auditors"], "of_own_groups": ["Team leads"]}, "admin"),
+    ("GET", "/api/usage/webhook"): (None, "admin"),
+    ("POST", "/api/usage/webhook/test"): (None, "admin"),
+    ("GET", "/api/usage/config"): (None, "admin"),
+    ("POST", "/api/usage/config"): (None, "admin"),
     ("GET", "/api/usage/me"): (None, "user"),
     ("GET", "/api/usage/me/access"): (None, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
+}
+FILES = {
+    ("GET", "/api/usage/export/focus"): "text/csv; charset=utf-8",
+    ("GET", "/api/usage/config"): "application/yaml",
 }
 PEOPLE = {
     "nobody": "nothing",
@@ -75,6 +89,7 @@ def server(new_openwebui: Callable[..., OpenWebUI], postgres: Postgres) -> Itera
         "BYPASS_MODEL_ACCESS_CONTROL": "false",
         "OPENWEBUI_USAGE_REPORT_READERS": "Finance, Auditors",
         "OPENWEBUI_USAGE_GROUP_REPORT_READERS": "Team leads",
+        "OPENWEBUI_USAGE_WEBHOOK_URL": "http://127.0.0.1:9/nobody-listens",
     }
     server = new_openwebui(env=env, database_url=postgres.new_database())
     try:
@@ -153,8 +168,8 @@ def test_who_may_do_what(people: dict[str, Client], admin: Client, call: str, en
         answer = people[who].http.request(method, filled, json=body)
         expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
         assert answer.status_code == expected, f"{who}: {answer.text}"
-        is_file = expected == 200 and "/export/" in path
-        assert answer.headers["content-type"] == ("text/csv; charset=utf-8" if is_file else "application/json")
+        kind = FILES.get(endpoint, "application/json") if expected == 200 else "application/json"
+        assert answer.headers["content-type"] == kind
         if expected != 200:
             assert set(answer.json()) == {"detail"}
             assert method == "GET" or everything(admin) == before, who

@@ -37,6 +37,7 @@ def nothing_defined(admin: Client) -> Iterator[None]:
     admin.forget_definitions()
     yield
     admin.forget_definitions()
+    admin.request("PUT", "/api/usage/readers", {})
     for group in admin.request("GET", "/api/v1/groups/"):
         admin.request("DELETE", f"/api/v1/groups/id/{group['id']}/delete")
 

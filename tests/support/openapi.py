@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy import create_engine
@@ -19,6 +19,7 @@ from openwebui_usage.client.upstream import Provider, Upstream
 from openwebui_usage.ledger import Store
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
+from openwebui_usage.webhook import Notifier
 
 
 def usage() -> dict[str, Any]:
@@ -27,8 +28,9 @@ def usage() -> dict[str, Any]:
     def nobody(*_: Any) -> Any:
         raise NotImplementedError
 
-    access = Access(nobody, nobody, nobody, nobody, nobody, nobody, nobody)
-    router = usage_router(Store(create_engine("sqlite://")), access, "documented", nobody, nobody)
+    store = Store(create_engine("sqlite://"))
+    access = Access(nobody, nobody, nobody, nobody, nobody, nobody, nobody, cast(Any, nobody))
+    router = usage_router(store, access, "documented", nobody, nobody, Notifier(store, None, None))
     return get_openapi(title="Open WebUI usage", version=__version__, routes=router.routes)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,8 @@ from openwebui_usage.api.answers.health import (
     TakenBack,
     WrongValue,
 )
-from openwebui_usage.api.readers import ReportReaders
+from openwebui_usage.api.directory import DeployedModel, Person, UserGroup
+from openwebui_usage.api.readers import FixedReaders
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.checks import Looks
 from openwebui_usage.checks.ledger import looks_at_ledger, of_prices, of_size
@@ -38,6 +39,7 @@ from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
+from openwebui_usage.webhook import Notifier
 from tests.support.clients import Client
 from tests.support.documented import Documented
 
@@ -49,18 +51,47 @@ PEOPLE = {
 }
 """By token. Uma is in the user group "staff", and so is Lea, who leads it. Ray is in "finance"."""
 USER_GROUPS = {"user": ("staff",), "lead": ("staff", "leads"), "reader": ("finance",)}
-READERS = ReportReaders.of("Finance", "leads")
+READERS = FixedReaders.of("Finance", "leads")
 MODELS = (
     PageModel("gpt-4o", "GPT-4o", None, None),
     PageModel("helper", "Helper", "o3", "medium", ("low", "medium", "high")),
 )
 """What everybody can use."""
+DEPLOYED = (
+    DeployedModel("gpt-4o", "GPT-4o", None, "gpt-4o", "https://api.openai.com/v1", "https://api.openai.com/v1", False),
+    DeployedModel("helper", "Helper", "o3", "o3", "https://api.openai.com/v1", "https://api.openai.com/v1", False),
+    DeployedModel("llama", "Llama", None, "llama:latest", "http://gpu:11434", "http://gpu:11434", False),
+    DeployedModel("mine", "Mine", None, "mine", "http://own:1", "http://own:1", True),
+)
+USERS = tuple(Person(caller.id, caller.name, f"{caller.id}@example.com", "user") for caller in PEOPLE.values())
+WEBHOOK = "http://127.0.0.1:9/secret"
+"""Where nobody listens."""
+
+
+class MadeUpDirectory:
+    """A host that knows few models and people."""
+
+    async def models(self, request: Request) -> tuple[DeployedModel, ...]:
+        return DEPLOYED
+
+    async def users(self, search: str, ids: Sequence[str], most: int) -> list[Person]:
+        return [each for each in USERS if (each.id in ids if ids else search.lower() in each.name.lower())][:most]
+
+    async def user_groups(self, search: str, ids: Sequence[str], most: int) -> list[UserGroup]:
+        known = [UserGroup(id_, id_.capitalize()) for id_ in ("finance", "leads", "staff")]
+        return [each for each in known if (each.id in ids if ids else search.lower() in each.name.lower())][:most]
 
 
 class Router:
     """Routes, ledger and documentation."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        readers: FixedReaders = READERS,
+        webhook: tuple[str | None, str | None] = (WEBHOOK, "secret"),
+    ) -> None:
+        """`readers` is what the environment says of them; `webhook` an address, and what its posts are signed by."""
         self.engine: Engine = create_engine(f"sqlite:///{folder}/usage.db")
         self.store = Store(self.engine)
         self.changes: list[list[str]] = []
@@ -93,7 +124,9 @@ class Router:
                 errors=[RecentFailure.of(error)],
             )
 
-        self.routes = usage_router(self.store, make_access(), "documented", changed, health)
+        self.notifier = Notifier(self.store, *webhook)
+        access = make_access(self.store, readers)
+        self.routes = usage_router(self.store, access, "documented", changed, health, self.notifier, readers)
         self.documented = Documented(self.routes.routes)
         self.app = FastAPI()
         self.app.include_router(self.routes)
@@ -121,7 +154,7 @@ class Router:
         )
 
 
-def make_access() -> Access:
+def make_access(store: Store, readers: FixedReaders = READERS) -> Access:
     async def user(request: Request) -> Caller:
         caller = PEOPLE.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if caller is None:
@@ -145,7 +178,7 @@ def make_access() -> Access:
 
     async def readable(caller: Caller) -> Readable | None:
         groups = {id_: id_.capitalize() for id_ in await user_groups(caller)}
-        return Readable() if caller.is_admin else READERS.readable(groups, groups)
+        return Readable() if caller.is_admin else readers.over(store.readers()).readable(groups, groups)
 
     async def reader(request: Request) -> Readable:
         found = await readable(await user(request))
@@ -153,4 +186,4 @@ def make_access() -> Access:
             raise HTTPException(403, "For readers.")
         return found
 
-    return Access(user, admin, visibility, page_models, user_groups, readable, reader)
+    return Access(user, admin, visibility, page_models, user_groups, readable, reader, MadeUpDirectory())

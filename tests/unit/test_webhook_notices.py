@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -28,52 +25,20 @@ from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.tokens import TokenUsage
-from openwebui_usage.webhook import SIGNATURE, Notifier, notices, signature
+from openwebui_usage.webhook import Notifier, notices, signature
 from tests.support.process import wait_until
 from tests.support.recorder import call_row
+from tests.support.webhook_receiver import Receiver
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = "known to both"
-
-
-class Receiver(ThreadingHTTPServer):
-    """Answers with each of `statuses`, then with 204. Keeps what was posted with which signature."""
-
-    def __init__(self, *statuses: int) -> None:
-        self.statuses = list(statuses)
-        self.posts: list[tuple[int, bytes, str | None]] = []
-        self.headers: list[dict[str, str]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                status = receiver.statuses.pop(0) if receiver.statuses else 204
-                body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.posts.append((status, body, self.headers[SIGNATURE]))
-                receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook"
-
-    def taken(self) -> list[dict[str, object]]:
-        return [json.loads(body) for status, body, _ in self.posts if status < 300]
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     server = Receiver()
     yield server
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
 """/api/usage/budgets."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -105,14 +107,19 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
 
 
 def _new(form: NewBudget) -> Budget:
-    blank = Budget(id="", name=form.name, limit=None, unit=form.unit)
-    values = {"models": ("*",), **_checked(form, blank)}
-    return Budget(id="", name=form.name, **values)
+    with _as_invalid_input():
+        return form.budget()
 
 
 def _checked(form: BudgetChanges, before: Budget) -> dict[str, Any]:
-    try:
+    with _as_invalid_input():
         return form.changes(before)
+
+
+@contextmanager
+def _as_invalid_input() -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         field, _, text = str(error).partition(": ")
         raise RequestValidationError([wrong_field(field, text)]) from error

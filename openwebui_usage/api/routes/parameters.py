@@ -89,10 +89,15 @@ def call_filters(
 
 def checked_values(filters: Mapping[Dimension, Sequence[str]]) -> Filters:
     """Filters that have a value. Raises `RequestValidationError` for texts that no database takes."""
-    for name, values in filters.items():
+    without_nul(**filters)
+    return {name: tuple(values) for name, values in filters.items() if values}
+
+
+def without_nul(**texts: Sequence[str]) -> None:
+    """Raises `RequestValidationError` for a parameter that no database takes."""
+    for name, values in texts.items():
         if any("\0" in value for value in values):
             raise RequestValidationError([wrong("query", name, "must not contain NUL")])
-    return {name: tuple(values) for name, values in filters.items() if values}
 
 
 def wrong(place: Literal["query", "body"], name: str, text: str) -> dict[str, Any]:

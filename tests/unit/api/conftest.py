@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from openwebui_usage.api.readers import FixedReaders
+from openwebui_usage.ledger.reader_store import StoredReaders
 from tests.support.clients import Client
 from tests.support.router import Router
 
@@ -15,8 +17,9 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
-    router = Router(tmp_path_factory.mktemp("usage"))
+    router = Router(tmp_path_factory.mktemp("usage"), FixedReaders())
     router.store.migrate()
+    router.store.put_readers(StoredReaders(("Finance",), ("leads",)))
     yield router
     router.engine.dispose()
 

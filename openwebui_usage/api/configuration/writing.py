@@ -1,0 +1,97 @@
+"""The YAML file of all that is defined. Whatever is written is read back as the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from openwebui_usage.ledger.configuration import Configuration
+from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.differences import Fields, Sections
+from openwebui_usage.rules.groups import Group
+from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.pricing import Price
+
+_KEYS = {"groups": "name", "budgets": "name", "prices": "model", "cost_centers": "user_group"}
+_HEAD = """\
+# Usage groups, budgets, prices, cost centers and readers, as `GET /api/usage/config` exports them.
+# `openwebui-usage config import FILE --dry-run` shows what would change.
+"""
+
+
+def write_configuration(configuration: Configuration) -> str:
+    """A text for `read_configuration`."""
+    import yaml
+
+    sections = sections_of(configuration)
+    document: dict[str, Any] = {
+        section: [{key: name, **fields} for name, fields in sections[section].items()]
+        for section, key in _KEYS.items()
+    }
+    document["readers"] = {field: value["user_groups"] for field, value in sections["readers"].items()}
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    body: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+    return _HEAD + body
+
+
+def sections_of(configuration: Configuration) -> Sections:
+    """All that is defined as JSON has it: fields by the name of each entry, by section."""
+    readers = configuration.readers
+    return {
+        "groups": {name: _of_group(group) for name, group in configuration.groups.items()},
+        "budgets": {name: _of_budget(budget) for name, budget in configuration.budgets.items()},
+        "prices": {name: _of_price(price) for name, price in configuration.prices.items()},
+        "cost_centers": {name: {"cost_center": center} for name, center in configuration.cost_centers.items()},
+        "readers": {
+            "of_everybody": {"user_groups": sorted(readers.of_everybody)},
+            "of_own_groups": {"user_groups": sorted(readers.of_own_groups)},
+        },
+    }
+
+
+def _of_group(group: Group) -> Fields:
+    return {
+        "models": list(group.models),
+        "limit": group.limit,
+        "period": group.period,
+        "timezone": group.timezone,
+        "action": group.action,
+        "soft_limits": list(group.soft_limits),
+        "counting": group.counting,
+    }
+
+
+def _of_budget(budget: Budget) -> Fields:
+    scope = budget.scope
+    counted: Mapping[str, Any] = {"models": list(budget.models)} if budget.group is None else {"group": budget.group}
+    limit: Any = budget.limit
+    if limit is not None and budget.unit == "usd":
+        limit = _number(Decimal(limit) / NANO)
+    return {
+        "scope": {"kind": scope.kind} if scope.id is None else {"kind": scope.kind, "id": scope.id},
+        **counted,
+        "unit": budget.unit,
+        "limit": limit,
+        "period": budget.period,
+        "timezone": budget.timezone,
+        "action": budget.action,
+        "soft_limits": list(budget.soft_limits),
+        "counting": budget.counting,
+        "free_models_exempt": budget.free_models_exempt,
+    }
+
+
+def _of_price(price: Price) -> Fields:
+    return {
+        name: _number(rate)
+        for name in ("input", "output", "cached_input", "cache_write", "request")
+        if (rate := getattr(price, name)) is not None
+    }
+
+
+def _number(value: Decimal) -> int | float | str:
+    """A number where that is exact, else a text of it, which is read as one."""
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else f"{value.normalize():f}"
