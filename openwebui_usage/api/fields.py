@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated, NoReturn
 from zoneinfo import available_timezones
 
@@ -89,8 +90,14 @@ def _limit(value: object) -> int | None:
     return value
 
 
+@lru_cache(maxsize=1)
+def _timezones() -> set[str]:
+    """Remembered: each time they are asked for, all files of the database are looked at."""
+    return available_timezones()
+
+
 def _timezone(value: object) -> str:
-    if not isinstance(value, str) or value not in available_timezones():
+    if not isinstance(value, str) or value not in _timezones():
         _wrong("timezone", "must be a time zone's name, such as Europe/Berlin or UTC", value)
     return value
 

@@ -305,7 +305,7 @@ def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
             raise ValueError(f"limit: must be at most {MAX_DOLLARS} US dollars (got {limit})")
         return nano_dollars(limit)
     if limit != limit.to_integral_value():
-        raise ValueError(f"limit: must be a whole number of {unit} (got {limit})")
+        raise ValueError(f"limit: must be a whole number of {unit} (got {limit.normalize():f})")
     return int(limit)
 
 

@@ -16,11 +16,15 @@ from openwebui_usage.commands.files import write
 if TYPE_CHECKING:
     from openwebui_usage.api.answers.configuration import ConfigurationChange
 
-config = typer.Typer(
-    help="Groups, budgets, prices, cost centers and readers, as one YAML file.", no_args_is_help=True
-)
+config = typer.Typer(help="Groups, budgets, prices, cost centers and readers, as one YAML file.", no_args_is_help=True)
 _SIGNS = {"added": "+", "changed": "~", "removed": "-"}
-_TITLES = {"groups": "group", "budgets": "budget", "prices": "price", "cost_centers": "cost center", "readers": "readers"}
+_TITLES = {
+    "groups": "group",
+    "budgets": "budget",
+    "prices": "price",
+    "cost_centers": "cost center",
+    "readers": "readers",
+}
 
 
 @config.command("export")
@@ -41,9 +45,7 @@ def export_config(
 def import_config(
     file: Annotated[Path, typer.Argument(help="The file, or - for standard input.", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be changed.")] = False,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Remove what a section of the file does not name.")
-    ] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what a section of the file does not name.")] = False,
     database: Database = None,
     open_webui: OfOpenWebUI = False,
     as_json: AsJson = False,

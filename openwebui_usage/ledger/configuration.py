@@ -118,7 +118,7 @@ class ConfigurationStore(Tables):
         raise Busy("configuration")
 
     def _count(self, change: _Change, counted: dict[str, Budget]) -> None:
-        """Count what new counters begin with, into `counted`, by the ids of the groups and budgets that they are for."""
+        """Count what new counters begin with, into `counted`, by the id of the group or budget."""
         for group in change.groups_of_another_period():
             counted[group.id] = self._recount.of_group(group)
         for budget in change.budgets_that_count_anew():

@@ -109,13 +109,17 @@ _NO_PARTS: NanoParts = (0, 0, 0, 0)
 """The parts of a call that costs nothing."""
 
 
+ListedSource = Literal["admin", "connection", "free", "genai-prices", "otherwise"]
+"""Those of `Source` that are known before a call."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
     """What a model costs before anything is known of a call, and who says so."""
 
     price: Price
     """Its pattern is what an admin set a price for, else empty."""
-    source: Source
+    source: ListedSource
     version: str | None = None
     """Version of the price list, if the price is from one."""
 
@@ -211,8 +215,10 @@ class PriceBook:
             return ListedPrice(_NOTHING, "free")
         rates = public_prices.public_rates(model_ids[-1], at, provider_url)
         if rates is not None:
-            per_million = (rates.input, rates.output, rates.cached, rates.written)
-            public = Price("", *(rate * MILLION for rate in per_million), rates.request)
+            of_input, of_output, of_cached, of_written = (
+                rate * MILLION for rate in (rates.input, rates.output, rates.cached, rates.written)
+            )
+            public = Price("", of_input, of_output, of_cached, of_written, rates.request)
             return ListedPrice(public, "genai-prices", public_prices.version())
         return None if self._fallback_price is None else ListedPrice(self._fallback_price, "otherwise")
 

@@ -84,7 +84,10 @@ def public_cost(
 
 
 def public_rates(model_id: str, at: float, provider_url: str | None = None) -> Rates | None:
-    """What tokens cost in prompts of ordinary length. None if the list lacks the model. `at`: seconds since the epoch."""
+    """What tokens cost in prompts of ordinary length. None if the list lacks the model.
+
+    `at` is in seconds since the epoch.
+    """
     found = _known_name(model_id, provider_url) if len(model_id) <= _LONGEST_ID else None
     if found is None:
         return None

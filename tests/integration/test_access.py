@@ -55,7 +55,10 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/directory/users"): (None, "admin"),
     ("GET", "/api/usage/directory/user-groups"): (None, "admin"),
     ("GET", "/api/usage/readers"): (None, "admin"),
-    ("PUT", "/api/usage/readers"): ({"of_everybody": ["Finance", "Auditors"], "of_own_groups": ["Team leads"]}, "admin"),
+    ("PUT", "/api/usage/readers"): (
+        {"of_everybody": ["Finance", "Auditors"], "of_own_groups": ["Team leads"]},
+        "admin",
+    ),
     ("GET", "/api/usage/webhook"): (None, "admin"),
     ("POST", "/api/usage/webhook/test"): (None, "admin"),
     ("GET", "/api/usage/config"): (None, "admin"),

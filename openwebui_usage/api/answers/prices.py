@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +11,7 @@ from openwebui_usage.api.answers.reports import LocalMoment
 from openwebui_usage.api.directory import DeployedModel
 from openwebui_usage.ledger.unpriced import UnpricedModel
 from openwebui_usage.rules.buckets import TimeRange
-from openwebui_usage.rules.pricing import ListedPrice, Price, Source
+from openwebui_usage.rules.pricing import ListedPrice, ListedSource, Price
 
 
 class UsagePrice(BaseModel):
@@ -65,10 +64,10 @@ class EffectivePrice(BaseModel):
         description="What people know its connection by; null where nobody knows it.",
         examples=["https://api.openai.com/v1"],
     )
-    source: Source | None = Field(
+    source: ListedSource | None = Field(
         description="`admin`: a price that you set. `connection`: you said that the connection costs nothing. `free`: "
-        "a free variant by its name. `genai-prices`: public prices. Null: nobody knows. A cost that the provider "
-        "reports with a call comes before `free` and `genai-prices`.",
+        "a free variant by its name. `genai-prices`: public prices. `otherwise`: the token client's fallback. Null: "
+        "nobody knows. A cost that the provider reports with a call comes before `free` and `genai-prices`.",
         examples=["genai-prices"],
     )
     pattern: str | None = Field(description="The id or glob that you set the price for.", examples=[None])
@@ -82,24 +81,22 @@ class EffectivePrice(BaseModel):
     @classmethod
     def of(cls, model: DeployedModel, listed: ListedPrice | None) -> EffectivePrice:
         """None: nobody knows what the model costs."""
-        price = None if listed is None else listed.price
-        cached = price and (price.input if price.cached_input is None else price.cached_input)
-        written = price and (price.input if price.cache_write is None else price.cache_write)
-        return cls(
+        known = cls(
             id=model.id,
             name=model.name,
             base=model.base,
             called=model.called,
             connection=model.connection,
-            source=None if listed is None else listed.source,
-            pattern=(price and price.pattern) or None,
-            version=None if listed is None else listed.version,
-            input=_float(price and price.input),
-            output=_float(price and price.output),
-            cached_input=_float(cached),
-            cache_write=_float(written),
-            request=_float(price and price.request),
+            source=None,
+            pattern=None,
+            version=None,
+            input=None,
+            output=None,
+            cached_input=None,
+            cache_write=None,
+            request=None,
         )
+        return known if listed is None else known.model_copy(update=_listed(listed))
 
 
 class UnpricedCalls(BaseModel):
@@ -152,5 +149,16 @@ class EffectivePrices(BaseModel):
         )
 
 
-def _float(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
+def _listed(listed: ListedPrice) -> dict[str, str | float | None]:
+    """What is told of a price that somebody knows."""
+    price = listed.price
+    return {
+        "source": listed.source,
+        "pattern": price.pattern or None,
+        "version": listed.version,
+        "input": float(price.input),
+        "output": float(price.output),
+        "cached_input": float(price.input if price.cached_input is None else price.cached_input),
+        "cache_write": float(price.input if price.cache_write is None else price.cache_write),
+        "request": float(price.request),
+    }

@@ -26,8 +26,7 @@ def write_configuration(configuration: Configuration) -> str:
 
     sections = sections_of(configuration)
     document: dict[str, Any] = {
-        section: [{key: name, **fields} for name, fields in sections[section].items()]
-        for section, key in _KEYS.items()
+        section: [{key: name, **fields} for name, fields in sections[section].items()] for section, key in _KEYS.items()
     }
     document["readers"] = {field: value["user_groups"] for field, value in sections["readers"].items()}
     dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

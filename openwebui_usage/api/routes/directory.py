@@ -23,7 +23,8 @@ Search = Annotated[
     str, Query(max_length=_LONGEST, description="A part of the name; without one, whoever comes first", examples=["ad"])
 ]
 Ids = Annotated[
-    list[str], Query(alias="id", max_length=MOST_ENTRIES, description="Only these, whatever `search` says", examples=[[]])
+    list[str],
+    Query(alias="id", max_length=MOST_ENTRIES, description="Only these, whatever `search` says", examples=[[]]),
 ]
 
 
@@ -50,7 +51,7 @@ def add_directory(router: APIRouter, access: Access) -> None:
         search: Search = "",
         ids: Ids = [],  # noqa: B006 - FastAPI copies it
     ) -> UserChoices:
-        without_nul(search=[search], id=ids)
+        without_nul({"search": [search], "id": ids})
         found = await access.directory.users(search.strip(), ids, MOST_ENTRIES)
         return UserChoices(users=[UserChoice.of(person) for person in found])
 
@@ -64,6 +65,6 @@ def add_directory(router: APIRouter, access: Access) -> None:
         search: Search = "",
         ids: Ids = [],  # noqa: B006
     ) -> UserGroupChoices:
-        without_nul(search=[search], id=ids)
+        without_nul({"search": [search], "id": ids})
         found = await access.directory.user_groups(search.strip(), ids, MOST_ENTRIES)
         return UserGroupChoices(user_groups=[UserGroupChoice.of(group) for group in found])

@@ -89,11 +89,11 @@ def call_filters(
 
 def checked_values(filters: Mapping[Dimension, Sequence[str]]) -> Filters:
     """Filters that have a value. Raises `RequestValidationError` for texts that no database takes."""
-    without_nul(**filters)
+    without_nul({str(name): values for name, values in filters.items()})
     return {name: tuple(values) for name, values in filters.items() if values}
 
 
-def without_nul(**texts: Sequence[str]) -> None:
+def without_nul(texts: Mapping[str, Sequence[str]]) -> None:
     """Raises `RequestValidationError` for a parameter that no database takes."""
     for name, values in texts.items():
         if any("\0" in value for value in values):

@@ -41,7 +41,10 @@ def add_prices(router: APIRouter, store: Store, access: Access, changed: Changed
         def answer() -> EffectivePrices:
             now, book = time.time(), store.definitions().book
             listed = [
-                (model, book.listed((model.id, model.called), now, model.provider_url, is_free_connection=model.is_free))
+                (
+                    model,
+                    book.listed((model.id, model.called), now, model.provider_url, is_free_connection=model.is_free),
+                )
                 for model in models
             ]
             end = int(now) // QUARTER + 1

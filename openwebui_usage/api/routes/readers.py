@@ -24,7 +24,10 @@ def add_readers(router: APIRouter, store: Store, access: Access, fixed: FixedRea
     admin = Depends(access.admin)
 
     @router.get(
-        "/readers", summary="Who may read reports beside admins", dependencies=[admin], responses=problems(401, 403, 503)
+        "/readers",
+        summary="Who may read reports beside admins",
+        dependencies=[admin],
+        responses=problems(401, 403, 503),
     )
     async def get_readers() -> UsageReaders:
         return UsageReaders.of(fixed, await asyncio.to_thread(store.readers))

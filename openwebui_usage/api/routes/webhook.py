@@ -24,9 +24,7 @@ def add_webhook(router: APIRouter, store: Store, access: Access, notifier: Notif
     )
     async def get_webhook() -> UsageWebhook:
         deliveries = store.deliveries
-        return await asyncio.to_thread(
-            lambda: UsageWebhook.of(notifier, deliveries.waiting(), deliveries.latest())
-        )
+        return await asyncio.to_thread(lambda: UsageWebhook.of(notifier, deliveries.waiting(), deliveries.latest()))
 
     @router.post(
         "/webhook/test",
