@@ -21,8 +21,8 @@ from openwebui_usage.ledger.definitions import (
     read_definitions,
     read_revision,
 )
-from openwebui_usage.ledger.figures import LedgerFigures
 from openwebui_usage.ledger.deliveries import Deliveries
+from openwebui_usage.ledger.figures import LedgerFigures
 from openwebui_usage.ledger.focus import Focus
 from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore

@@ -10,6 +10,7 @@ import pytest
 
 from openwebui_usage.api import requests
 from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID, MAX_MODELS, MAX_NAME, MAX_PRICE, MAX_SOFT_LIMITS
+from openwebui_usage.api.readers import FixedReaders
 from openwebui_usage.ledger.views import View
 from tests.support.clients import Client
 from tests.support.router import Router
@@ -225,7 +226,7 @@ def test_strangers_and_users_are_told_so(nobody: Client, user: Client, endpoint:
 
 
 def test_a_ledger_that_is_away_is_told_of(tmp_path: Path) -> None:
-    router = Router(tmp_path)  # There are no tables.
+    router = Router(tmp_path, FixedReaders())  # There are no tables.
     with router.client("admin") as admin:
         answers = {endpoint: asked(admin, endpoint, *asks[200]) for endpoint, asks in ANSWERS.items()}
     router.engine.dispose()
