@@ -54,16 +54,17 @@ def import_config(
     from openwebui_usage.api.answers.configuration import ConfigurationChange
     from openwebui_usage.api.configuration import NotValid, read_configuration
     from openwebui_usage.ledger import Busy, GroupInUse, GroupUnknown
-    from openwebui_usage.settings import get_settings
+    from openwebui_usage.settings import Settings, read_settings
 
     try:
         text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         fail(f"{file}: {error.strerror}")
+    settings, _ = read_settings(Settings)
     with opened(database, open_webui) as session:
         try:
             before = session.store.configuration()
-            wanted = read_configuration(text, get_settings().counting, before.groups, prune=prune)
+            wanted = read_configuration(text, settings.counting, before.groups, prune=prune)
             if dry_run:
                 after = wanted.over(before)
             else:
