@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -11,6 +12,8 @@ from openwebui_usage.api.answers.fields import Count, Done, Moment
 from openwebui_usage.ledger.deliveries import Delivery
 from openwebui_usage.rules.json_values import iso_utc
 from openwebui_usage.webhook import Notifier, TestAnswer
+
+Status = Annotated[int, Field(ge=100, le=999)] | None
 
 
 class WebhookDelivery(BaseModel):
@@ -21,7 +24,7 @@ class WebhookDelivery(BaseModel):
     about: str | None = Field(description="The group or budget that it tells of, the file of a report.", examples=["GPT"])
     at: Moment
     tries: Count = Field(description="How often it was tried by then.", examples=[1])
-    status: int | None = Field(description="The HTTP status of the answer; null where there was none.", examples=[204])
+    status: Status = Field(description="The HTTP status of the answer; null where there was none.", examples=[204])
     error: str | None = Field(description="Why there was no answer.", examples=[None])
 
     @classmethod
@@ -64,7 +67,7 @@ class WebhookTested(Done):
     """A test was posted."""
 
     taken: bool = Field(description="Whether the receiver took it: its status is 200 to 299.", examples=[True])
-    answer: int | None = Field(description="The receiver's HTTP status; null where it did not answer.", examples=[204])
+    answer: Status = Field(description="The receiver's HTTP status; null where it did not answer.", examples=[204])
     text: str = Field(description="How its answer begins.", examples=[""])
     error: str | None = Field(description="Why there was no answer.", examples=[None])
     seconds: float = Field(ge=0, description="How long that took.", examples=[0.12])
