@@ -32,7 +32,7 @@ def add_own(router: APIRouter, store: Store, access: Access) -> None:
     async def get_me(request: Request, caller: Annotated[Caller, user]) -> Response:
         return await json_response(await view(request, caller))
 
-    @router.get("/me/access", summary="Who you are and what you may open", responses=problems(401))
+    @router.get("/me/access", summary="Who you are and what you may open", responses=problems(401, 503))
     async def get_access(caller: Annotated[Caller, user]) -> OwnAccess:
         return OwnAccess.of(caller, await access.readable(caller))
 
