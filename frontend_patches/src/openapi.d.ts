@@ -125,6 +125,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/prices/effective': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What each model costs, who says so, and what had no price in the last 30 days */
+    get: operations['get_effective_prices_api_usage_prices_effective_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/prices/{model}': {
     parameters: {
       query?: never;
@@ -417,6 +434,127 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/directory/models': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The models of this Open WebUI */
+    get: operations['get_models_api_usage_directory_models_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/directory/users': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Up to 50 of its users, by name or address */
+    get: operations['get_users_api_usage_directory_users_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/directory/user-groups': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Up to 50 of its user groups, by name */
+    get: operations['get_user_groups_api_usage_directory_user_groups_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/readers': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who may read reports beside admins */
+    get: operations['get_readers_api_usage_readers_get'];
+    /** Let user groups read reports */
+    put: operations['put_readers_api_usage_readers_put'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/webhook': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Where notices go, and how the last ones went */
+    get: operations['get_webhook_api_usage_webhook_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/webhook/test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Post a test to the webhook, and see what the receiver says */
+    post: operations['test_webhook_api_usage_webhook_test_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/config': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All groups, budgets, prices, cost centers and readers, as a YAML file */
+    get: operations['get_configuration_api_usage_config_get'];
+    put?: never;
+    /** Define what a YAML file says, whole or not at all; or see what that would change */
+    post: operations['put_configuration_api_usage_config_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/health': {
     parameters: {
       query?: never;
@@ -575,6 +713,58 @@ export interface components {
       period: 'total' | 'day' | 'week' | 'month';
     };
     /**
+     * ChangedEntry
+     * @description A group, a budget, a price, the cost center of a user group, or those who may read.
+     */
+    ChangedEntry: {
+      /**
+       * Section
+       * @example groups
+       * @enum {string}
+       */
+      section: 'groups' | 'budgets' | 'prices' | 'cost_centers' | 'readers';
+      /**
+       * Name
+       * @description The model of a price, the user group of a cost center.
+       * @example GPT
+       */
+      name: string;
+      /**
+       * Change
+       * @example changed
+       * @enum {string}
+       */
+      change: 'added' | 'changed' | 'removed';
+      /**
+       * Fields
+       * @description Of what is added or removed, all that it has.
+       */
+      fields: components['schemas']['ChangedField'][];
+    };
+    /**
+     * ChangedField
+     * @description One field of an entry.
+     */
+    ChangedField: {
+      /**
+       * Field
+       * @example limit
+       */
+      field: string;
+      /**
+       * From
+       * @description Null also where it was not there.
+       * @example 100
+       */
+      from: unknown;
+      /**
+       * To
+       * @description Null also where it is not there any more.
+       * @example 200
+       */
+      to: unknown;
+    };
+    /**
      * ComparedCost
      * @description In US dollars.
      */
@@ -635,6 +825,30 @@ export interface components {
       days: number;
     };
     /**
+     * ConfigurationChange
+     * @description What a file changed, or would.
+     */
+    ConfigurationChange: {
+      /**
+       * Status
+       * @constant
+       */
+      status: true;
+      /**
+       * Dry Run
+       * @description Whether nothing was changed.
+       * @example true
+       */
+      dry_run: boolean;
+      /** Changes */
+      changes: components['schemas']['ChangedEntry'][];
+      /**
+       * Kept
+       * @description What stays although the file does not name it.
+       */
+      kept: components['schemas']['KeptEntry'][];
+    };
+    /**
      * CostCenter
      * @description Who pays for the members of a user group.
      */
@@ -692,6 +906,119 @@ export interface components {
        * @constant
        */
       status: true;
+    };
+    /**
+     * EffectivePrice
+     * @description What calls of a model cost from now on, in US dollars per million tokens and per request, and who says so.
+     */
+    EffectivePrice: {
+      /**
+       * Id
+       * @example gpt-4o
+       */
+      id: string;
+      /**
+       * Name
+       * @description As Open WebUI shows it; not unique.
+       * @example GPT-4o
+       */
+      name: string;
+      /**
+       * Base
+       * @description The model that a workspace model is built on.
+       * @example null
+       */
+      base: string | null;
+      /**
+       * Called
+       * @description The id that the provider is asked for.
+       * @example gpt-4o
+       */
+      called: string;
+      /**
+       * Connection
+       * @description What people know its connection by; null where nobody knows it.
+       * @example https://api.openai.com/v1
+       */
+      connection: string | null;
+      /**
+       * Source
+       * @description `admin`: a price that you set. `connection`: you said that the connection costs nothing. `free`: a free variant by its name. `genai-prices`: public prices. `otherwise`: the token client's fallback. Null: nobody knows. A cost that the provider reports with a call comes before `free` and `genai-prices`.
+       * @example genai-prices
+       */
+      source: ('admin' | 'connection' | 'free' | 'genai-prices' | 'otherwise') | null;
+      /**
+       * Pattern
+       * @description The id or glob that you set the price for.
+       * @example null
+       */
+      pattern: string | null;
+      /**
+       * Version
+       * @description Of the public prices.
+       * @example 0.2.3
+       */
+      version: string | null;
+      /**
+       * Input
+       * @description Of prompt tokens.
+       * @example 2.5
+       */
+      input: number | null;
+      /**
+       * Output
+       * @description Of tokens of answer and reasoning.
+       * @example 10
+       */
+      output: number | null;
+      /**
+       * Cached Input
+       * @description Of prompt tokens that come from a cache.
+       * @example 1.25
+       */
+      cached_input: number | null;
+      /**
+       * Cache Write
+       * @description Of prompt tokens that are written to a cache.
+       * @example 2.5
+       */
+      cache_write: number | null;
+      /**
+       * Request
+       * @description Of each request, whatever its tokens.
+       * @example 0
+       */
+      request: number | null;
+    };
+    /**
+     * EffectivePrices
+     * @description What models cost, and what has no price.
+     */
+    EffectivePrices: {
+      /**
+       * Models
+       * @description All models of the deployment, by name.
+       */
+      models: components['schemas']['EffectivePrice'][];
+      /**
+       * From
+       * Format: date-time
+       * @description Where the time of `unpriced` begins.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @description Where it ends; not included.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      to: string;
+      /**
+       * Unpriced
+       * @description Models whose calls had no price then, those with the most tokens first. On days that had priced calls of the same model as well, the tokens are divided as the calls are.
+       */
+      unpriced: components['schemas']['UnpricedCalls'][];
     };
     /**
      * GroupChanged
@@ -834,6 +1161,23 @@ export interface components {
       detail: components['schemas']['InvalidField'][];
     };
     /**
+     * KeptEntry
+     * @description What the file does not name although it has the section, and what therefore goes with `prune`.
+     */
+    KeptEntry: {
+      /**
+       * Section
+       * @example budgets
+       * @enum {string}
+       */
+      section: 'groups' | 'budgets' | 'prices' | 'cost_centers' | 'readers';
+      /**
+       * Name
+       * @example Fair share
+       */
+      name: string;
+    };
+    /**
      * LedgerStatus
      * @description Whether calls reach the database.
      */
@@ -909,6 +1253,46 @@ export interface components {
        * @example false
        */
       is_gone: boolean;
+    };
+    /**
+     * ModelChoice
+     * @description A model of the deployment.
+     */
+    ModelChoice: {
+      /**
+       * Id
+       * @example gpt-4o
+       */
+      id: string;
+      /**
+       * Name
+       * @description As Open WebUI shows it; not unique.
+       * @example GPT-4o
+       */
+      name: string;
+      /**
+       * Base
+       * @description The model that a workspace model is built on.
+       * @example null
+       */
+      base: string | null;
+      /**
+       * Connection
+       * @description What people know its connection by; null where nobody knows it.
+       * @example https://api.openai.com/v1
+       */
+      connection: string | null;
+    };
+    /**
+     * ModelChoices
+     * @description All models.
+     */
+    ModelChoices: {
+      /**
+       * Models
+       * @description By name.
+       */
+      models: components['schemas']['ModelChoice'][];
     };
     /**
      * NamedUsageGroup
@@ -1621,6 +2005,63 @@ export interface components {
       high: number;
     };
     /**
+     * ReaderGroups
+     * @description User groups whose members may read reports.
+     */
+    ReaderGroups: {
+      /**
+       * User Groups
+       * @description By name or id.
+       * @example [
+       *       "Finance"
+       *     ]
+       */
+      user_groups: string[];
+      /**
+       * Set By
+       * @description `environment`: by a variable, which wins over what admins set here.
+       * @example admins
+       * @enum {string}
+       */
+      set_by: 'admins' | 'environment';
+    };
+    /**
+     * Readers
+     * @description Which user groups of Open WebUI may read reports. What is left out may not.
+     */
+    Readers: {
+      /**
+       * Of Everybody
+       * @description User groups of Open WebUI, by name or id, whose members may read.
+       * @default []
+       * @example [
+       *       "Finance"
+       *     ]
+       */
+      of_everybody?: string[];
+      /**
+       * Of Own Groups
+       * @description User groups of Open WebUI, by name or id, whose members may read.
+       * @default []
+       * @example [
+       *       "Finance"
+       *     ]
+       */
+      of_own_groups?: string[];
+    };
+    /**
+     * ReadersChanged
+     * @description Who may read reports now.
+     */
+    ReadersChanged: {
+      /**
+       * Status
+       * @constant
+       */
+      status: true;
+      readers: components['schemas']['UsageReaders'];
+    };
+    /**
      * RecentFailure
      * @description A warning or an error of the plugin in the log of this worker.
      */
@@ -2033,6 +2474,47 @@ export interface components {
        * @example 6912
        */
       total: number;
+    };
+    /**
+     * UnpricedCalls
+     * @description Calls of one model that nobody knows the price of.
+     */
+    UnpricedCalls: {
+      /**
+       * Model
+       * @description The id that the provider was asked for.
+       * @example my-own-llama
+       */
+      model: string;
+      /**
+       * Calls
+       * @example 120
+       */
+      calls: number;
+      /**
+       * Input
+       * @description All prompt tokens.
+       * @example 84000
+       */
+      input: number;
+      /**
+       * Cached Input
+       * @description Of `input`, those that came from a cache.
+       * @example 0
+       */
+      cached_input: number;
+      /**
+       * Cache Write
+       * @description Of `input`, those that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Output
+       * @description Tokens of answer and reasoning.
+       * @example 31000
+       */
+      output: number;
     };
     /**
      * UnusualUsage
@@ -2992,6 +3474,16 @@ export interface components {
       prices: components['schemas']['UsagePrice'][];
     };
     /**
+     * UsageReaders
+     * @description Who may read reports beside admins.
+     */
+    UsageReaders: {
+      /** @description Their members read reports of everybody. */
+      of_everybody: components['schemas']['ReaderGroups'];
+      /** @description Their members read reports of the members of the user groups that they are in themselves. */
+      of_own_groups: components['schemas']['ReaderGroups'];
+    };
+    /**
      * UsageReport
      * @description A report. Where no call was, there is no row.
      */
@@ -3352,6 +3844,99 @@ export interface components {
        */
       refused: number;
     };
+    /**
+     * UsageWebhook
+     * @description Where notices go, and how that went.
+     */
+    UsageWebhook: {
+      /**
+       * Address
+       * @description Without path and query, which may be secret; null where no webhook is set.
+       * @example https://hooks.example.com/…
+       */
+      address: string | null;
+      /**
+       * Signed
+       * @description Whether OPENWEBUI_USAGE_WEBHOOK_SECRET is set.
+       * @example true
+       */
+      signed: boolean;
+      /**
+       * Waiting
+       * @description Notices that were not taken yet.
+       * @example 0
+       */
+      waiting: number;
+      /**
+       * Deliveries
+       * @description The last ones, the latest first.
+       */
+      deliveries: components['schemas']['WebhookDelivery'][];
+    };
+    /**
+     * UserChoice
+     * @description A user.
+     */
+    UserChoice: {
+      /**
+       * Id
+       * @example 8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d
+       */
+      id: string;
+      /**
+       * Name
+       * @example Ada
+       */
+      name: string;
+      /**
+       * Email
+       * @example ada@example.com
+       */
+      email: string;
+      /**
+       * Role
+       * @example user
+       */
+      role: string;
+    };
+    /**
+     * UserChoices
+     * @description Some users.
+     */
+    UserChoices: {
+      /**
+       * Users
+       * @description By name.
+       */
+      users: components['schemas']['UserChoice'][];
+    };
+    /**
+     * UserGroupChoice
+     * @description A user group of Open WebUI.
+     */
+    UserGroupChoice: {
+      /**
+       * Id
+       * @example 3d1f2a7b
+       */
+      id: string;
+      /**
+       * Name
+       * @example Sales
+       */
+      name: string;
+    };
+    /**
+     * UserGroupChoices
+     * @description Some user groups.
+     */
+    UserGroupChoices: {
+      /**
+       * User Groups
+       * @description By name.
+       */
+      user_groups: components['schemas']['UserGroupChoice'][];
+    };
     /** ValidationError */
     ValidationError: {
       /** Location */
@@ -3401,6 +3986,95 @@ export interface components {
        * @example false
        */
       shared?: boolean;
+    };
+    /**
+     * WebhookDelivery
+     * @description One try to post one notice.
+     */
+    WebhookDelivery: {
+      /**
+       * Id
+       * @description The notice's, as the receiver sees it.
+       * @example 187bdd1f6c0a4d2a5b1f0c9e7a3d2b1c
+       */
+      id: string;
+      /**
+       * Event
+       * @description `soft_limit`, `limit` or `test`.
+       * @example soft_limit
+       */
+      event: string;
+      /**
+       * About
+       * @description The group or budget that it tells of.
+       * @example GPT
+       */
+      about: string | null;
+      /**
+       * At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      at: string;
+      /**
+       * Tries
+       * @description How often it was tried by then.
+       * @example 1
+       */
+      tries: number;
+      /**
+       * Status
+       * @description The HTTP status of the answer; null where there was none.
+       * @example 204
+       */
+      status: number | null;
+      /**
+       * Error
+       * @description Why there was no answer.
+       * @example null
+       */
+      error: string | null;
+    };
+    /**
+     * WebhookTested
+     * @description A test was posted.
+     */
+    WebhookTested: {
+      /**
+       * Status
+       * @constant
+       */
+      status: true;
+      /**
+       * Taken
+       * @description Whether the receiver took it: its status is 200 to 299.
+       * @example true
+       */
+      taken: boolean;
+      /**
+       * Answer
+       * @description The receiver's HTTP status; null where it did not answer.
+       * @example 204
+       */
+      answer: number | null;
+      /**
+       * Text
+       * @description How its answer begins.
+       * @example
+       */
+      text: string;
+      /**
+       * Error
+       * @description Why there was no answer.
+       * @example null
+       */
+      error: string | null;
+      /**
+       * Seconds
+       * @description How long that took.
+       * @example 0.12
+       */
+      seconds: number;
     };
     /**
      * WrongValue
@@ -4305,6 +4979,64 @@ export interface operations {
       };
     };
   };
+  get_effective_prices_api_usage_prices_effective_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['EffectivePrices'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
   delete_price_api_usage_prices__model__delete: {
     parameters: {
       query: {
@@ -4460,6 +5192,15 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
         };
       };
     };
@@ -5642,6 +6383,539 @@ export interface operations {
       };
       /** @description There is none of that name */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_models_api_usage_directory_models_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ModelChoices'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+    };
+  };
+  get_users_api_usage_directory_users_get: {
+    parameters: {
+      query: {
+        /** @description A part of the name; without one, whoever comes first */
+        search?: string;
+        /** @description Only these, whatever `search` says */
+        id?: string[];
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UserChoices'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+    };
+  };
+  get_user_groups_api_usage_directory_user_groups_get: {
+    parameters: {
+      query: {
+        /** @description A part of the name; without one, whoever comes first */
+        search?: string;
+        /** @description Only these, whatever `search` says */
+        id?: string[];
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UserGroupChoices'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+    };
+  };
+  get_readers_api_usage_readers_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageReaders'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  put_readers_api_usage_readers_put: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['Readers'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ReadersChanged'];
+        };
+      };
+      /** @description The body is no JSON in UTF-8, or nested too deeply */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_webhook_api_usage_webhook_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageWebhook'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  test_webhook_api_usage_webhook_test_post: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['WebhookTested'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+    };
+  };
+  get_configuration_api_usage_config_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/yaml': string;
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  put_configuration_api_usage_config_post: {
+    parameters: {
+      query: {
+        /** @description Change nothing, only tell what would be changed */
+        dry_run?: boolean;
+        /** @description Remove what a section of the file does not name; other sections stay as they are */
+        prune?: boolean;
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/yaml': string;
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ConfigurationChange'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description The name is taken, is counted by a budget, or is changed at this moment; or there are too many */
+      409: {
         headers: {
           [name: string]: unknown;
         };

@@ -17,7 +17,10 @@ type InPath<M extends Method, P extends PathOf<M>> =
 type Body<M extends Method, P extends PathOf<M>> =
   Operation<M, P> extends { requestBody: { content: { 'application/json': infer B } } }
     ? { body: B }
-    : { body?: never };
+    : // A file is sent as it is.
+      Operation<M, P> extends { requestBody: { content: { 'application/yaml': string } } }
+      ? { body: Blob }
+      : { body?: never };
 
 export type Options<M extends Method, P extends PathOf<M>> = InPath<M, P> &
   Body<M, P> & { query?: Partial<Query<M, P>>; signal?: AbortSignal; timeout?: number };
@@ -44,6 +47,8 @@ export class ApiError extends Error {
     message: string,
     /** What is wrong with which field of the body or the query, by its name; of a field in a field `scope.id`. */
     readonly fields: Readonly<Record<string, string>> = {},
+    /** All that is wrong, in order; fields of the entries of a list have the same name. */
+    readonly details: readonly string[] = [],
   ) {
     super(message);
   }
@@ -129,13 +134,16 @@ async function ask(
     const headers: Record<string, string> = { Accept: 'application/json' };
     const bearer = token();
     if (bearer) headers['Authorization'] = `Bearer ${bearer}`;
-    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    const isFile = body instanceof Blob;
+    if (body !== undefined) headers['Content-Type'] = isFile ? body.type : 'application/json';
     const response = await fetch(url, {
       method: method.toUpperCase(),
       headers,
       credentials: 'same-origin',
       signal: patience.signal,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      // What is deleted as somebody leaves the page is deleted all the same.
+      keepalive: method === 'delete',
+      ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
     });
     return await read(response);
   } catch (error) {
@@ -168,7 +176,8 @@ async function read(response: Response): Promise<unknown> {
   if (response.status === 422 || response.status === 400) {
     const fields = Array.isArray(detail) ? readFields(detail) : {};
     const first = Object.entries(fields)[0];
-    throw new ApiError('invalid', said || (first ? first.join(': ') : t.server), fields);
+    const details = Array.isArray(detail) ? (detail as { msg?: unknown }[]).map(({ msg }) => `${msg}`) : [];
+    throw new ApiError('invalid', said || (first ? first.join(': ') : t.server), fields, details);
   }
   throw new ApiError('server', said || t.server);
 }

@@ -9,7 +9,7 @@ export interface Toast {
 
 /** Milliseconds; those that can be taken back stay longer, and those with which something is wrong stay until closed. */
 const PLAIN = 5000;
-const WITH_UNDO = 10_000;
+export const WITH_UNDO = 10_000;
 
 class Toasts {
   list: Toast[] = $state.raw([]);

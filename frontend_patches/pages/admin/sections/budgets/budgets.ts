@@ -1,0 +1,36 @@
+/** Budgets, and how they stand. */
+import type { components } from '../../../../src/openapi';
+import type { Kind } from '../../../lib/directory';
+
+export type Budget = components['schemas']['UsageBudget'];
+export type ScopeKind = Budget['scope']['kind'];
+export type Forecast = components['schemas']['UsageForecast'];
+
+export const SCOPES: readonly ScopeKind[] = ['each_user', 'everyone', 'user', 'group', 'each_user_of_group'];
+
+/** What a scope names, where it names something. */
+export const namedBy = (kind: ScopeKind): Kind | undefined =>
+  kind === 'user' ? 'user' : kind === 'group' || kind === 'each_user_of_group' ? 'user-group' : undefined;
+
+export interface Row {
+  budget: Budget;
+  /** Of one sum that all share; of the one who used the most, where each person has their own. */
+  greatest: Forecast | undefined;
+  /** How many have reached the limit, of those who used the most. */
+  reached: number;
+}
+
+export function rowsOf(budgets: readonly Budget[], forecasts: readonly Forecast[]): Row[] {
+  return budgets.map((budget) => {
+    const own = forecasts.filter(({ kind, name }) => kind === 'budget' && name === budget.name);
+    const greatest = own.reduce<Forecast | undefined>(
+      (most, each) => (most && most.used >= each.used ? most : each),
+      undefined,
+    );
+    const isEach = budget.scope.kind === 'each_user' || budget.scope.kind === 'each_user_of_group';
+    const reached = isEach ? own.filter(({ used, limit }) => used >= limit).length : 0;
+    return { budget, greatest, reached };
+  });
+}
+
+export const keyOf = (name: string): string => `budget ${name}`;
