@@ -168,9 +168,7 @@ class Notifier:
         else:
             self._outbox.done(waiting)
         event, about = _told(waiting)
-        self._keep(
-            Delivery(waiting.id, event, about, time.time(), waiting.tries, status, None if status else error)
-        )
+        self._keep(Delivery(waiting.id, event, about, time.time(), waiting.tries, status, None if status else error))
 
     def _request(self, waiting: PendingNotice) -> dict[str, Any]:
         """The content of one try, and its headers."""

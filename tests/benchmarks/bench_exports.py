@@ -35,9 +35,9 @@ from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.sqlite_file import file_engine
 from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.webhook import Notifier
 from tests.benchmarks.synthetic_year import Year
 from tests.support.process import wait_until
-from openwebui_usage.webhook import Notifier
 from tests.support.router import make_access
 
 PER_SECOND = 50
@@ -113,7 +113,9 @@ def app_of(engine: Engine, spool: Path) -> FastAPI:
     async def changed(_: Any) -> None: ...
 
     app = FastAPI(lifespan=lifespan)
-    app.include_router(usage_router(store, make_access(store), "documented", changed, lambda: None, Notifier(store, None, None)))  # type: ignore[arg-type,return-value]
+    app.include_router(
+        usage_router(store, make_access(store), "documented", changed, lambda: None, Notifier(store, None, None))
+    )  # type: ignore[arg-type,return-value]
 
     @app.get("/measured")
     async def get_measured() -> dict[str, float]:

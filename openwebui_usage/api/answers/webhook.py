@@ -21,7 +21,9 @@ class WebhookDelivery(BaseModel):
 
     id: str = Field(description="The notice's, as the receiver sees it.", examples=["187bdd1f6c0a4d2a5b1f0c9e7a3d2b1c"])
     event: str = Field(description="`soft_limit`, `limit`, `report` or `test`.", examples=["soft_limit"])
-    about: str | None = Field(description="The group or budget that it tells of, the file of a report.", examples=["GPT"])
+    about: str | None = Field(
+        description="The group or budget that it tells of, the file of a report.", examples=["GPT"]
+    )
     at: Moment
     tries: Count = Field(description="How often it was tried by then.", examples=[1])
     status: Status = Field(description="The HTTP status of the answer; null where there was none.", examples=[204])
