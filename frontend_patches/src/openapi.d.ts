@@ -1672,6 +1672,27 @@ export interface components {
       };
     };
     /**
+     * Percentiles
+     * @description In seconds, each within 5 %; null where no call tells.
+     */
+    Percentiles: {
+      /**
+       * P50
+       * @example 2.1
+       */
+      p50: number | null;
+      /**
+       * P95
+       * @example 9.4
+       */
+      p95: number | null;
+      /**
+       * P99
+       * @example 21.8
+       */
+      p99: number | null;
+    };
+    /**
      * PeriodUsage
      * @description What the models of a group used in its current period.
      */
@@ -3235,7 +3256,7 @@ export interface components {
       calls: components['schemas']['UsageCall'][];
       /**
        * Next
-       * @description Give it as `before` for the next page; null at the end.
+       * @description Give it as `before` for the next page; null at the end. A page may be short and not the last.
        * @example 18d63c1f0a4b2c009f31c0de5a7b6c1d
        */
       next: string | null;
@@ -3424,6 +3445,22 @@ export interface components {
       };
     };
     /**
+     * UsageLatency
+     * @description How long calls took that did not end with an error.
+     */
+    UsageLatency: {
+      /** @description From the request to the end of the answer. */
+      duration: components['schemas']['Percentiles'];
+      /** @description From the request to the first token of a stream. */
+      time_to_first_token: components['schemas']['Percentiles'];
+      /**
+       * From
+       * @description Not from the calls one by one.
+       * @constant
+       */
+      from: 'histogram';
+    };
+    /**
      * UsagePrice
      * @description A price that an admin set: US dollars per million tokens, and per request.
      */
@@ -3537,7 +3574,7 @@ export interface components {
        */
       rows: components['schemas']['UsageReportRow'][];
       /** @description Sums of all calls that were asked for, each once. */
-      totals: components['schemas']['UsageSums'];
+      totals: components['schemas']['UsageReportTotals'];
       /** @description Only with `compare=previous`. */
       previous?: components['schemas']['PreviousUsage'] | null;
       recorded_since: components['schemas']['RecordedSince'];
@@ -3730,6 +3767,123 @@ export interface components {
        * @example done
        */
       outcome?: string;
+      /** @description Only with `latency=true`. */
+      latency?: components['schemas']['UsageLatency'] | null;
+    };
+    /**
+     * UsageReportTotals
+     * @description What all calls come to.
+     */
+    UsageReportTotals: {
+      /**
+       * Calls
+       * @example 3
+       */
+      calls: number;
+      /**
+       * In
+       * @description Prompt tokens.
+       * @example 1234
+       */
+      in: number;
+      /**
+       * Out
+       * @description Completion and reasoning tokens, as the providers reported them.
+       * @example 5678
+       */
+      out: number;
+      /**
+       * Total
+       * @description `in` and `out` together.
+       * @example 6912
+       */
+      total: number;
+      /**
+       * Cached
+       * @description Prompt tokens that came from a cache.
+       * @example 1024
+       */
+      cached: number;
+      /**
+       * Cache Write
+       * @description Prompt tokens that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Completion
+       * @description Completion tokens, as the providers reported them.
+       * @example 3000
+       */
+      completion: number;
+      /**
+       * Reasoning
+       * @description Reasoning tokens, as the providers reported them.
+       * @example 2678
+       */
+      reasoning: number;
+      /**
+       * Billed
+       * @description All tokens that were billed, each once.
+       * @example 4234
+       */
+      billed: number;
+      /**
+       * Cost
+       * @description In US dollars, of the calls whose price is known.
+       * @example 0.0331
+       */
+      cost: number;
+      /**
+       * Cost Input
+       * @description The part of `cost` for uncached prompt tokens.
+       * @example 0.0005
+       */
+      cost_input: number;
+      /**
+       * Cost Cached
+       * @description The part of `cost` for cached prompt tokens.
+       * @example 0.0013
+       */
+      cost_cached: number;
+      /**
+       * Cost Cache Write
+       * @description The part of `cost` for writing to caches.
+       * @example 0
+       */
+      cost_cache_write: number;
+      /**
+       * Cost Output
+       * @description The part of `cost` for answers.
+       * @example 0.03
+       */
+      cost_output: number;
+      /**
+       * Unpriced Calls
+       * @description Calls whose price nobody knows: they are not in `cost`.
+       * @example 0
+       */
+      unpriced_calls: number;
+      /**
+       * Estimated Calls
+       * @description Calls whose provider never told what they used.
+       * @example 0
+       */
+      estimated_calls: number;
+      /**
+       * Errors
+       * @description Calls that ended with an error.
+       * @example 0
+       */
+      errors: number;
+      /**
+       * Refused
+       * @description Calls that a limit refused. They are not among `calls`.
+       * @example 0
+       */
+      refused: number;
+      /** @description Only with `latency=true`. */
+      latency?: components['schemas']['UsageLatency'] | null;
     };
     /**
      * UsageSums
@@ -5270,12 +5424,14 @@ export interface operations {
         bucket?: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
         /** @description Up to 2 of user, user_group, model, called_model, connection, usage_group, kind, key, outcome; repeated, or with a comma between */
         group_by?: string[];
-        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
+        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other`. A report has at most 100000 rows as JSON, and 1000000 as a file */
         top?: number | null;
         /** @description `previous` adds what the time before came to */
         compare?: 'previous' | null;
         /** @description JSON, or the rows as a file */
         format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
+        /** @description Adds percentiles of how long calls took. Only by model and connection, and for those who may read everybody's calls */
+        latency?: boolean;
         /** @description Only these: ids or names, or `none` */
         user?: string[];
         /** @description Only these: ids or names, or `none` */
@@ -5368,12 +5524,14 @@ export interface operations {
         bucket?: 'none' | '15m' | 'hour' | 'day' | 'week' | 'month';
         /** @description Up to 2 of user, user_group, model, called_model, connection, usage_group, kind, key, outcome; repeated, or with a comma between */
         group_by?: string[];
-        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other` */
+        /** @description How many groups have rows of their own, by cost, then tokens; the rest is one row, `Other`. A report has at most 100000 rows as JSON, and 1000000 as a file */
         top?: number | null;
         /** @description `previous` adds what the time before came to */
         compare?: 'previous' | null;
         /** @description JSON, or the rows as a file */
         format?: 'json' | ('csv' | 'jsonl' | 'xlsx' | 'parquet');
+        /** @description Adds percentiles of how long calls took. Only by model and connection, and for those who may read everybody's calls */
+        latency?: boolean;
         /** @description Only these: ids or names, or `none` */
         user?: string[];
         /** @description Only these: ids or names, or `none` */

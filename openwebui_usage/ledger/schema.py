@@ -333,6 +333,23 @@ usage_focus = Table(
 `cost_center` are what it was charged to.
 """
 
+usage_latency = Table(
+    "usage_latency",
+    metadata,
+    Column("span", SmallInteger, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("model", Integer, nullable=False),
+    Column("connection", Integer, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("duration", Text, nullable=False),
+    Column("first_token", Text, nullable=False),
+    PrimaryKeyConstraint("span", "start", "model", "connection"),
+    sqlite_with_rowid=False,
+)
+"""How long calls took, per quarter of an hour (span 0) and day (span 1) of UTC, as histograms: see `rules.histograms`.
+`start` is in quarters of an hour since the epoch, `model` and `connection` are dimensions.
+"""
+
 usage_progress = Table(
     "usage_progress",
     metadata,

@@ -26,6 +26,7 @@ from openwebui_usage.ledger.figures import LedgerFigures
 from openwebui_usage.ledger.focus import Focus
 from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
+from openwebui_usage.ledger.latency import Latencies
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.reader_store import ReaderStore
@@ -83,6 +84,7 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
         self.outbox = Outbox(self._engine)
         self.deliveries = Deliveries(self._engine)
         self.reports = Reports(self._engine, schema)
+        self.latencies = Latencies(self._engine, schema)
         self.call_log = CallLog(self._engine, schema)
         self.forecasts = Forecasts(self._engine, schema)
         self.refused_calls = RefusedCalls(self._engine, schema)

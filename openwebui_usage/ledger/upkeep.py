@@ -1,4 +1,5 @@
-"""Work in the background: folds the cubes, brings old rows there, removes what is too old, makes partitions of months.
+"""Work in the background: folds the cubes, brings old rows there, makes histograms, removes what is too old, makes
+partitions of months.
 
 A step at a time.
 """
@@ -17,6 +18,7 @@ from sqlalchemy import Engine
 from openwebui_usage.ledger.conversion import Conversion
 from openwebui_usage.ledger.cubes import FOLDED, QUARTER
 from openwebui_usage.ledger.folding import Folding, read_marks
+from openwebui_usage.ledger.latency import LatencyFolding
 from openwebui_usage.ledger.partitioning import Partitioning
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.retention import Retention
@@ -46,6 +48,7 @@ class Upkeep:
         self._retention = retention
         self._folding = Folding(engine, schema)
         self._conversion = Conversion(engine, schema)
+        self._latency = LatencyFolding(engine, schema)
         self._partitioning = Partitioning(engine, schema)
         self._stopped = threading.Event()
         self._working = threading.Lock()
@@ -63,7 +66,7 @@ class Upkeep:
         """
         errors: list[Exception] = []
         with self._working:
-            for work in (self._fold, self._convert, self._remove, self._partitioning.step):
+            for work in (self._fold, self._convert, self._latency.step, self._remove, self._partitioning.step):
                 try:
                     self._do(work)
                 except Exception as error:  # noqa: BLE001 - raised below

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from openwebui_usage.api.answers.fields import Count, Dollars
+from openwebui_usage.ledger.latency import Latency, LatencyReport
 from openwebui_usage.ledger.report_query import (
     NAMED,
     RECORDED_LATE,
@@ -20,6 +21,7 @@ from openwebui_usage.ledger.report_query import (
     Value,
 )
 from openwebui_usage.rules.buckets import Bucket, TimeRange
+from openwebui_usage.rules.histograms import Histogram, percentile
 from openwebui_usage.rules.money import dollars
 from openwebui_usage.rules.periods import zone_of
 
@@ -74,6 +76,30 @@ def _may_be_left_out(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
+class Percentiles(BaseModel):
+    """In seconds, each within 5 %; null where no call tells."""
+
+    p50: float | None = Field(examples=[2.1])
+    p95: float | None = Field(examples=[9.4])
+    p99: float | None = Field(examples=[21.8])
+
+
+class UsageLatency(BaseModel):
+    """How long calls took that did not end with an error."""
+
+    duration: Percentiles = Field(description="From the request to the end of the answer.")
+    time_to_first_token: Percentiles = Field(description="From the request to the first token of a stream.")
+    from_: Literal["histogram"] = Field(serialization_alias="from", description="Not from the calls one by one.")
+
+
+class UsageReportTotals(UsageSums):
+    """What all calls come to."""
+
+    model_config = ConfigDict(json_schema_extra=_may_be_left_out)
+
+    latency: UsageLatency | None = Field(default=None, description="Only with `latency=true`.")
+
+
 class UsageReportRow(UsageSums):
     """One group of calls in one part of the time. Of the dimensions it has those that were asked for."""
 
@@ -89,6 +115,7 @@ class UsageReportRow(UsageSums):
     kind: _Text = Field(default="", examples=["chat"])
     key: _Text = Field(default="", examples=["none"])
     outcome: _Text = Field(default="", examples=["done"])
+    latency: UsageLatency | None = Field(default=None, description="Only with `latency=true`.")
 
 
 class PreviousUsage(BaseModel):
@@ -123,7 +150,7 @@ class UsageReport(BaseModel):
     bucket: Bucket = Field(examples=["day"])
     group_by: list[Dimension] = Field(examples=[["user", "model"]])
     rows: list[UsageReportRow] = Field(description="In order of time, then the greatest group first and `Other` last.")
-    totals: UsageSums = Field(description="Sums of all calls that were asked for, each once.")
+    totals: UsageReportTotals = Field(description="Sums of all calls that were asked for, each once.")
     previous: PreviousUsage | None = Field(default=None, description="Only with `compare=previous`.")
     recorded_since: RecordedSince
     complete: bool = Field(
@@ -133,7 +160,7 @@ class UsageReport(BaseModel):
     )
 
 
-def report_json(report: Report) -> dict[str, Any]:
+def report_json(report: Report, latency: LatencyReport | None = None) -> dict[str, Any]:
     """A `UsageReport`. Not by its models: there may be a hundred thousand rows."""
     query = report.query
     answer: dict[str, Any] = {
@@ -148,29 +175,42 @@ def report_json(report: Report) -> dict[str, Any]:
     }
     if report.previous is not None:
         answer["previous"] = {**_range(query.time.previous()), "totals": sums_json(report.previous)}
+    if latency is not None:
+        answer["totals"]["latency"] = latency_json(latency.totals)
+        for row, of_row in zip(answer["rows"], latency.rows, strict=True):
+            row["latency"] = latency_json(of_row)
     return answer
 
 
-def report_columns(query: ReportQuery) -> Mapping[str, type]:
-    """The columns of a report as a table: a row's fields in order; of a name the id stands in a column of its own."""
+def report_columns(query: ReportQuery, *, latency: bool = False) -> Mapping[str, type]:
+    """The columns of a report as a table: a row's fields in order; of a name the id stands in a column of its own, and
+    so does each percentile.
+    """
     columns: dict[str, type] = {"start": str}
     for dimension in query.group_by:
         columns[dimension] = str
         if dimension in NAMED:
             columns[f"{dimension}_id"] = str
-    return columns | {name: type(value) for name, value in sums_json(ReportSums()).items()}
+    columns |= {name: type(value) for name, value in sums_json(ReportSums()).items()}
+    if latency:
+        columns |= {f"{measure}_{name}": float for measure in _MEASURES for name in _SHARES}
+    return columns
 
 
-def report_table(report: Report) -> Iterator[list[Any]]:
+def report_table(report: Report, latency: LatencyReport | None = None) -> Iterator[list[Any]]:
     """The rows for `report_columns`."""
     time = report.query.time
-    for row in report.rows:
+    for number, row in enumerate(report.rows):
         values: list[Any] = [time.iso(row.start)]
         for dimension, value in zip(report.query.group_by, row.values, strict=True):
             values.append(value.name if isinstance(value, Named) else value)
             if dimension in NAMED:
                 values.append(value.id if isinstance(value, Named) else None)
-        yield [*values, *sums_json(row.sums).values()]
+        values += sums_json(row.sums).values()
+        if latency is not None:
+            told = latency_json(latency.rows[number])
+            values += [told[measure][name] for measure in _MEASURES for name in _SHARES]
+        yield values
 
 
 def _rows(report: Report) -> Iterator[dict[str, Any]]:
@@ -209,6 +249,24 @@ def sums_json(sums: ReportSums) -> dict[str, int | float | None]:
         "errors": sums.errors,
         "refused": sums.refused,
     }
+
+
+_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_MEASURES = ("duration", "time_to_first_token")
+
+
+def latency_json(latency: Latency) -> dict[str, Any]:
+    """A `UsageLatency`."""
+    return {
+        "duration": _percentiles(latency.duration),
+        "time_to_first_token": _percentiles(latency.first_token),
+        "from": "histogram",
+    }
+
+
+def _percentiles(histogram: Histogram) -> dict[str, float | None]:
+    found = {name: percentile(histogram, share) for name, share in _SHARES.items()}
+    return {name: value and float(f"{value:.4g}") for name, value in found.items()}
 
 
 def _range(time: TimeRange) -> dict[str, str]:

@@ -17,6 +17,7 @@ from openwebui_usage.api.exports import ExportFormat, export_response
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.routes.parameters import FILES, Filters, From, To, Zone, call_filters, checked_time, wrong
 from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.latency import LATENCY_DIMENSIONS, LatencyReport
 from openwebui_usage.ledger.report_query import (
     MOST_GROUPED_BY,
     REPORT_DIMENSIONS,
@@ -43,6 +44,7 @@ class ReportRequest:
 
     query: ReportQuery
     format: ReportFormat
+    latency: bool = False
 
 
 def report_request(
@@ -74,6 +76,13 @@ def report_request(
         Literal["previous"] | None, Query(description="`previous` adds what the time before came to")
     ] = None,
     format: Annotated[ReportFormat, Query(description="JSON, or the rows as a file")] = "json",  # noqa: A002
+    latency: Annotated[
+        bool,
+        Query(
+            description="Adds percentiles of how long calls took. Only by model and connection, and for those who may "
+            "read everybody's calls"
+        ),
+    ] = False,
 ) -> ReportRequest:
     """The parameters of a report. Raises `RequestValidationError` that names the one that is wrong."""
     time = checked_time(from_, to, tz, datetime.now(UTC))
@@ -83,7 +92,14 @@ def report_request(
     except TooManyBuckets:
         text = f"must cut the time into at most {MOST_BUCKETS} parts: take a longer one, or less time (got {bucket})"
         raise RequestValidationError([wrong("query", "bucket", text)]) from None
-    return ReportRequest(query, format)
+    others = sorted({*query.group_by, *filters} - LATENCY_DIMENSIONS)
+    if latency and others:
+        raise _no_latency(f"is known by model and connection alone (got {', '.join(others)})")
+    return ReportRequest(query, format, latency)
+
+
+def _no_latency(text: str) -> RequestValidationError:
+    return RequestValidationError([wrong("query", "latency", text)])
 
 
 def _dimensions(texts: list[str]) -> tuple[Dimension, ...]:
@@ -123,20 +139,24 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
 
     async def answer(request: ReportRequest, readable: Readable, names: ConnectionNames | None) -> Response:
         query = replace(request.query, readable=readable)
+        if request.latency and readable != Readable():
+            raise _no_latency("is known of everybody's calls together alone")
         if names is not None:
             query = replace(query, filters=names.in_filters(query.filters))
 
-        def find(most: int) -> Report:
+        def find(most: int) -> tuple[Report, LatencyReport | None]:
             found = _made(store, query, most)
-            return found if names is None else names.in_report(found)
+            latency = store.latencies.of_report(found) if request.latency else None
+            return found if names is None else names.in_report(found), latency
 
         if request.format == "json":
             return await asyncio.to_thread(
-                lambda: Response(json.dumps(report_json(find(MOST_ROWS))), media_type="application/json")
+                lambda: Response(json.dumps(report_json(*find(MOST_ROWS))), media_type="application/json")
             )
-        report = await asyncio.to_thread(find, MOST_ROWS_OF_A_FILE)
+        report, latency = await asyncio.to_thread(find, MOST_ROWS_OF_A_FILE)
         name = f"usage-{query.time.iso(query.time.start)[:10]}"
-        return export_response(report_columns(query), report_table(report), request.format, name)
+        columns = report_columns(query, latency=request.latency)
+        return export_response(columns, report_table(report, latency), request.format, name)
 
 
 def _made(store: Store, query: ReportQuery, most: int) -> Report:

@@ -75,7 +75,10 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /prices": {200: ("/prices", None)},
     "PUT /prices": {200: ("/prices", PRICE), 400: ("/prices", b"\xff"), 422: ("/prices", PRICE | {"input": -1})},
     "DELETE /prices/{model}": {200: ("/prices/existing", None), 404: ("/prices/none", None)},
-    "GET /reports": {200: ("/reports?group_by=user,model&compare=previous", None), 422: ("/reports?top=0", None)},
+    "GET /reports": {
+        200: ("/reports?group_by=model,connection&compare=previous&latency=true", None),
+        422: ("/reports?top=0", None),
+    },
     "GET /me/report": {200: ("/me/report?bucket=day", None), 422: ("/me/report?tz=Nowhere", None)},
     "GET /calls": {200: ("/calls?limit=5&model=*", None), 422: ("/calls?limit=1001", None)},
     "GET /calls/{id}": {

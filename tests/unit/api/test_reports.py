@@ -240,3 +240,45 @@ def test_other_formats_are_whole_files(router: Router, format: str, start: bytes
         assert answer.status_code in (200, 422), answer.text
         if answer.status_code == 200:
             assert answer.content.startswith(start)
+
+
+@pytest.mark.parametrize("who", ["admin", "reader"])
+def test_percentiles_are_told_with_rows_and_totals(router: Router, who: str) -> None:
+    report = ask(router, who, latency="true", group_by="model", bucket="day")
+    assert {row["model"] for row in report["rows"]} == {"gpt-4o", "o3", "=cmd()"}
+    for told in [*report["rows"], report["totals"]]:
+        assert set(told["latency"]) == {"duration", "time_to_first_token", "from"}
+        assert told["latency"]["from"] == "histogram"
+        assert list(told["latency"]["duration"]) == ["p50", "p95", "p99"]
+    failed = next(row for row in report["rows"] if row["model"] == "o3")
+    assert failed["latency"]["duration"] == {"p50": None, "p95": None, "p99": None}
+    assert report["totals"]["latency"]["duration"]["p50"] == 0.001, "these calls took no time at all"
+    assert "latency" not in ask(router)["totals"]
+
+
+def test_percentiles_are_columns_of_a_file(router: Router) -> None:
+    with router.client("admin") as client:
+        parameters = {**NOVEMBER, "latency": "true", "group_by": "model", "format": "csv"}
+        answer = client.http.get("/api/usage/reports", params=parameters)
+    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(answer.text, newline=""))}
+    assert rows["gpt-4o"]["duration_p99"] == "0.001"
+    assert rows["gpt-4o"]["time_to_first_token_p50"] == ""
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "parameters"),
+    [
+        ("admin", "reports", {"group_by": "user"}),
+        ("admin", "reports", {"group_by": "model,outcome"}),
+        ("admin", "reports", {"user": "Uma"}),
+        ("lead", "reports", {}),
+        ("user", "me/report", {}),
+    ],
+)
+def test_percentiles_of_anything_else_are_refused(
+    router: Router, who: str, path: str, parameters: dict[str, str]
+) -> None:
+    with router.client(who) as client:
+        answer = client.http.get(f"/api/usage/{path}", params={"latency": "true", **parameters})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", "latency"]
