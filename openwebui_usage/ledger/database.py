@@ -23,6 +23,8 @@ from openwebui_usage.ledger.schema import metadata, usage_revision
 _MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "usage_alembic_version"
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
+_FIRST_WITH_JIT = (11,)
+"""The version of PostgreSQL."""
 LOCK_TIMEOUT = 0.75
 """Seconds that a call waits for another transaction's lock before its row goes to the spool file."""
 _migrating = Lock()
@@ -51,6 +53,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
         connection.exec_driver_sql(
             "BEGIN" if is_sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         )
+        if not is_sqlite and (connection.dialect.server_version_info or ()) >= _FIRST_WITH_JIT:
+            # For a report of a year by day it compiled for 1.3 s what then ran for 0.4 s.
+            connection.exec_driver_sql("SET LOCAL jit = off")
         yield connection
 
 
