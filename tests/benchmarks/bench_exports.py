@@ -225,7 +225,7 @@ def main() -> None:
         store = Store(engine)
         store.migrate()
         if not is_filled:
-            year = Year(store, engine, given.calls * 10)
+            year = Year(engine, given.calls * 10)
             year.fill_cubes()
             year.fill_rows(given.calls)
         print(f"\n{given.calls:,} rows on {engine.dialect.name}; load average {os.getloadavg()[0]:.1f}\n")
