@@ -14,12 +14,12 @@ from openwebui_usage.ledger.figures import Figures, PendingNotices, Unpriced, un
 
 LONG_FOLDING = timedelta(hours=3)
 """Sums of longer spans are made an hour after a quarter of an hour is over."""
-LITTLE_ROOM, NO_ROOM = 2 * 1024**3, 200 * 1024**2
+LITTLE_ROOM, NO_ROOM = 2_000_000_000, 200_000_000
 """Bytes left on a disk."""
 _CLOCK_TOLERANCE = 60.0
 """Seconds."""
-_GIGABYTE = 1024**3
-_MEGABYTE = 1024**2
+_GIGABYTE = 10**9
+_MEGABYTE = 10**6
 
 
 def looks_at_ledger(store: Store) -> dict[str, Look]:

@@ -28,8 +28,8 @@ LEDGER = {
     "memory_rows": 0,
     "rejected_rows": 0,
 }
-FIGURES = Figures("SQLite 3.45.1", 12_345, 3 * 1024**3, NOW.timestamp() - 5, None)
-GIGABYTE = 1024**3
+FIGURES = Figures("SQLite 3.45.1", 12_345, 3 * 10**9, NOW.timestamp() - 5, None)
+GIGABYTE = 10**9
 
 
 def of_errors(*ages: float) -> Check:
@@ -92,7 +92,7 @@ CHECKS: list[tuple[Check, str, str]] = [
     (ledger.of_size(replace(FIGURES, rows=None, size=None)), "ok", "unknown number"),
     (ledger.of_disk(Path("/data"), 50 * GIGABYTE), "ok", "50.0 GB"),
     (ledger.of_disk(Path("/data"), GIGABYTE), "warn", "1.0 GB"),
-    (ledger.of_disk(Path("/data"), 1024**2), "fail", "1.0 MB"),
+    (ledger.of_disk(Path("/data"), 10**6), "fail", "1.0 MB"),
     (ledger.of_clock(FIGURES, NOW), "ok", "2026-11-28 21:40:00"),
     (ledger.of_clock(replace(FIGURES, clock=NOW.timestamp() - 100), NOW), "warn", "differ by 100 seconds"),
     (ledger.of_clock(replace(FIGURES, newest=NOW.timestamp() + 3600), NOW), "warn", "3,600 seconds from now"),
