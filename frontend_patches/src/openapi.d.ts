@@ -4154,13 +4154,13 @@ export interface components {
       id: string;
       /**
        * Event
-       * @description `soft_limit`, `limit` or `test`.
+       * @description `soft_limit`, `limit`, `report` or `test`.
        * @example soft_limit
        */
       event: string;
       /**
        * About
-       * @description The group or budget that it tells of.
+       * @description The group or budget that it tells of, the file of a report.
        * @example GPT
        */
       about: string | null;

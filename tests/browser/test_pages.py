@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support import browser as chromium
-from tests.support.browser import Look, Tab
 from tests.support.clients import PASSWORD, Client
-from tests.support.host import ROOT
+from tests.support.pages import LOOKS, OpenPage, violations
 
-AXE = ROOT / "frontend_patches" / "node_modules" / "axe-core" / "axe.min.js"
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"theme": "dark"},
-    "phone": {"theme": "oled-dark", "width": 390, "height": 844},
-    "german": {"language": "de-DE"},
-}
 GROUP, BUDGET = "Reasoning models", "Fair share"
-
-OpenPage = Callable[..., Tab]
 
 
 @pytest.fixture(autouse=True)
@@ -40,38 +27,11 @@ def something_to_show(admin: Client, user: Client) -> Iterator[None]:
     admin.forget_definitions()
 
 
-@pytest.fixture
-def open_page(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
-    """`open_page(client, "/usage/", theme="dark", …)`: a page of ours for somebody who has set things up like that (see
-    `Look`). A failing test leaves a screenshot.
-    """
-    with ExitStack() as stack:
-        tabs: list[Tab] = []
-
-        def open_(client: Client, path: str, **look: Any) -> Tab:
-            tabs.append(stack.enter_context(chromium.tab(browser, client, artefacts, Look(**look))))
-            tabs[-1].page.goto(client.url + path)
-            return tabs[-1]
-
-        yield open_
-        if getattr(request.node, "failed", False):
-            for number, tab in enumerate(tabs):
-                tab.screenshot(f"failed-{request.node.name}-{number}")
-
-
 def wait_until_drawn(page: Page, heading: str) -> None:
     """All that the page asks for has come."""
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     expect(page.locator("svg[role=group] .part").first).to_be_visible()
     expect(page.locator(".skeleton")).to_have_count(0)
-
-
-def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong: rule, and where."""
-    page.evaluate(AXE.read_text())  # The page's policy allows no script of others, but a debugger's.
-    page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]
 
 
 @pytest.mark.parametrize("look", LOOKS)

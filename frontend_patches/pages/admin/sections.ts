@@ -21,10 +21,13 @@ export interface SectionProps {
 /** In the order of the tabs; the first is what opens at `/usage/admin/`. */
 export const SECTIONS: readonly Section[] = [
   { id: 'overview', for: 'readers', load: () => import('./sections/overview/Overview.svelte') },
+  { id: 'calls', for: 'readers', load: () => import('./sections/calls/Calls.svelte') },
   { id: 'groups', for: 'admins', load: () => import('./sections/groups/Groups.svelte') },
   { id: 'budgets', for: 'admins', load: () => import('./sections/budgets/Budgets.svelte') },
   { id: 'prices', for: 'admins', load: () => import('./sections/prices/Prices.svelte') },
+  { id: 'refusals', for: 'readers', load: () => import('./sections/refusals/Refusals.svelte') },
   { id: 'settings', for: 'admins', load: () => import('./sections/settings/Settings.svelte') },
+  { id: 'health', for: 'admins', load: () => import('./sections/health/Health.svelte') },
   { id: 'start', for: 'admins', load: () => import('./sections/start/FirstSteps.svelte') },
 ];
 

@@ -13,7 +13,7 @@ export const range = (usual: RangeName): Codec<RangeName | Span> => ({
   write: (value) => (value === usual ? [] : [writeRange(value)]),
 });
 
-const zone = (): Codec<string> => ({
+export const zone = (): Codec<string> => ({
   read: ([value]) => (value && isZone(value) ? value : localZone()),
   write: (value) => (value === localZone() ? [] : [value]),
 });

@@ -1,0 +1,47 @@
+/** A limit's period as a drawing: what was used so far, what is expected, and the limit. */
+import type { components } from '../../../../src/openapi';
+
+export type Forecast = components['schemas']['UsageForecast'];
+
+export interface BurnPath {
+  /** Share of the width where now is. */
+  now: number;
+  /** Shares of the height, from below: used now, the limit, and what is expected in the end. */
+  used: number;
+  limit: number;
+  low: number;
+  expected: number;
+  high: number;
+}
+
+const DAY = 86_400_000;
+
+/** When the current period began, in milliseconds; undefined where it has no end. */
+export function startOf({ period, resets_at }: Pick<Forecast, 'period' | 'resets_at'>): number | undefined {
+  if (period === 'total' || !resets_at) return undefined;
+  const end = Date.parse(resets_at);
+  if (period !== 'month') return end - (period === 'day' ? 1 : 7) * DAY;
+  // The period ends where a month begins in some zone: a day later it is that month in UTC, too.
+  const next = new Date(end + DAY);
+  const days = new Date(Date.UTC(next.getUTCFullYear(), next.getUTCMonth(), 0)).getUTCDate();
+  return end - days * DAY;
+}
+
+/** The drawing; undefined where nothing is expected. */
+export function burnOf(limit: Forecast, now: number): BurnPath | undefined {
+  const { projection } = limit;
+  if (!projection) return undefined;
+  const end = Date.parse(projection.at);
+  // Of a limit without an end as much is drawn of what was as of what will be.
+  const start = startOf(limit) ?? now - Math.max(end - now, DAY);
+  const most = Math.max(limit.limit, projection.high, limit.used, 1e-9);
+  const share = (n: number): number => Math.min(1, n / most);
+  return {
+    now: end > start ? Math.min(1, Math.max(0, (now - start) / (end - start))) : 1,
+    used: share(limit.used),
+    limit: share(limit.limit),
+    low: share(projection.low),
+    expected: share(projection.expected),
+    high: share(projection.high),
+  };
+}

@@ -1,0 +1,53 @@
+"""Our pages at /usage/ in a real Chromium, opened for somebody who has set things up in some way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support import browser as chromium
+from tests.support.browser import Look, Tab
+from tests.support.clients import Client
+from tests.support.host import ROOT
+
+AXE = ROOT / "frontend_patches" / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"theme": "dark"},
+    "phone": {"theme": "oled-dark", "width": 390, "height": 844},
+    "german": {"language": "de-DE"},
+}
+
+OpenPage = Callable[..., Tab]
+
+
+@pytest.fixture
+def open_page(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+    """`open_page(client, "/usage/", theme="dark", …)`: a page of ours for somebody who has set things up like that (see
+    `Look`). A failing test leaves a screenshot.
+    """
+    with ExitStack() as stack:
+        tabs: list[Tab] = []
+
+        def open_(client: Client, path: str, **look: Any) -> Tab:
+            tabs.append(stack.enter_context(chromium.tab(browser, client, artefacts, Look(**look))))
+            tabs[-1].page.goto(client.url + path)
+            return tabs[-1]
+
+        yield open_
+        if getattr(request.node, "failed", False):
+            for number, tab in enumerate(tabs):
+                tab.screenshot(f"failed-{request.node.name}-{number}")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong: rule, and where."""
+    page.evaluate(AXE.read_text())  # The page's policy allows no script of others, but a debugger's.
+    page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]
