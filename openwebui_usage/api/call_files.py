@@ -102,7 +102,9 @@ class _Lines(ABC):
 
     def _id(self, text: str | None) -> str:
         """One that few calls have."""
-        return text if text and text.isalnum() else self._encode_text(text)
+        # As a UUID is: nothing that has to be quoted, and no formula.
+        is_plain = text and text[0] != "-" and text.replace("-", "").isalnum()
+        return text if text and is_plain else self._encode_text(text)
 
 
 class _CsvLines(_Lines):
