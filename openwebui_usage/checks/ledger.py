@@ -10,6 +10,7 @@ from typing import Any
 from openwebui_usage.checks.check import Check, counted, fail, listed, ok, warn
 from openwebui_usage.checks.looking import Look, threaded
 from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.deliveries import Delivery
 from openwebui_usage.ledger.figures import Figures, PendingNotices, Unpriced, unpriced_models
 
 LONG_FOLDING = timedelta(hours=3)
@@ -27,6 +28,7 @@ def looks_at_ledger(store: Store) -> dict[str, Look]:
     return {
         "figures": threaded(store.figures.read),
         "notices": threaded(store.figures.notices),
+        "delivery": threaded(lambda: next(iter(store.deliveries.latest()), None)),
         "unpriced": threaded(lambda: unpriced_models(store.reports, datetime.now(UTC))),
     }
 
@@ -142,18 +144,30 @@ def of_prices(unpriced: Sequence[Unpriced]) -> Check:
     )
 
 
-def of_notices(notices: PendingNotices, *, is_configured: bool) -> Check:
-    """Whether the webhook takes what is posted."""
+def of_notices(notices: PendingNotices, last: Delivery | None, *, is_configured: bool) -> Check:
+    """Whether the webhook takes what is posted; `last` is the last try, of any worker."""
     if not is_configured:
         return ok("webhook", "There is no webhook: nobody is told of crossed limits.")
-    if not notices.tried:
-        return ok("webhook", "The webhook has taken all notices.")
+    answer = "Nothing has been posted to it yet." if last is None else f"Its last answer: {_answer(last)}."
+    # A notice that is tried for the first time may be under way at this moment.
+    if not notices.tried or (notices.most_tries == 1 and (last is None or is_taken(last))):
+        return ok("webhook", f"The webhook has taken all notices. {answer}")
     return warn(
         "webhook",
         f"The webhook has not taken {counted(notices.tried, 'notice')}, the oldest of {_minute(notices.oldest)}. "
-        f"It was tried up to {counted(notices.most_tries, 'time')}.",
+        f"It was tried up to {counted(notices.most_tries, 'time')}. {answer}",
         "See that the receiver runs and answers with a status of 200 to 299. A notice is tried for a day.",
     )
+
+
+def is_taken(delivery: Delivery) -> bool:
+    """Whether the receiver took it."""
+    return delivery.status is not None and 200 <= delivery.status < 300
+
+
+def _answer(last: Delivery) -> str:
+    said = f"none ({last.error or 'no reason is known'})" if last.status is None else f"HTTP {last.status}"
+    return f"{said}, {_minute(last.at)}"
 
 
 def _minute(moment: float | None) -> str:

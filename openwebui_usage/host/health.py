@@ -28,6 +28,8 @@ from openwebui_usage.host.assets import Served, has_script
 from openwebui_usage.host.functions import function_states
 from openwebui_usage.host.seam import Seam
 from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.deliveries import Delivery
+from openwebui_usage.ledger.figures import PendingNotices
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import WrongSetting
 
@@ -116,9 +118,7 @@ class Health:
             plugin.of_faults(self._seam.faults.counts),
             plugin.of_errors(self._errors.listed(), now),
             seen.check("prices", ledger.of_prices, "unpriced"),
-            seen.check(
-                "webhook", lambda notices: ledger.of_notices(notices, is_configured=self._has_webhook), "notices"
-            ),
+            seen.check("webhook", self._of_notices, "notices", "delivery"),
             seen.check("functions", plugin.of_functions, "functions"),
             plugin.of_script(is_there=has_script(), served_at=self._served.at, started_at=self._started_at, now=now),
             plugin.of_providers(taken_back),
@@ -137,6 +137,9 @@ class Health:
             "Python": platform.python_version(),
             **({} if figures is None else {figures.database.partition(" ")[0]: figures.database.partition(" ")[2]}),
         }
+
+    def _of_notices(self, notices: PendingNotices, last: Delivery | None) -> Check:
+        return ledger.of_notices(notices, last, is_configured=self._has_webhook)
 
     def _free(self) -> int:
         """Bytes that are left where rows wait. The folder itself is only made for the first of them."""

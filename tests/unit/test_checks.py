@@ -16,6 +16,7 @@ import pytest
 
 from openwebui_usage.checks import Check, Looks, ledger, plugin, threaded
 from openwebui_usage.checks.recent_errors import RecentErrors
+from openwebui_usage.ledger.deliveries import Delivery
 from openwebui_usage.ledger.figures import Figures, PendingNotices, Unpriced
 
 NOW = datetime(2026, 11, 28, 21, 40, tzinfo=UTC)
@@ -47,6 +48,16 @@ def script(is_there: bool = True, served: float | None = None, running: float = 
     return plugin.of_script(is_there=is_there, served_at=served_at, started_at=started_at, now=NOW)
 
 
+def of_notices(
+    tried: int = 0, most_tries: int = 0, *, last: Delivery | None = None, is_configured: bool = True
+) -> Check:
+    notices = PendingNotices(tried, NOW.timestamp() if tried else None, most_tries)
+    return ledger.of_notices(notices, last, is_configured=is_configured)
+
+
+TAKEN = Delivery("1", "limit", "GPT", NOW.timestamp(), 1, 204, None)
+REFUSED = replace(TAKEN, status=500)
+UNREACHED = replace(TAKEN, status=None, error="ConnectError")
 ON = plugin.FunctionState(is_installed=True, is_active=True)
 OFF = plugin.FunctionState(is_installed=True)
 NONE = plugin.FunctionState(is_installed=False)
@@ -103,9 +114,13 @@ CHECKS: list[tuple[Check, str, str]] = [
     (ledger.of_prices([]), "ok", "have a price"),
     (ledger.of_prices([Unpriced("m", 1)]), "warn", "1 model of the last 30 days has no price: m (1 call)"),
     (ledger.of_prices([Unpriced(f"m{n}", 2) for n in range(7)]), "warn", "and 2 more"),
-    (ledger.of_notices(PendingNotices(0, None, 0), is_configured=False), "ok", "no webhook"),
-    (ledger.of_notices(PendingNotices(0, None, 0), is_configured=True), "ok", "taken all"),
-    (ledger.of_notices(PendingNotices(2, NOW.timestamp(), 7), is_configured=True), "warn", "2 notices"),
+    (of_notices(), "ok", "Nothing has been posted"),
+    (of_notices(is_configured=False), "ok", "no webhook"),
+    (of_notices(last=TAKEN), "ok", "HTTP 204, 2026-11-28 21:40 UTC"),
+    (of_notices(1, 1, last=TAKEN), "ok", "taken all"),
+    (of_notices(1, 1, last=REFUSED), "warn", "1 notice, the oldest"),
+    (of_notices(2, 7, last=TAKEN), "warn", "up to 7 times"),
+    (of_notices(2, 7, last=UNREACHED), "warn", "none (ConnectError)"),
 ]
 
 
