@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.support import browser as chromium
-from tests.support.browser import Look, Tab
+from tests.support.browser import Look, Profiles, Tab
 from tests.support.clients import Client
 from tests.support.host import ROOT
 
@@ -27,7 +26,7 @@ OpenPage = Callable[..., Tab]
 
 
 @pytest.fixture
-def open_page(browser: Browser, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+def open_page(profiles: Profiles, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
     """`open_page(client, "/usage/", theme="dark", …)`: a page of ours for somebody who has set things up like that (see
     `Look`). A failing test leaves a screenshot.
     """
@@ -35,7 +34,7 @@ def open_page(browser: Browser, artefacts: Path, request: pytest.FixtureRequest)
         tabs: list[Tab] = []
 
         def open_(client: Client, path: str, **look: Any) -> Tab:
-            tabs.append(stack.enter_context(chromium.tab(browser, client, artefacts, Look(**look))))
+            tabs.append(stack.enter_context(profiles.tab(client, artefacts, Look(**look))))
             tabs[-1].page.goto(client.url + path)
             return tabs[-1]
 
