@@ -17,14 +17,16 @@ GROUP, BUDGET = "Reasoning models", "Fair share"
 
 @pytest.fixture(autouse=True)
 def something_to_show(admin: Client, user: Client) -> Iterator[None]:
-    admin.add_group(GROUP, ["o3-mini", "gpt-4o"], 1_000_000, period="month", timezone="Europe/Berlin")
-    scope = {"kind": "user", "id": user.id}
-    budget = {"name": BUDGET, "scope": scope, "unit": "tokens", "limit": 400, "period": "month"}
-    admin.request("POST", "/api/usage/budgets", budget)
-    for model in ("o3-mini", "gpt-4o", "gpt-4o"):
-        user.chat(model)
-    yield
-    admin.forget_definitions()
+    try:
+        admin.add_group(GROUP, ["o3-mini", "gpt-4o"], 1_000_000, period="month", timezone="Europe/Berlin")
+        scope = {"kind": "user", "id": user.id}
+        budget = {"name": BUDGET, "scope": scope, "unit": "tokens", "limit": 40_000, "period": "month"}
+        admin.request("POST", "/api/usage/budgets", budget)
+        for model in ("o3-mini", "gpt-4o", "gpt-4o"):
+            user.chat(model)
+        yield
+    finally:
+        admin.forget_definitions()
 
 
 def wait_until_drawn(page: Page, heading: str) -> None:
