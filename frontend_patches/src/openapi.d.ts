@@ -210,6 +210,41 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/me/limit': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The limit that you set for yourself */
+    get: operations['get_own_limit_api_usage_me_limit_get'];
+    /** Set a limit for yourself, or remove it: it is shown to you, and refuses nothing */
+    put: operations['put_own_limit_api_usage_me_limit_put'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/me/chats': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Your most expensive chats */
+    get: operations['get_own_chats_api_usage_me_chats_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/reports': {
     parameters: {
       query?: never;
@@ -763,6 +798,137 @@ export interface components {
        * @example 200
        */
       to: unknown;
+    };
+    /**
+     * ChatUsage
+     * @description One chat: all calls that were made for it, its title and other tasks included.
+     */
+    ChatUsage: {
+      /**
+       * Calls
+       * @example 3
+       */
+      calls: number;
+      /**
+       * In
+       * @description Prompt tokens.
+       * @example 1234
+       */
+      in: number;
+      /**
+       * Out
+       * @description Completion and reasoning tokens, as the providers reported them.
+       * @example 5678
+       */
+      out: number;
+      /**
+       * Total
+       * @description `in` and `out` together.
+       * @example 6912
+       */
+      total: number;
+      /**
+       * Cached
+       * @description Prompt tokens that came from a cache.
+       * @example 1024
+       */
+      cached: number;
+      /**
+       * Cache Write
+       * @description Prompt tokens that were written to a cache.
+       * @example 0
+       */
+      cache_write: number;
+      /**
+       * Completion
+       * @description Completion tokens, as the providers reported them.
+       * @example 3000
+       */
+      completion: number;
+      /**
+       * Reasoning
+       * @description Reasoning tokens, as the providers reported them.
+       * @example 2678
+       */
+      reasoning: number;
+      /**
+       * Billed
+       * @description All tokens that were billed, each once.
+       * @example 4234
+       */
+      billed: number;
+      /**
+       * Cost
+       * @description In US dollars, of the calls whose price is known.
+       * @example 0.0331
+       */
+      cost: number;
+      /**
+       * Cost Input
+       * @description The part of `cost` for uncached prompt tokens.
+       * @example 0.0005
+       */
+      cost_input: number;
+      /**
+       * Cost Cached
+       * @description The part of `cost` for cached prompt tokens.
+       * @example 0.0013
+       */
+      cost_cached: number;
+      /**
+       * Cost Cache Write
+       * @description The part of `cost` for writing to caches.
+       * @example 0
+       */
+      cost_cache_write: number;
+      /**
+       * Cost Output
+       * @description The part of `cost` for answers.
+       * @example 0.03
+       */
+      cost_output: number;
+      /**
+       * Unpriced Calls
+       * @description Calls whose price nobody knows: they are not in `cost`.
+       * @example 0
+       */
+      unpriced_calls: number;
+      /**
+       * Estimated Calls
+       * @description Calls whose provider never told what they used.
+       * @example 0
+       */
+      estimated_calls: number;
+      /**
+       * Errors
+       * @description Calls that ended with an error.
+       * @example 0
+       */
+      errors: number;
+      /**
+       * Refused
+       * @description Calls that a limit refused. They are not among `calls`.
+       * @example 0
+       */
+      refused: number;
+      /**
+       * Id
+       * @example 2f6b7c1e-0d3a-4a57-9a57-6f3c3f2f1d10
+       */
+      id: string;
+      /**
+       * Title
+       * @description As Open WebUI has it; null where the chat is gone, or is not yours.
+       * @example Holidays
+       */
+      title: string | null;
+      /**
+       * Last At
+       * Format: date-time
+       * @description When its last call began.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      last_at: string;
     };
     /**
      * ComparedCost
@@ -1555,6 +1721,41 @@ export interface components {
       counting?: ('documented' | 'billed') | null;
     };
     /**
+     * NewOwnLimit
+     * @description A limit to set for oneself; without a `limit` it is removed.
+     */
+    NewOwnLimit: {
+      /**
+       * Limit
+       * @description In `unit`: whole tokens or requests, or US dollars up to 1000000000; null only counts.
+       * @example 25
+       */
+      limit: number | string | null;
+      /**
+       * Unit
+       * @description What is counted.
+       * @default tokens
+       * @example usd
+       * @enum {string}
+       */
+      unit?: 'tokens' | 'usd' | 'requests';
+      /**
+       * Period
+       * @description How long the limit lasts before it begins anew.
+       * @default month
+       * @example month
+       * @enum {string}
+       */
+      period?: 'day' | 'week' | 'month';
+      /**
+       * Timezone
+       * @description Where days begin: a name of the IANA time zone database.
+       * @default UTC
+       * @example Europe/Berlin
+       */
+      timezone?: string;
+    };
+    /**
      * NewPrice
      * @description A price to set: US dollars per million tokens, and per request.
      */
@@ -1616,6 +1817,67 @@ export interface components {
        * @enum {string}
        */
       reports: 'everybody' | 'teams' | 'own';
+    };
+    /**
+     * OwnLimit
+     * @description A limit of one's own: nobody else sees it, and it refuses nothing.
+     */
+    OwnLimit: {
+      /**
+       * Limit
+       * @description In `unit`.
+       * @example 10
+       */
+      limit: number;
+      /**
+       * Unit
+       * @example usd
+       * @enum {string}
+       */
+      unit: 'tokens' | 'usd' | 'requests';
+      /**
+       * Period
+       * @example month
+       * @enum {string}
+       */
+      period: 'day' | 'week' | 'month';
+      /**
+       * Timezone
+       * @description Where days begin.
+       * @example Europe/Berlin
+       */
+      timezone: string;
+      /**
+       * Used
+       * @description In `unit`, of all models, in the current period.
+       * @example 3.2
+       */
+      used: number;
+      /**
+       * Remaining
+       * @description In `unit`.
+       * @example 6.8
+       */
+      remaining: number;
+      /**
+       * Reached
+       * @example false
+       */
+      reached: boolean;
+      /**
+       * Resets At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      resets_at: string;
+    };
+    /**
+     * OwnLimitAnswer
+     * @description Somebody's own limit.
+     */
+    OwnLimitAnswer: {
+      /** @description Null where there is none. */
+      limit: components['schemas']['OwnLimit'] | null;
     };
     /**
      * OwnUsage
@@ -3260,6 +3522,39 @@ export interface components {
        * @example 18d63c1f0a4b2c009f31c0de5a7b6c1d
        */
       next: string | null;
+    };
+    /**
+     * UsageChats
+     * @description The most expensive chats, the greatest cost first.
+     */
+    UsageChats: {
+      /**
+       * From
+       * Format: date-time
+       * @description As it was used.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      from: string;
+      /**
+       * To
+       * Format: date-time
+       * @description As it was used; not included.
+       * @example 2026-11-01T00:00:00+01:00
+       */
+      to: string;
+      /**
+       * Timezone
+       * @example Europe/Berlin
+       */
+      timezone: string;
+      /** Chats */
+      chats: components['schemas']['ChatUsage'][];
+      /**
+       * Unverified Calls
+       * @description Calls that only the browser saw (direct connections): they are in no chat and no report.
+       * @example 0
+       */
+      unverified_calls: number;
     };
     /**
      * UsageCostCenter
@@ -5379,6 +5674,174 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['PageData'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_own_limit_api_usage_me_limit_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['OwnLimitAnswer'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  put_own_limit_api_usage_me_limit_put: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewOwnLimit'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['OwnLimitAnswer'];
+        };
+      };
+      /** @description The body is no JSON in UTF-8, or nested too deeply */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_own_chats_api_usage_me_chats_get: {
+    parameters: {
+      query: {
+        /** @description A date or an instant of ISO 8601, rounded down to a quarter of an hour; by default, this month */
+        from?: string | null;
+        /** @description The same, not included, rounded up */
+        to?: string | null;
+        /** @description An IANA time zone: where days and months begin */
+        tz?: string;
+        /** @description Chats of the answer */
+        limit?: number;
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageChats'];
         };
       };
       /** @description No login, or a bad one */

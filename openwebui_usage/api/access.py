@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,8 @@ class Access:
     """The models that a caller can use."""
     user_groups: Callable[[Caller], Awaitable[tuple[str, ...]]]
     """Ids of the host's user groups that a caller is a member of."""
+    chat_titles: Callable[[Caller, Collection[str]], Awaitable[Mapping[str, str]]]
+    """Titles of some chats by id, of those alone that are the caller's."""
     readable: Callable[[Caller], Awaitable[Readable | None]]
     """Whose calls a caller may read reports of; None for nobody's but their own."""
     reader: Callable[..., Any]

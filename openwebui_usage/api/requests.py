@@ -25,6 +25,7 @@ from openwebui_usage.api.fields import (
     State,
     Timezone,
 )
+from openwebui_usage.ledger.own_limits import OwnLimit, OwnPeriod
 from openwebui_usage.ledger.reader_store import StoredReaders
 from openwebui_usage.rules.budgets import Budget, Scope, ScopeKind, Unit
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting
@@ -197,6 +198,22 @@ class NewPrice(_Body):
         return Price(self.model, self.input, self.output, self.cached_input, self.cache_write, self.request)
 
 
+class NewOwnLimit(_Body):
+    """A limit to set for oneself; without a `limit` it is removed."""
+
+    limit: Amount
+    unit: Unit = Field(default="tokens", description="What is counted.", examples=["usd"])
+    period: OwnPeriod = Field(
+        default="month", description="How long the limit lasts before it begins anew.", examples=["month"]
+    )
+    timezone: Timezone = "UTC"
+
+    def own_limit(self) -> OwnLimit | None:
+        """As the ledger has it. Raises ValueError for a limit that is not in its unit."""
+        limit = _in_unit(self.limit, self.unit)
+        return None if limit is None else OwnLimit(limit, self.unit, self.period, self.timezone)
+
+
 class CostCenter(_Body):
     """Who pays for the members of a user group."""
 
@@ -277,6 +294,12 @@ BUDGET_CHANGES: Examples = {
 NEW_PRICES: Examples = {
     "Per million tokens": {"value": {"model": "gpt-4o*", "input": 2.5, "output": 10, "cached_input": 1.25}},
     "Costs nothing": {"value": {"model": "llama3*", "input": 0, "output": 0}},
+}
+NEW_OWN_LIMITS: Examples = {
+    "Ten dollars a month": {
+        "value": {"limit": 10, "unit": "usd", "period": "month", "timezone": "Europe/Berlin"},
+    },
+    "100 requests a day": {"value": {"limit": 100, "unit": "requests", "period": "day"}},
 }
 COST_CENTERS: Examples = {
     "Two teams": {

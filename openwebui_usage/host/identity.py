@@ -8,6 +8,7 @@ from fastapi import Depends, HTTPException, Request
 from openwebui_usage.api.access import Access, Caller, PageModel
 from openwebui_usage.api.readers import ReportReaders
 from openwebui_usage.api.visibility import Visibility
+from openwebui_usage.host.chats import chat_titles
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.directory import HostDirectory
 from openwebui_usage.host.models import HostModels, Model
@@ -72,6 +73,7 @@ def host_access(
         visibility=visibility,
         page_models=page_models,
         user_groups=user_groups,
+        chat_titles=lambda caller, chat_ids: chat_titles(caller.id, chat_ids),
         readable=readable,
         reader=reader,
         directory=HostDirectory(host_models, connections, valves),

@@ -381,5 +381,18 @@ usage_view = Table(
 shared; `author` saved it last.
 """
 
+usage_own_limit = Table(
+    "usage_own_limit",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+    Column("limit", BigInteger, nullable=False),
+    Column("unit", String(16), nullable=False),
+    Column("period", String(16), nullable=False),
+    Column("timezone", String(64), nullable=False),
+)
+"""Limits that users set for themselves: they alone see them, and nothing is refused by them. `limit` is in tokens,
+requests or nano-USD, as `unit` says.
+"""
+
 ALL_TIME_KEY = "total"
 """The period without end."""

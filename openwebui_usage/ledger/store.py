@@ -13,6 +13,7 @@ from openwebui_usage.ledger.budget_store import BudgetStore
 from openwebui_usage.ledger.call_details import DetailedCalls
 from openwebui_usage.ledger.call_facts import read_connections
 from openwebui_usage.ledger.call_log import CallLog
+from openwebui_usage.ledger.chats import Chats
 from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
 from openwebui_usage.ledger.configuration import ConfigurationStore
@@ -28,6 +29,7 @@ from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.latency import Latencies
 from openwebui_usage.ledger.outbox import Outbox, put_notices
+from openwebui_usage.ledger.own_limits import OwnLimits
 from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.reader_store import ReaderStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
@@ -93,6 +95,8 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
         self.unusual_users = UnusualUsers(self.reports)
         self.figures = LedgerFigures(self._engine, schema)
         self.views = Views(self._engine)
+        self.own_limits = OwnLimits(self._engine, self.reports)
+        self.chats = Chats(self._engine, schema)
 
     def close(self) -> None:
         """Close the connection on which this thread writes rows."""

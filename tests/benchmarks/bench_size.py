@@ -91,6 +91,7 @@ async def main(groups: int, budgets: int) -> None:
             visibility=visibility,
             page_models=nothing,
             user_groups=nothing,
+            chat_titles=nothing,
             readable=nothing,
             reader=nothing,
             directory=cast(Any, None),

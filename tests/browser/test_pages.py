@@ -59,6 +59,31 @@ def test_the_admins_overview(admin: Client, open_page: OpenPage, look: str) -> N
     assert tab.problems == []
 
 
+def test_a_limit_of_ones_own(user: Client, open_page: OpenPage) -> None:
+    page = open_page(user, "/usage/").page
+    page.get_by_role("button", name="Set a limit").click()
+    page.get_by_role("combobox", name="Unit").select_option("requests")
+    page.get_by_label("Amount").fill("2.5")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_have_text("must be a whole number of requests (got 2.5)")
+    assert violations(page) == []
+    page.get_by_label("Amount").fill("3")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("You have reached the limit that you set for yourself.")).to_be_visible()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("button", name="Set a limit")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("meter", name="A limit of my own")).to_be_visible()
+
+
+def test_the_page_moves_while_its_reader_chats_elsewhere(user: Client, open_page: OpenPage) -> None:
+    page = open_page(user, "/usage/").page
+    today = page.get_by_role("definition").filter(has_text="requests").first
+    expect(today).to_contain_text("3 requests")
+    user.chat("gpt-4o")
+    expect(today).to_contain_text("4 requests", timeout=30_000)
+
+
 def test_the_address_is_the_state(user: Client, open_page: OpenPage) -> None:
     page = open_page(user, "/usage/?by=kind&metric=calls").page
     expect(page.get_by_role("radio", name="Requests")).to_be_checked()
@@ -79,7 +104,9 @@ def test_bars_are_read_by_the_keyboard(user: Client, open_page: OpenPage) -> Non
     page.keyboard.press("ArrowLeft")
     expect(last).not_to_be_focused()
     page.get_by_role("button", name="Show as table").click()
-    expect(page.get_by_role("region", name="Over time").get_by_role("columnheader", name="gpt-4o")).to_be_visible()
+    expect(
+        page.get_by_role("group", name="Over time", exact=True).get_by_role("columnheader", name="gpt-4o")
+    ).to_be_visible()
 
 
 def test_a_stranger_signs_in_and_comes_back(user: Client, browser: Browser) -> None:

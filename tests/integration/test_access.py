@@ -65,6 +65,9 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("POST", "/api/usage/config"): (None, "admin"),
     ("GET", "/api/usage/me"): (None, "user"),
     ("GET", "/api/usage/me/access"): (None, "user"),
+    ("GET", "/api/usage/me/chats"): (None, "user"),
+    ("GET", "/api/usage/me/limit"): (None, "user"),
+    ("PUT", "/api/usage/me/limit"): ({"limit": 5}, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
 }
 FILES = {

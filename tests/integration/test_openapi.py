@@ -57,6 +57,9 @@ OPERATIONS = [
     ("POST", "/api/usage/config"),
     ("GET", "/api/usage/me"),
     ("GET", "/api/usage/me/access"),
+    ("GET", "/api/usage/me/chats"),
+    ("GET", "/api/usage/me/limit"),
+    ("PUT", "/api/usage/me/limit"),
     ("GET", "/api/usage/page"),
 ]
 

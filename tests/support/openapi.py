@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ def usage() -> dict[str, Any]:
         raise NotImplementedError
 
     store = Store(create_engine("sqlite://"))
-    access = Access(nobody, nobody, nobody, nobody, nobody, nobody, nobody, cast(Any, nobody))
+    access = Access(*[cast(Any, nobody)] * len(fields(Access)))
     router = usage_router(store, access, "documented", nobody, nobody, Notifier(store, None, None))
     return get_openapi(title="Open WebUI usage", version=__version__, routes=router.routes)
 

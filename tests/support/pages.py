@@ -47,6 +47,11 @@ def open_page(profiles: Profiles, artefacts: Path, request: pytest.FixtureReques
 def violations(page: Page) -> list[str]:
     """What axe-core finds wrong: rule, and where."""
     page.evaluate(AXE.read_text())  # The page's policy allows no script of others, but a debugger's.
-    page.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')")
+    # Not wait_for_function, which the page's policy forbids. What is drawn over and over never ends.
+    page.evaluate(
+        """Promise.all(document.getAnimations()
+            .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
+            .map((each) => each.finished.catch(() => null)))"""
+    )
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [f"{rule['id']}: {[node['html'][:200] for node in rule['nodes']]}" for rule in found]

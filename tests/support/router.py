@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,8 @@ PEOPLE = {
 }
 """By token. Uma is in the user group "staff", and so is Lea, who leads it. Ray is in "finance"."""
 USER_GROUPS = {"user": ("staff",), "lead": ("staff", "leads"), "reader": ("finance",)}
+CHATS = {"user": {"chat-1": "Holidays", "chat-2": "A proof"}}
+"""Titles of chats that are in the host."""
 READERS = FixedReaders.of("Finance", "leads")
 MODELS = (
     PageModel("gpt-4o", "GPT-4o", None, None),
@@ -176,6 +178,9 @@ def make_access(store: Store, readers: FixedReaders = READERS) -> Access:
     async def user_groups(caller: Caller) -> tuple[str, ...]:
         return USER_GROUPS.get(caller.id, ())
 
+    async def chat_titles(caller: Caller, chat_ids: Collection[str]) -> Mapping[str, str]:
+        return {id_: title for id_, title in CHATS.get(caller.id, {}).items() if id_ in chat_ids}
+
     async def readable(caller: Caller) -> Readable | None:
         groups = {id_: id_.capitalize() for id_ in await user_groups(caller)}
         return Readable() if caller.is_admin else readers.over(store.readers()).readable(groups, groups)
@@ -186,4 +191,4 @@ def make_access(store: Store, readers: FixedReaders = READERS) -> Access:
             raise HTTPException(403, "For readers.")
         return found
 
-    return Access(user, admin, visibility, page_models, user_groups, readable, reader, MadeUpDirectory())
+    return Access(user, admin, visibility, page_models, user_groups, chat_titles, readable, reader, MadeUpDirectory())

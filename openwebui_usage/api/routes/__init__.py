@@ -17,6 +17,8 @@ from openwebui_usage.api.routes.forecasts import add_forecasts
 from openwebui_usage.api.routes.groups import add_groups
 from openwebui_usage.api.routes.health import Health, add_health
 from openwebui_usage.api.routes.own import add_own
+from openwebui_usage.api.routes.own_chats import add_own_chats
+from openwebui_usage.api.routes.own_limit import add_own_limit
 from openwebui_usage.api.routes.prices import add_prices
 from openwebui_usage.api.routes.readers import add_readers
 from openwebui_usage.api.routes.refusals import add_refusals
@@ -54,6 +56,8 @@ def usage_router(
     add_budgets(router, store, access, changed)
     add_prices(router, store, access, changed)
     add_own(router, store, access)
+    add_own_limit(router, store, access)
+    add_own_chats(router, store, access)
     add_reports(router, store, access)
     add_refusals(router, store, access)
     add_unusual(router, store, access)

@@ -134,6 +134,13 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
         422: ("/config", b"groups: 1"),
     },
     "GET /me": {200: ("/me", None)},
+    "GET /me/limit": {200: ("/me/limit", None)},
+    "PUT /me/limit": {
+        200: ("/me/limit", {"limit": 2.5, "unit": "usd"}),
+        400: ("/me/limit", b"\xff"),
+        422: ("/me/limit", {"limit": 2.5}),
+    },
+    "GET /me/chats": {200: ("/me/chats?tz=Europe/Berlin", None), 422: ("/me/chats?from=soon", None)},
     "GET /me/access": {200: ("/me/access", None)},
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /health": {200: ("/health", None)},
