@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
+import { entriesScript } from './pages/vite/entries_script';
 import { firstScript } from './pages/vite/first_script';
 import { licences } from './pages/vite/licences';
 import { sizeLimit } from './pages/vite/size_limit';
@@ -20,6 +21,7 @@ export default defineConfig({
     words(),
     svelte({ configFile: '../svelte.config.js' }),
     firstScript('../lib/first.ts'),
+    entriesScript('../entries/main.ts', 'entries.js'),
     licences(['svelte'], 'assets/licences.txt'),
     sizeLimit(80_000),
   ],

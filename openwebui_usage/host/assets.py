@@ -36,11 +36,11 @@ def has_script() -> bool:
     return bool(_script())
 
 
-def loader_route(static_folder: Path, served: Served) -> APIRouter:
+def loader_route(static_folder: Path, served: Served, after: str = "") -> APIRouter:
     """Every version of Open WebUI loads /static/loader.js, which is empty unless an admin put something there.
 
     This answers with the admin's file and our script behind it. `no-cache` with an ETag: a browser asks each time, and
-    is mostly told that nothing changed. `served` is told of each time.
+    is mostly told that nothing changed. `served` is told of each time. `after` is a script that comes last.
     """
     router = APIRouter()
 
@@ -51,7 +51,7 @@ def loader_route(static_folder: Path, served: Served) -> APIRouter:
             theirs = (static_folder / "loader.js").read_bytes()
         except OSError:
             theirs = b""
-        body = b";\n".join(part for part in (theirs.strip(), _script()) if part)
+        body = b";\n".join(part for part in (theirs.strip(), _script().strip(), after.encode()) if part)
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = {"Cache-Control": "no-cache", "ETag": etag}
         if etag in request.headers.get("if-none-match", ""):

@@ -40,7 +40,7 @@ from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
-from openwebui_usage.pages import page_routes
+from openwebui_usage.pages import LOAD_ENTRIES, page_routes
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.scheduled_reports import schedule_reports
 from openwebui_usage.settings import Settings, SettingsError, WrongSetting, read_settings
@@ -195,7 +195,8 @@ class Plugin:
         )
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)
-        for router in (usage, loader_route(_static_folder(), self._served), docs):
+        entries = LOAD_ENTRIES if self._settings.pages and page_routes() else ""
+        for router in (usage, loader_route(_static_folder(), self._served, entries), docs):
             self._undos.append(include_router(self._app, router))
         if has_docs:
             self._undos.append(put_first(self._app, usage))

@@ -11,6 +11,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 SHELLS = ("my.html", "admin.html")
+ENTRIES = "entries.js"
+"""The module that puts links to the pages into Open WebUI's own."""
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 _WORTH_COMPRESSING = 512
 """Bytes."""
@@ -32,8 +34,8 @@ class BuiltFile:
 
     @property
     def cache_control(self) -> str:
-        """Shells are asked for each time; all else has a hash in its name."""
-        return "no-cache" if self.name in SHELLS else "public, max-age=31536000, immutable"
+        """What has no hash in its name is asked for each time."""
+        return "no-cache" if self.name in (*SHELLS, ENTRIES) else "public, max-age=31536000, immutable"
 
     @cached_property
     def etag(self) -> str:
@@ -63,12 +65,11 @@ def built_folder() -> Path:
 
 
 def is_built(folder: Path) -> bool:
-    """Whether both pages are there."""
-    return all((folder / name).is_file() for name in SHELLS)
+    """Whether both pages are there, and the way to them."""
+    return all((folder / name).is_file() for name in (*SHELLS, ENTRIES))
 
 
 def read_files(folder: Path) -> dict[str, BuiltFile]:
     """All that the pages are made of, by name within `folder`. Blocks."""
-    paths = [*(folder / name for name in SHELLS), *(path for path in (folder / "assets").iterdir() if path.is_file())]
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return {name: BuiltFile(name, path.read_bytes()) for name, path in zip(names, paths, strict=True)}
+    names = [*SHELLS, ENTRIES, *(f"assets/{path.name}" for path in (folder / "assets").iterdir() if path.is_file())]
+    return {name: BuiltFile(name, (folder / name).read_bytes()) for name in names}

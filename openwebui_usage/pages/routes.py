@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from openwebui_usage.pages.files import BuiltFile, built_folder, is_built, read_files
+from openwebui_usage.pages.files import ENTRIES, BuiltFile, built_folder, is_built, read_files
 
 ROOT = "/usage"
+LOAD_ENTRIES = f'import("..{ROOT}/{ENTRIES}").catch(() => {{}});'
+"""A line for a script that Open WebUI's pages load from a folder at the root: it has them lead here."""
 _METHODS = ["GET", "HEAD"]
 
 HEADERS = {
@@ -43,6 +45,7 @@ def page_routes(folder: Path | None = None) -> list[Route]:
         Route(f"{ROOT}/admin", pages.redirect, methods=_METHODS),
         Route(f"{ROOT}/admin/{{path:path}}", pages.admin, methods=_METHODS),
         Route(f"{ROOT}/assets/{{name}}", pages.asset, methods=_METHODS),
+        Route(f"{ROOT}/{ENTRIES}", pages.entries, methods=_METHODS),
     ]
 
 
@@ -69,6 +72,10 @@ class _Pages:
     async def asset(self, request: Request) -> Response:
         """What a page loads. Its name has a hash of its content, so it never changes."""
         return await self._answer(request, f"assets/{request.path_params['name']}")
+
+    async def entries(self, request: Request) -> Response:
+        """What Open WebUI's own pages load, to lead here."""
+        return await self._answer(request, ENTRIES)
 
     async def _answer(self, request: Request, name: str, depth: int = 0) -> Response:
         files = await asyncio.to_thread(self._read)

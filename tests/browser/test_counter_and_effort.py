@@ -230,7 +230,7 @@ def test_a_tooltip_tells_what_the_line_leaves_out(
         f"Remaining{1_000_000 - documented([call])[2]:,}",
     ):
         expect(tip).to_contain_text(text)
-    expect(tip).to_have_text(re.compile(r"Resetsin \d+ (days|hours|minutes)$"))
+    expect(tip).to_have_text(re.compile(r"Resetsin \d+ (days|hours|minutes)(Click for details)?$"))
     expect(line(tab, name)).to_have_accessible_description(re.compile("Prompt"))
     tab.screenshot(f"tooltip-{by}")
     tab.page.keyboard.press("Escape")

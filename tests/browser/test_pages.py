@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.browser import Tab
 from tests.support.clients import PASSWORD, Client
 from tests.support.pages import LOOKS, OpenPage, violations
 
@@ -136,3 +138,38 @@ def test_without_a_server_it_says_so_and_tries_again(user: Client, open_page: Op
     page.unroute_all()
     page.get_by_role("button", name="Try again").first.click()
     expect(page.locator("svg[role=group] .part").first).to_be_visible()
+
+
+def test_the_hosts_pages_lead_here(admin: Client, open_tab: Callable[..., Tab], artefacts: Path) -> None:
+    tab = open_tab(admin, "/?models=gpt-4o")
+    page = tab.page
+    page.get_by_role("button", name="Open Sidebar").first.click()
+    entry = page.locator("#sidebar").get_by_role("link", name="Usage", exact=True)
+    expect(entry).to_have_count(1)
+    box, search = entry.bounding_box(), page.locator("#sidebar-search-button").bounding_box()
+    assert box is not None
+    assert search is not None
+    assert (box["x"], box["width"], box["height"]) == (search["x"], search["width"], search["height"])
+    assert tab.problems == []
+    page.screenshot(path=artefacts / "entry-sidebar.png")
+
+    page.locator(f"[data-usage-group='{GROUP}']").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("Click for details")
+    page.screenshot(path=artefacts / "entry-tooltip.png")
+    page.locator(f"[data-usage-group='{GROUP}']").click()
+    page.wait_for_url("**/usage/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("My usage")
+
+    page.goto(f"{admin.url}/admin/evaluations")
+    tabs = page.locator("nav:has(a[href='/admin/evaluations'])")
+    expect(tabs.get_by_role("link", name="Usage", exact=True)).to_have_count(1)
+    page.screenshot(path=artefacts / "entry-admin.png")
+    tabs.get_by_role("link", name="Usage", exact=True).click()
+    page.wait_for_url("**/usage/admin/**")
+
+    page.goto(f"{admin.url}/?settings=usage")
+    card = page.locator("#tab-usage .openwebui-usage-card")
+    expect(card).to_have_count(1)
+    page.screenshot(path=artefacts / "entry-settings.png")
+    card.get_by_role("link", name="Open my usage").click()
+    page.wait_for_url("**/usage/")

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from openwebui_usage.host.splicing import add_routes
-from openwebui_usage.pages import page_routes
+from openwebui_usage.pages import LOAD_ENTRIES, page_routes
 from openwebui_usage.pages.files import built_folder
 
 SHELLS = ("/usage/", "/usage/admin/", "/usage/admin/overview", "/usage/admin/calls/18d63c1f?kind=chat")
@@ -89,6 +89,15 @@ def test_shells_are_asked_for_each_time_and_files_once(http: TestClient) -> None
     file = http.get(str(shell.url.join(assets(shell.text)[0])))
     assert "immutable" in file.headers["cache-control"]
     assert re.search(r"-[\w-]{8}\.\w+$", file.url.path)
+
+
+def test_the_way_from_the_hosts_pages_is_asked_for_each_time(http: TestClient) -> None:
+    [address] = re.findall(r'import\("([^"]+)"\)', LOAD_ENTRIES)
+    entries = http.get(str(http.base_url.join("/static/loader.js").join(address)))
+    assert entries.status_code == 200
+    assert entries.headers["content-type"].startswith("text/javascript")
+    assert entries.headers["cache-control"] == "no-cache"
+    assert http.get("/usage/entries.js", headers={"If-None-Match": entries.headers["etag"]}).status_code == 304
 
 
 def test_files_are_compressed_for_whoever_takes_that(http: TestClient) -> None:
