@@ -38,6 +38,9 @@ export const list = (): Codec<string[]> => ({ read: (values) => values, write: (
 
 type Values<C> = { -readonly [K in keyof C]: C[K] extends Codec<infer T> ? T : never };
 
+/** A name as part of a path: slashes stay what they are, so that the page is as deep as its address says. */
+export const inPath = (name: string): string => name.split('/').map(encodeURIComponent).join('/');
+
 class Router {
   #url = $state.raw(new URL(location.href));
   #base = '';
