@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.pages import LOOKS, OpenPage, violations
 from tests.support.clients import Client
-
+from tests.support.pages import LOOKS, OpenPage, violations
 
 GROUP, BUDGET = "Reasoning models", "Fair share"
 OPENED = {
