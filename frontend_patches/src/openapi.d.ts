@@ -1732,6 +1732,13 @@ export interface components {
        */
       limit: number | string | null;
       /**
+       * Name
+       * @description Without slashes and control characters.
+       * @default Own limit
+       * @example GPT
+       */
+      name?: string;
+      /**
        * Unit
        * @description What is counted.
        * @default tokens
@@ -1823,6 +1830,11 @@ export interface components {
      * @description A limit of one's own: nobody else sees it, and it refuses nothing.
      */
     OwnLimit: {
+      /**
+       * Name
+       * @example Own limit
+       */
+      name: string;
       /**
        * Limit
        * @description In `unit`.
@@ -2943,10 +2955,10 @@ export interface components {
       name: string;
       /**
        * Scope
+       * @description `own`: a limit that whoever asks has set for themselves.
        * @example each_user
-       * @enum {string}
        */
-      scope: 'everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group';
+      scope: ('everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group') | 'own';
       /**
        * Unit
        * @example requests

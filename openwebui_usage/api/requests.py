@@ -202,6 +202,7 @@ class NewOwnLimit(_Body):
     """A limit to set for oneself; without a `limit` it is removed."""
 
     limit: Amount
+    name: Name = "Own limit"
     unit: Unit = Field(default="tokens", description="What is counted.", examples=["usd"])
     period: OwnPeriod = Field(
         default="month", description="How long the limit lasts before it begins anew.", examples=["month"]
@@ -211,7 +212,7 @@ class NewOwnLimit(_Body):
     def own_limit(self) -> OwnLimit | None:
         """As the ledger has it. Raises ValueError for a limit that is not in its unit."""
         limit = _in_unit(self.limit, self.unit)
-        return None if limit is None else OwnLimit(limit, self.unit, self.period, self.timezone)
+        return None if limit is None else OwnLimit(limit, self.unit, self.period, self.timezone, self.name)
 
 
 class CostCenter(_Body):

@@ -15,11 +15,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from openwebui_usage.admission.budget_status import BudgetStatus, counters_of
+from openwebui_usage.api.answers.own_limit import own_budgets
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.models import HostModels
 from openwebui_usage.ledger import Recorded, Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.known_totals import KnownTotals
+from openwebui_usage.ledger.own_limits import OwnLimit, OwnLimitStatus
 from openwebui_usage.ledger.schema import ALL_TIME_KEY
 from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.groups import Group, GroupUsage
@@ -65,6 +67,8 @@ class Publisher:
         """Each group as browsers were told of it last, by name."""
         self._told_budgets: dict[str, list[dict[str, Any]]] = {}
         self._told_revision: int | None = None
+        self._own_limits: dict[str, OwnLimit] = {}
+        """Those of all users, as of the revision that was told last."""
         self._unsure: set[str] | None = None
         """The groups of the last event, where other workers tell them, too: events may have passed each other on their
         way, so that the older sum came last. They are looked at once more.
@@ -205,6 +209,8 @@ class Publisher:
         changed = {name for name in told.keys() | self._told.keys() if told.get(name) != self._told.get(name)}
         if sessions.is_shared:  # What other workers count they publish themselves.
             changed = (changed & unsure) | news.groups
+        if definitions.revision != self._told_revision:
+            self._own_limits = await asyncio.to_thread(self._store.own_limits.all)
         events, told_budgets = await asyncio.to_thread(self._events, views, told, found, changed)
         for user_id, event in events.items():
             async with asyncio.timeout(REDIS_TIMEOUT):
@@ -225,10 +231,12 @@ class Publisher:
         """
         before = self._told
         by_id = {entry.group.id: entry.group for entry, _ in told.values()}
+        limits = {user_id: self._own_limits[user_id] for user_id in views.keys() & self._own_limits.keys()}
+        own = self._store.own_limits.status(limits, datetime.now(UTC))
         events, told_budgets = {}, {}
         for user_id, view in views.items():
             event: dict[str, Any] = {"groups": _groups_event(view, changed, before, told)}
-            budgets = told_budgets[user_id] = _budgets(view, found[user_id], by_id)
+            budgets = told_budgets[user_id] = _budgets(view, found[user_id], by_id, own.get(user_id))
             if self._told_budgets.get(user_id, []) != budgets:
                 event["budgets"] = budgets
             if event["groups"] or "budgets" in event:
@@ -320,8 +328,10 @@ def _groups_event(
     return event
 
 
-def _budgets(view: Visibility, found: list[BudgetStatus], groups: Mapping[str, Group]) -> list[dict[str, Any]]:
-    return [budget.model_dump() for budget in view.budgets(found, groups)] if found else []
+def _budgets(
+    view: Visibility, found: list[BudgetStatus], groups: Mapping[str, Group], own: OwnLimitStatus | None
+) -> list[dict[str, Any]]:
+    return [budget.model_dump() for budget in (*view.budgets(found, groups), *own_budgets(own))]
 
 
 class _Sessions:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Engine, Row, delete, insert, select
+from sqlalchemy import Engine, Row, Select, delete, insert, select
 
 from openwebui_usage.ledger.database import writing
+from openwebui_usage.ledger.definitions import raise_revision
 from openwebui_usage.ledger.report_query import Readable, ReportQuery, ReportSums
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.schema import usage_own_limit
@@ -21,7 +22,6 @@ OwnPeriod = Literal["day", "week", "month"]
 
 _QUARTER = 900
 """Seconds."""
-_IDS_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class OwnLimit:
     unit: Unit
     period: OwnPeriod
     timezone: str
+    name: str = "Own limit"
+    """As whoever set it likes to read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +55,28 @@ class OwnLimits:
         self._reports = reports
 
     def put(self, user_id: str, limit: OwnLimit | None) -> None:
-        """Set somebody's limit; None removes it."""
+        """Set somebody's limit; None removes it. A new revision of the definitions tells every worker."""
         with writing(self._engine) as connection:
             connection.execute(delete(usage_own_limit).where(usage_own_limit.c.user_id == user_id))
             if limit is not None:
-                values = {"limit": limit.limit, "unit": limit.unit, "period": limit.period, "timezone": limit.timezone}
-                connection.execute(insert(usage_own_limit), {"user_id": user_id, **values})
+                connection.execute(insert(usage_own_limit), {"user_id": user_id, **asdict(limit)})
+            raise_revision(connection)
 
-    def status(self, user_ids: Collection[str], now: datetime) -> Mapping[str, OwnLimitStatus]:
-        """How those stand who have a limit, by the user's id. One query, and one for each who has one."""
-        ids = list(user_ids)
-        found: dict[str, OwnLimitStatus] = {}
-        for start in range(0, len(ids), _IDS_PER_QUERY):
-            query = select(usage_own_limit).where(usage_own_limit.c.user_id.in_(ids[start : start + _IDS_PER_QUERY]))
-            with self._engine.connect() as connection:
-                rows = connection.execute(query).all()
-            for row in rows:
-                found[row.user_id] = self._status(row.user_id, _limit_of(row), now)
-        return found
+    def of(self, user_id: str) -> dict[str, OwnLimit]:
+        """The limit of one user, by the user's id; nothing where there is none."""
+        return self._read(select(usage_own_limit).where(usage_own_limit.c.user_id == user_id))
+
+    def all(self) -> dict[str, OwnLimit]:
+        """Those of all users, by their ids."""
+        return self._read(select(usage_own_limit))
+
+    def status(self, limits: Mapping[str, OwnLimit], now: datetime) -> dict[str, OwnLimitStatus]:
+        """How limits stand, by their users' ids. A query for each."""
+        return {user_id: self._status(user_id, limit, now) for user_id, limit in limits.items()}
+
+    def _read(self, query: Select[Any]) -> dict[str, OwnLimit]:
+        with self._engine.connect() as connection:
+            return {row.user_id: _limit_of(row) for row in connection.execute(query)}
 
     def _status(self, user_id: str, limit: OwnLimit, now: datetime) -> OwnLimitStatus:
         period = period_at(limit.period, limit.timezone, now)
@@ -82,7 +88,7 @@ class OwnLimits:
 
 
 def _limit_of(row: Row[Any]) -> OwnLimit:
-    return OwnLimit(int(row.limit), row.unit, row.period, row.timezone)
+    return OwnLimit(int(row.limit), row.unit, row.period, row.timezone, row.name)
 
 
 def _quarter(moment: datetime) -> int:

@@ -389,6 +389,7 @@ usage_own_limit = Table(
     Column("unit", String(16), nullable=False),
     Column("period", String(16), nullable=False),
     Column("timezone", String(64), nullable=False),
+    Column("name", String(100), nullable=False, server_default="Own limit"),
 )
 """Limits that users set for themselves: they alone see them, and nothing is refused by them. `limit` is in tokens,
 requests or nano-USD, as `unit` says.

@@ -18,6 +18,7 @@ from openwebui_usage.host import sockets
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.known_totals import KnownTotals
+from openwebui_usage.ledger.own_limits import OwnLimit
 from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.groups import Sums
@@ -161,6 +162,24 @@ def test_pages_are_told_what_the_commit_said(host: Sockets, store: WatchedStore)
     assert not any("other" in told["groups"] for _, told in host.told)
     group = host.told[-1][1]["groups"]["G"]
     assert (group["all_time"]["total"], group["usage"]["total"]) == (228, 228)
+
+
+def test_a_limit_of_ones_own_is_told_to_whoever_set_it_alone(host: Sockets, store: WatchedStore) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    store.own_limits.put("ada", OwnLimit(200, "tokens", "month", "UTC", "Enough for me"))
+
+    async def scenario() -> None:
+        async with publishing(store) as publisher:
+            await connected(host, store, ADA, BOB)
+            publisher.counted(store.record([a_call(user_id="ada")]))
+            await until(lambda: bool(host.budgets("ada")), "what is used of it")
+            store.own_limits.put("ada", None)
+            publisher.changed([])
+            await until(lambda: host.told[-1] == ("ada", {"groups": {}, "budgets": []}), "that it is gone")
+
+    run(scenario)
+    assert host.budgets("ada") == [{"Enough for me": 114}]
+    assert host.budgets("bob") == []
 
 
 def test_nothing_is_read_while_nobody_is_connected_and_no_totals_while_nothing_changes(

@@ -27,7 +27,9 @@ export function limitsOf(
 ): Limit[] {
   const forecastOf = (kind: Limit['kind'], name: string) =>
     forecasts.find((each) => each.kind === kind && each.name === name);
-  const budgets = usage.budgets.map((budget): Limit => ({
+  // What somebody has set for themselves stands by itself.
+  const binding = usage.budgets.filter(({ scope }) => scope !== 'own');
+  const budgets = binding.map((budget): Limit => ({
     name: budget.name,
     kind: 'budget',
     unit: budget.unit,

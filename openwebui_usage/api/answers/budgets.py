@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Amount, Done, ResetsAt, SoftLimits, to_amount
@@ -73,7 +75,9 @@ class UsageBudgetStatus(BaseModel):
     """A budget that binds whoever asks: what is used and left, and when it begins anew."""
 
     name: str = Field(examples=["Fair share"])
-    scope: ScopeKind = Field(examples=["each_user"])
+    scope: ScopeKind | Literal["own"] = Field(
+        description="`own`: a limit that whoever asks has set for themselves.", examples=["each_user"]
+    )
     unit: Unit = Field(examples=["requests"])
     limit: Amount | None = Field(description="In `unit`; null where it only counts.", examples=[200])
     used: Amount = Field(description="What is used in the current period, in `unit`.", examples=[3])

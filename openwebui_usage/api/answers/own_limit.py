@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from openwebui_usage.api.answers.budgets import UsageBudgetStatus
 from openwebui_usage.api.answers.fields import Amount, Moment
 from openwebui_usage.ledger.own_limits import OwnLimitStatus, OwnPeriod
 from openwebui_usage.rules.budgets import Unit
@@ -13,6 +14,7 @@ from openwebui_usage.rules.json_values import iso_utc, to_json_amount
 class OwnLimit(BaseModel):
     """A limit of one's own: nobody else sees it, and it refuses nothing."""
 
+    name: str = Field(examples=["Own limit"])
     limit: Amount = Field(description="In `unit`.", examples=[10])
     unit: Unit = Field(examples=["usd"])
     period: OwnPeriod = Field(examples=["month"])
@@ -29,6 +31,7 @@ class OwnLimit(BaseModel):
             return None
         limit, unit = status.limit, status.limit.unit
         return cls(
+            name=limit.name,
             limit=to_json_amount(limit.limit, unit),
             unit=unit,
             period=limit.period,
@@ -44,3 +47,25 @@ class OwnLimitAnswer(BaseModel):
     """Somebody's own limit."""
 
     limit: OwnLimit | None = Field(description="Null where there is none.")
+
+
+def own_budgets(status: OwnLimitStatus | None) -> list[UsageBudgetStatus]:
+    """The same as the counter shows it: among the budgets that bind whoever set it, though it only warns."""
+    own = OwnLimit.of(status)
+    if own is None:
+        return []
+    return [
+        UsageBudgetStatus(
+            name=own.name,
+            scope="own",
+            unit=own.unit,
+            limit=own.limit,
+            used=own.used,
+            remaining=own.remaining,
+            period=own.period,
+            resets_at=own.resets_at,
+            models=["*"],
+            group=None,
+            action="warn",
+        )
+    ]

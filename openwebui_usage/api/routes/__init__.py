@@ -56,7 +56,7 @@ def usage_router(
     add_budgets(router, store, access, changed)
     add_prices(router, store, access, changed)
     add_own(router, store, access)
-    add_own_limit(router, store, access)
+    add_own_limit(router, store, access, changed)
     add_own_chats(router, store, access)
     add_reports(router, store, access)
     add_refusals(router, store, access)

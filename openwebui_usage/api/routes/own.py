@@ -11,6 +11,7 @@ from starlette.responses import Response
 from openwebui_usage.admission.budget_status import budget_statuses
 from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.own import OwnAccess, OwnUsage, PageData, SelectableModel
+from openwebui_usage.api.answers.own_limit import own_budgets
 from openwebui_usage.api.routes.encoding import json_array, json_object, json_response
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.translations import words_in
@@ -59,15 +60,17 @@ def add_own(router: APIRouter, store: Store, access: Access) -> None:
     async def view(request: Request, caller: Caller) -> Callable[[], dict[str, str]]:
         visible = await access.visibility(request, caller)
         subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
-        return partial(own_view, store, visible, subject)
+        return partial(own_view, store, visible, caller.id, subject)
 
 
-def own_view(store: Store, visible: Visibility, subject: Subject) -> dict[str, str]:
+def own_view(store: Store, visible: Visibility, user_id: str, subject: Subject) -> dict[str, str]:
     """The fields of `OwnUsage`, each as JSON. Blocks: thousands of groups take a while."""
+    now = datetime.now(UTC)
     entries = store.groups()
-    found = budget_statuses(store, [subject], datetime.now(UTC))
+    found = budget_statuses(store, [subject], now)
+    own = store.own_limits.status(store.own_limits.of(user_id), now).get(user_id)
     by_id = {entry.group.id: entry.group for entry in entries}
     return {
-        "budgets": json_array(visible.budgets(found[subject], by_id)),
+        "budgets": json_array([*visible.budgets(found[subject], by_id), *own_budgets(own)]),
         "groups": json_object(visible.groups(entries)),
     }

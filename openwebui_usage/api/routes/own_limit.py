@@ -10,16 +10,18 @@ from fastapi.exceptions import RequestValidationError
 from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.own_limit import OwnLimit, OwnLimitAnswer
 from openwebui_usage.api.requests import NEW_OWN_LIMITS, NewOwnLimit
+from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import problems, wrong_field
 from openwebui_usage.ledger import Store
 
 
-def add_own_limit(router: APIRouter, store: Store, access: Access) -> None:
+def add_own_limit(router: APIRouter, store: Store, access: Access, changed: Changed) -> None:
     """For everybody who is signed in: only they see it."""
     user = Depends(access.user)
 
     async def answer(caller: Caller) -> OwnLimitAnswer:
-        found = await asyncio.to_thread(store.own_limits.status, [caller.id], datetime.now(UTC))
+        limits, now = store.own_limits, datetime.now(UTC)
+        found = await asyncio.to_thread(lambda: limits.status(limits.of(caller.id), now))
         return OwnLimitAnswer(limit=OwnLimit.of(found.get(caller.id)))
 
     @router.get("/me/limit", summary="The limit that you set for yourself", responses=problems(401, 503))
@@ -40,4 +42,5 @@ def add_own_limit(router: APIRouter, store: Store, access: Access) -> None:
             field, _, text = str(error).partition(": ")
             raise RequestValidationError([wrong_field(field, text)]) from error
         await asyncio.to_thread(store.own_limits.put, caller.id, limit)
+        await changed([])
         return await answer(caller)
