@@ -33,6 +33,10 @@ class Filter:
             default=DEFAULT_EFFORT,
             description="What the menu shows, and sends, until a user has chosen: for models that are known to take it.",
         )
+        show_typical: bool = Field(
+            default=True,
+            description="Say in the menu and in the counter's tooltip what answers usually use: from everybody's calls of the last 30 days, where there are at least 8.",
+        )
 
     class UserValves(BaseModel):
         effort: Literal["", "low", "medium", "high"] = Field(

@@ -245,6 +245,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/typical': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What a message typically uses, by model and effort */
+    get: operations['get_typical_api_usage_typical_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/reports': {
     parameters: {
       query?: never;
@@ -2769,6 +2786,86 @@ export interface components {
        * @example 6912
        */
       total: number;
+    };
+    /**
+     * TypicalEffortUse
+     * @description Of the answers of a model at one effort: first quartile, median, third quartile.
+     */
+    TypicalEffortUse: {
+      /**
+       * Calls
+       * @description That this is known from.
+       * @example 57
+       */
+      calls: number;
+      /**
+       * Tokens
+       * @description Generated and billed, reasoning among them.
+       * @example [
+       *       2900,
+       *       4100,
+       *       6300
+       *     ]
+       */
+      tokens: number[];
+      /**
+       * Out
+       * @description The same as groups of documented counting count it.
+       * @example [
+       *       2900,
+       *       4100,
+       *       6300
+       *     ]
+       */
+      out: number[];
+      /**
+       * Cost
+       * @description US dollars: of the answer alone where the model has a `prompt_price`, else of the whole call; null where it is not known.
+       * @example [
+       *       0.0215,
+       *       0.0312,
+       *       0.0498
+       *     ]
+       */
+      cost: number[] | null;
+    };
+    /**
+     * TypicalModelUse
+     * @description Of the answers of a model.
+     */
+    TypicalModelUse: {
+      /**
+       * Prompt Price
+       * @description Nano-dollars for a prompt token that comes from no cache; null where that is not known.
+       * @example 2500
+       */
+      prompt_price: number | null;
+      /**
+       * Efforts
+       * @description By the effort that was sent to the provider; empty text where none was. Those with at least 8 calls in 30 days.
+       */
+      efforts: {
+        [key: string]: components['schemas']['TypicalEffortUse'];
+      };
+    };
+    /**
+     * TypicalUsage
+     * @description What a message typically uses, from everybody's latest calls.
+     */
+    TypicalUsage: {
+      /**
+       * Shown
+       * @description False while an admin has switched it off (`show_typical`); then nothing is told.
+       * @example true
+       */
+      shown: boolean;
+      /**
+       * Models
+       * @description By the id that the provider is asked for, which is the `base` of a workspace model: what whoever asks can use, those with the most calls first.
+       */
+      models: {
+        [key: string]: components['schemas']['TypicalModelUse'];
+      };
     };
     /**
      * UnpricedCalls
@@ -5881,6 +5978,46 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_typical_api_usage_typical_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['TypicalUsage'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
         };
       };
     };

@@ -40,6 +40,7 @@ from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.ledger.typical import TypicalModels, TypicalUse
 from openwebui_usage.pages import LOAD_ENTRIES, page_routes
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.scheduled_reports import schedule_reports
@@ -47,6 +48,8 @@ from openwebui_usage.settings import Settings, SettingsError, WrongSetting, read
 
 log = logging.getLogger("openwebui_usage")
 
+_TYPICAL_SECONDS = 5.0
+"""Seconds from the start until it is read what calls usually use, and between two looks whether that is due again."""
 _OWNER_SECONDS = 5.0
 """Seconds between two looks whether there is an admin by now."""
 
@@ -75,6 +78,8 @@ class Plugin:
         self._publisher = Publisher(self._store, self._host.models, self._definitions)
         self._runtime.subscribe(self._publisher.counted)
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
+        self._typical = TypicalUse(self._store.typical_calls.read)
+        self._runtime.every(_TYPICAL_SECONDS, self._read_typical, "typical")
         self._served = Served()
         has_webhook = bool(self._settings.webhook_url)
         self._health = Health(
@@ -163,6 +168,13 @@ class Plugin:
             await self._runtime.gate.changed()
         self._publisher.changed(names)
 
+    async def _read_typical(self) -> None:
+        await asyncio.to_thread(self._typical.refresh)
+
+    async def _typical_use(self) -> TypicalModels | None:
+        """None while an admin has switched it off."""
+        return self._typical.models if await self._host.valves.shows_typical() else None
+
     def _definitions(self) -> Definitions:
         """Groups, budgets and prices, as calls are admitted by them."""
         return self._runtime.gate.definitions if self._runtime.is_running else Definitions()
@@ -191,7 +203,14 @@ class Plugin:
 
         access = host_access(self._host.models, self._host.valves, self._host.connections, readers)
         usage = usage_router(
-            self._store, access, self._settings.counting, self._changed, self._health.tell, self._runtime.webhook, fixed
+            self._store,
+            access,
+            self._settings.counting,
+            self._changed,
+            self._health.tell,
+            self._runtime.webhook,
+            fixed,
+            self._typical_use,
         )
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)

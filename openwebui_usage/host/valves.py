@@ -43,6 +43,11 @@ class Valves:
             default_effort=effort.parse_effort(valves.get("default_effort")) or standard.default_effort,
         )
 
+    async def shows_typical(self) -> bool:
+        """Whether the page says what calls usually use; it does not while the admin has switched efforts off."""
+        valves = await self.of(EFFORT)
+        return valves is not None and valves.get("show_typical", True) is not False
+
     async def metering_rules(self) -> MeteringRules:
         """What the admin says about connections and pass-through; the defaults while that function is switched off."""
         valves = await self.of(METERING) or {}

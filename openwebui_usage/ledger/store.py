@@ -42,6 +42,7 @@ from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_call, usage_total
 from openwebui_usage.ledger.sent_reports import SentReports
 from openwebui_usage.ledger.totals import IDS_PER_QUERY, read_totals
+from openwebui_usage.ledger.typical import TypicalCalls
 from openwebui_usage.ledger.unusual import UnusualUsers
 from openwebui_usage.ledger.upkeep import Upkeep
 from openwebui_usage.ledger.views import Views
@@ -93,6 +94,7 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
         self.focus = Focus(self._engine, schema)
         self.detailed_calls = DetailedCalls(self._engine, self.call_log)
         self.unusual_users = UnusualUsers(self.reports)
+        self.typical_calls = TypicalCalls(self._engine)
         self.figures = LedgerFigures(self._engine, schema)
         self.views = Views(self._engine)
         self.own_limits = OwnLimits(self._engine, self.reports)

@@ -69,6 +69,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("GET", "/api/usage/me/limit"): (None, "user"),
     ("PUT", "/api/usage/me/limit"): ({"limit": 5}, "user"),
     ("GET", "/api/usage/page"): (None, "user"),
+    ("GET", "/api/usage/typical"): (None, "user"),
 }
 FILES = {
     ("GET", "/api/usage/export/focus"): "text/csv; charset=utf-8",

@@ -61,6 +61,7 @@ OPERATIONS = [
     ("GET", "/api/usage/me/limit"),
     ("PUT", "/api/usage/me/limit"),
     ("GET", "/api/usage/page"),
+    ("GET", "/api/usage/typical"),
 ]
 
 

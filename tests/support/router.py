@@ -36,6 +36,7 @@ from openwebui_usage.checks.ledger import looks_at_ledger, of_prices, of_size
 from openwebui_usage.checks.recent_errors import RecentError
 from openwebui_usage.ledger import CallInfo, CallRow, Store
 from openwebui_usage.ledger.report_query import Readable
+from openwebui_usage.ledger.typical import TypicalModels
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
@@ -98,6 +99,8 @@ class Router:
         self.store = Store(self.engine)
         self.changes: list[list[str]] = []
         """What was told of each change."""
+        self.typical: TypicalModels | None = {}
+        """What calls usually use; None while that is switched off."""
         runtime = Runtime(self.store, folder / "spool", Settings())
 
         async def changed(names: Any) -> None:
@@ -126,9 +129,12 @@ class Router:
                 errors=[RecentFailure.of(error)],
             )
 
+        async def typical() -> TypicalModels | None:
+            return self.typical
+
         self.notifier = Notifier(self.store, *webhook)
         access = make_access(self.store, readers)
-        self.routes = usage_router(self.store, access, "documented", changed, health, self.notifier, readers)
+        self.routes = usage_router(self.store, access, "documented", changed, health, self.notifier, readers, typical)
         self.documented = Documented(self.routes.routes)
         self.app = FastAPI()
         self.app.include_router(self.routes)

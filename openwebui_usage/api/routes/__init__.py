@@ -23,6 +23,7 @@ from openwebui_usage.api.routes.prices import add_prices
 from openwebui_usage.api.routes.readers import add_readers
 from openwebui_usage.api.routes.refusals import add_refusals
 from openwebui_usage.api.routes.reports import add_reports
+from openwebui_usage.api.routes.typical import Typical, add_typical, nothing_known
 from openwebui_usage.api.routes.unusual import add_unusual
 from openwebui_usage.api.routes.views import add_views
 from openwebui_usage.api.routes.webhook import add_webhook
@@ -42,12 +43,13 @@ def usage_router(
     health: Health,
     webhook: Notifier,
     readers: FixedReaders = FixedReaders(),  # noqa: B008 - a value that nobody can change
+    typical: Typical = nothing_known,
 ) -> APIRouter:
     """All routes, with paths of their own.
 
     `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that
     definitions changed at all; `health` is what admins are told of the plugin itself;
-    `readers` is what the environment says of them.
+    `readers` is what the environment says of them; `typical` is what calls of models usually use.
     """
     router = APIRouter(
         prefix="/api/usage", tags=["usage"], route_class=LedgerRoute, dependencies=[Depends(same_origin)]
@@ -58,6 +60,7 @@ def usage_router(
     add_own(router, store, access)
     add_own_limit(router, store, access, changed)
     add_own_chats(router, store, access)
+    add_typical(router, access, typical)
     add_reports(router, store, access)
     add_refusals(router, store, access)
     add_unusual(router, store, access)

@@ -143,15 +143,17 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /me/chats": {200: ("/me/chats?tz=Europe/Berlin", None), 422: ("/me/chats?from=soon", None)},
     "GET /me/access": {200: ("/me/access", None)},
     "GET /page": {200: ("/page?lang=de", None)},
+    "GET /typical": {200: ("/typical", None)},
     "GET /health": {200: ("/health", None)},
 }
-FOR_ALL = {"GET /groups", "GET /page"} | {endpoint for endpoint in ANSWERS if " /me" in endpoint}
+FOR_ALL = {"GET /groups", "GET /page", "GET /typical"} | {endpoint for endpoint in ANSWERS if " /me" in endpoint}
 FOR_ALL |= {"GET /views", "GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_READERS_IN_PART = {"GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
 WITHOUT_LEDGER = {
     "GET /health",
     "GET /me/access",
+    "GET /typical",
     "GET /directory/models",
     "GET /directory/users",
     "GET /directory/user-groups",
