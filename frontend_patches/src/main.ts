@@ -13,5 +13,5 @@ function start(): void {
 try {
   start();
 } catch (error) {
-  console.debug('openwebui-usage stays out of this page:', error);
+  console.debug('openwebui-usage stays out:', error);
 }

@@ -19,6 +19,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from openwebui_usage import __version__
 
 LOADER = "/static/loader.js"
+ADVICE = "/static/openwebui-usage-advice.js"
+"""What our script has the page load when counter or menu are first used; a module."""
 DOCS = "/docs"
 OWN_DOCS = "/api/usage/docs"
 OPENAPI = "/api/usage/openapi.json"
@@ -52,18 +54,33 @@ def loader_route(static_folder: Path, served: Served, after: str = "") -> APIRou
         except OSError:
             theirs = b""
         body = b";\n".join(part for part in (theirs.strip(), _script().strip(), after.encode()) if part)
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {"Cache-Control": "no-cache", "ETag": etag}
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(body, media_type="text/javascript", headers=headers)
+        return _revalidated(request, body)
+
+    @router.api_route(ADVICE, methods=["GET", "HEAD"], include_in_schema=False)
+    async def advice(request: Request) -> Response:
+        return _revalidated(request, _built("advice.js"))
 
     return router
 
 
-@lru_cache(maxsize=1)
+def _revalidated(request: Request, script: bytes) -> Response:
+    etag = f'"{hashlib.sha256(script).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "no-cache", "ETag": etag}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(script, media_type="text/javascript", headers=headers)
+
+
 def _script() -> bytes:
-    asset = importlib.resources.files("openwebui_usage") / "web" / "usage.js"
+    """Ours, and what loads more of it later."""
+    script, later = _built("usage.js"), _built("advice-when-used.js")
+    return b";\n".join((script.strip(), b"(() => {%b})()" % later.strip())) if script and later else script
+
+
+@lru_cache(maxsize=8)
+def _built(name: str) -> bytes:
+    """A built file; empty where this installation lacks it."""
+    asset = importlib.resources.files("openwebui_usage") / "web" / name
     return asset.read_bytes() if asset.is_file() else b""
 
 

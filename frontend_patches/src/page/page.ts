@@ -13,7 +13,12 @@ import { adoptStyles } from './styles';
 /** So long, in milliseconds, may the selector show what is no model: while the page loads it is "Select a model". */
 const DOUBT = 3000;
 
-function host(part: string): HTMLElement {
+/** An element of ours in the page. Of the counter's, `src/advice`, which is loaded later, reads the state. */
+export interface Host extends HTMLElement {
+  state?: UsageState;
+}
+
+function host(part: string): Host {
   const element = document.createElement('div');
   element.dataset['usagePart'] = part;
   return element;
@@ -47,7 +52,7 @@ export class Page {
   }
 
   start(): void {
-    const state = this.#state;
+    const state = (this.#counter.state = this.#state);
     adoptStyles();
     addToRequests((model) => state.sentEffortOf(model));
     mount(UsageCounter, {

@@ -1,0 +1,1 @@
+const e=["pointerover","focusin"];function t({target:o}){if(o instanceof Element&&o.closest("[data-usage-part]")){for(const o of e)removeEventListener(o,t);import("/static/openwebui-usage-advice.js").catch(e=>console.debug("openwebui-usage does without advice:",e))}}for(const o of e)addEventListener(o,t,{passive:!0});
