@@ -59,8 +59,16 @@ export function claimOnGroup({ limit, usage, counting }: Group, expected: Expect
 }
 
 /** Null where the budget has no limit, or is one of money and there is no price. */
-export function claimOnBudget({ limit, used, unit }: Budget, expected: Expected, calls: number): Claim | null {
-  const amounts = { tokens: expected.documented, usd: expected.cost, requests: [calls, calls, calls] as const };
+export function claimOnBudget(
+  { limit, used, unit }: Budget,
+  expected: Expected,
+  calls: number,
+): Claim | null {
+  const amounts = {
+    tokens: expected.documented,
+    usd: expected.cost,
+    requests: [calls, calls, calls] as const,
+  };
   const takes = amounts[unit];
   return limit === null || !takes ? null : { left: limit - used, takes };
 }

@@ -44,7 +44,9 @@ function adviseMenu(list: HTMLElement, state: UsageState, typical: Typical, say:
     const id = calledId(choice.id, state.models);
     const of = (effort: string) => effortOf(typical, { id, effort: effort === 'default' ? '' : effort });
     const isKnown = choice.efforts.some(of);
-    const usual = (['medium', 'default', 'low'] as const).find((effort) => choice.efforts.includes(effort) && of(effort));
+    const usual = (['medium', 'default', 'low'] as const).find(
+      (effort) => choice.efforts.includes(effort) && of(effort),
+    );
     const known = usual && of(usual);
     for (const effort of choice.efforts) {
       const option = options[index++];
@@ -71,10 +73,15 @@ function rowsFor(label: string, state: UsageState, typical: Typical, say: Say): 
   );
   if (!counted.length) return [];
 
-  const use = expected(typical, counted.map((id) => asked(state, id)), prompt);
+  const use = expected(
+    typical,
+    counted.map((id) => asked(state, id)),
+    prompt,
+  );
   const rows: [string, string][] = [[say.words.message, say.amount(use)]];
   const group = groups.get(name ?? '');
-  const claim = use && (budget ? claimOnBudget(budget, use, counted.length) : group ? claimOnGroup(group, use) : null);
+  const claim =
+    use && (budget ? claimOnBudget(budget, use, counted.length) : group ? claimOnGroup(group, use) : null);
   if (claim) rows.push(['', say.fit(claim)]);
   return rows;
 }
@@ -125,8 +132,7 @@ function start(): void {
   };
   const observer = new MutationObserver(look);
   const table = new Table(look);
-  for (const part of [counter, effort])
-    if (part) observer.observe(part, { childList: true, subtree: true });
+  for (const part of [counter, effort]) if (part) observer.observe(part, { childList: true, subtree: true });
   look();
 }
 

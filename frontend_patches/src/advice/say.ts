@@ -45,7 +45,9 @@ export class Say {
   /** `fits, 12% of what is left`. */
   fit(claim: Claim): string {
     const share = claim.takes[1] / claim.left;
-    return this.#fill(this.words[verdict(claim)], { share: share < 0.01 ? `<${this.#percent(0.01)}` : this.#percent(share) });
+    return this.#fill(this.words[verdict(claim)], {
+      share: share < 0.01 ? `<${this.#percent(0.01)}` : this.#percent(share),
+    });
   }
 
   #range([low, , high]: Range, write: (n: number) => string): string {
@@ -53,9 +55,11 @@ export class Say {
     return from === to ? from : `${from}–${to}`;
   }
 
-  /** To whole numbers from 2 on. */
+  /** `0.3`, `1.5`, `12`. */
   readonly #times = (n: number) =>
-    n.toLocaleString(this.#language, { maximumFractionDigits: n < 2 ? 1 : 0, minimumSignificantDigits: 1 });
+    n < 2
+      ? this.#write(n, { maximumSignificantDigits: n < 1 ? 1 : 2 })
+      : Math.round(n).toLocaleString(this.#language);
 
   readonly #number = (n: number) => this.#write(n, {});
   readonly #money = (dollars: number) => this.#write(dollars, { style: 'currency', currency: 'USD' });
