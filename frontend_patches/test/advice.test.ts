@@ -92,11 +92,11 @@ test('a level says how much it usually is, and how many times the usual one', ()
 });
 
 test('an amount is a range of two digits each, and no range where both ends are the same', () => {
-  expect(say.amount(expected(typical, [high], 1000))).toBe('about 3,900–7,300 tokens, $0.022–$0.062');
-  expect(say.amount({ tokens: [1001, 1002, 1003], documented: [0, 0, 0], cost: null })).toBe(
+  expect(say.amounts(expected(typical, [high], 1000))).toEqual(['about 3,900–7,300 tokens', '$0.022–$0.062']);
+  expect(say.amounts({ tokens: [1001, 1002, 1003], documented: [0, 0, 0], cost: null })).toEqual([
     'about 1,000 tokens',
-  );
-  expect(say.amount(null)).toBe('not known yet');
+  ]);
+  expect(say.amounts(null)).toEqual(['not known yet']);
 });
 
 test('whether it fits is said with the share', () => {
@@ -118,7 +118,7 @@ test.each(Object.keys(DICTIONARY))('%s has all words', (language) => {
 
 test('a language that nobody has translated, and what is none, is English', () => {
   expect(new Say('fi-FI').words).toBe(texts.en);
-  expect(new Say('not a tag').amount(null)).toBe('not known yet');
+  expect(new Say('not a tag').amounts(null)).toEqual(['not known yet']);
   expect(new Say('de-DE').fit({ left: 100, takes: [1, 12, 13] })).toMatch(/^passt, 12\s%/);
 });
 

@@ -44,7 +44,7 @@ def test_menu_and_tooltip_say_what_is_usual(admin: Client, open_tab: Callable[..
 
         tab.page.locator(f"[data-usage-group='{GROUP}']").hover()
         tip = tab.page.get_by_role("tooltip")
-        expect(tip).to_contain_text("This messageabout 1,500–3,000 tokens, $0.005–$0.02fits, <1% of what is left")
+        expect(tip).to_contain_text("This messageabout 1,500–3,000 tokens$0.005–$0.02fits, <1% of what is left")
         expect(tab.page.locator(f"[data-usage-group='{GROUP}']")).to_have_accessible_description(
             re.compile("1,500–3,000")
         )

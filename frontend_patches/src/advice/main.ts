@@ -78,12 +78,12 @@ function rowsFor(label: string, state: UsageState, typical: Typical, say: Say): 
     counted.map((id) => asked(state, id)),
     prompt,
   );
-  const rows: [string, string][] = [[say.words.message, say.amount(use)]];
+  const texts = say.amounts(use);
   const group = groups.get(name ?? '');
   const claim =
     use && (budget ? claimOnBudget(budget, use, counted.length) : group ? claimOnGroup(group, use) : null);
-  if (claim) rows.push(['', say.fit(claim)]);
-  return rows;
+  if (claim) texts.push(say.fit(claim));
+  return texts.map((text, index) => [index ? '' : say.words.message, text]);
 }
 
 function adviseTip(tip: HTMLElement, state: UsageState, typical: Typical, say: Say): void {

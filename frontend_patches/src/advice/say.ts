@@ -34,12 +34,12 @@ export class Say {
     return parts.join(', ');
   }
 
-  /** `about 2,900–6,300 tokens, $0.02–$0.05`. */
-  amount(expected: Expected | null): string {
-    if (!expected) return this.words.unknown;
+  /** `about 2,900–6,300 tokens`, and `$0.02–$0.05` where the cost is known. */
+  amounts(expected: Expected | null): string[] {
+    if (!expected) return [this.words.unknown];
     const { tokens, cost } = expected;
     const text = this.#fill(this.words.about, { tokens: this.#range(tokens, (n) => this.#number(n)) });
-    return cost ? `${text}, ${this.#range(cost, (n) => this.#money(n))}` : text;
+    return cost ? [text, this.#range(cost, (n) => this.#money(n))] : [text];
   }
 
   /** `fits, 12% of what is left`. */
