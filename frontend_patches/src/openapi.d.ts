@@ -3860,6 +3860,7 @@ export interface components {
       /**
        * From
        * @description Not from the calls one by one.
+       * @example histogram
        * @constant
        */
       from: 'histogram';

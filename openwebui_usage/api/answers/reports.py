@@ -79,9 +79,9 @@ def _may_be_left_out(schema: dict[str, Any]) -> None:
 class Percentiles(BaseModel):
     """In seconds, each within 5 %; null where no call tells."""
 
-    p50: float | None = Field(examples=[2.1])
-    p95: float | None = Field(examples=[9.4])
-    p99: float | None = Field(examples=[21.8])
+    p50: float | None = Field(ge=0, examples=[2.1])
+    p95: float | None = Field(ge=0, examples=[9.4])
+    p99: float | None = Field(ge=0, examples=[21.8])
 
 
 class UsageLatency(BaseModel):
@@ -89,7 +89,9 @@ class UsageLatency(BaseModel):
 
     duration: Percentiles = Field(description="From the request to the end of the answer.")
     time_to_first_token: Percentiles = Field(description="From the request to the first token of a stream.")
-    from_: Literal["histogram"] = Field(serialization_alias="from", description="Not from the calls one by one.")
+    from_: Literal["histogram"] = Field(
+        serialization_alias="from", description="Not from the calls one by one.", examples=["histogram"]
+    )
 
 
 class UsageReportTotals(UsageSums):
