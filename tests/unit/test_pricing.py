@@ -305,7 +305,7 @@ class TestBilledKinds:
     )
     def test_a_tier_has_its_own_price(self, model: str, url: str, raw: dict[str, object]) -> None:
         usage = TokenUsage(input=1000, completion=1000, output=1000)
-        provider = public_prices._provider_of(url)
+        provider = public_prices.provider_of(url)
         context = tuple((str(key), str(value)) for key, value in raw.items())
         exact = public_prices.calculate(model, provider, usage, self.AT, context=context)
         assert self.dollars(model, url, usage, raw) == exact
