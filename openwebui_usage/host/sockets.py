@@ -69,6 +69,9 @@ class Publisher:
         self._told_revision: int | None = None
         self._own_limits: dict[str, OwnLimit] = {}
         """Those of all users, as of the revision that was told last."""
+        self._own_status: dict[str, OwnLimitStatus] = {}
+        """How those of connected users stand, asked again where this worker wrote calls of theirs."""
+        self._own_status_until = 0.0
         self._unsure: set[str] | None = None
         """The groups of the last event, where other workers tell them, too: events may have passed each other on their
         way, so that the older sum came last. They are looked at once more.
@@ -106,6 +109,7 @@ class Publisher:
         self._others.note(recorded)
         if recorded.changes:
             self._news.groups |= recorded.groups
+            self._news.users.update(row.info.user_id for row in recorded.rows if row.info.user_id is not None)
             self._news.is_counted = True
             self._wake.set()
 
@@ -186,13 +190,14 @@ class Publisher:
         own_keys = {counter.key for found in counters.values() for counter in found}
         # Of what other workers count as well, a sum may be older by now than the one that they told.
         unsure = self._unsure or set()
+        redefined = self._redefined(definitions.groups, periods)
         is_stale = news or self._unsure is not None or not users.keys() <= self._told_budgets.keys()
         stale = set(own_keys) if sessions.is_shared and is_stale else set()
         keys = set(own_keys)
         for group in definitions.groups:
             of_group = ((group.id, periods[group.id]), (group.id, ALL_TIME_KEY))
             keys.update(of_group)
-            if sessions.is_shared and group.name in news.groups | unsure:
+            if sessions.is_shared and group.name in news.groups | unsure | redefined:
                 stale.update(of_group)
         self._totals.defined_by(definitions.revision)
         if stale:
@@ -208,10 +213,9 @@ class Publisher:
         found = {user_id: [(counter, sums[counter.key]) for counter in own] for user_id, own in counters.items()}
         changed = {name for name in told.keys() | self._told.keys() if told.get(name) != self._told.get(name)}
         if sessions.is_shared:  # What other workers count they publish themselves.
-            changed = (changed & unsure) | news.groups
-        if definitions.revision != self._told_revision:
-            self._own_limits = await asyncio.to_thread(self._store.own_limits.all)
-        events, told_budgets = await asyncio.to_thread(self._events, views, told, found, changed)
+            changed = (changed & (unsure | redefined)) | news.groups
+        own = await self._own(users, news, is_new=definitions.revision != self._told_revision)
+        events, told_budgets = await asyncio.to_thread(self._events, views, told, found, own, changed)
         for user_id, event in events.items():
             async with asyncio.timeout(REDIS_TIMEOUT):
                 await sessions.sio.emit(EVENT, event, room=f"user:{user_id}")
@@ -219,11 +223,37 @@ class Publisher:
         self._told, self._told_budgets, self._told_revision = told, told_budgets, definitions.revision
         self._unsure = changed if sessions.is_shared and events else None
 
+    def _redefined(self, groups: Iterable[Group], periods: Mapping[str, str]) -> set[str]:
+        """Groups that are others than browsers were told, or whose new period has begun: nobody else may tell of it."""
+        if self._told_revision is None:
+            return set()
+        told = {name: (entry.group, period) for name, (entry, period) in self._told.items()}
+        now = {group.name: (group, periods[group.id]) for group in groups}
+        return {name for name in told.keys() | now.keys() if told.get(name) != now.get(name)}
+
+    async def _own(self, users: Iterable[str], news: _News, *, is_new: bool) -> Mapping[str, OwnLimitStatus]:
+        """How the connected users' own limits stand. Each is a report of its own, so it is asked only where it may have
+        changed; what other workers counted shows after a while.
+        """
+        if is_new:
+            self._own_limits = await asyncio.to_thread(self._store.own_limits.all)
+        if is_new or time.monotonic() >= self._own_status_until:
+            self._own_status, self._own_status_until = {}, time.monotonic() + WHOLE_INTERVAL
+        limits = {user_id: self._own_limits[user_id] for user_id in users if user_id in self._own_limits}
+        asked = {user: limit for user, limit in limits.items() if user in news.users or user not in self._own_status}
+        if asked:
+            try:
+                self._own_status |= await asyncio.to_thread(self._store.own_limits.status, asked, datetime.now(UTC))
+            except Exception:
+                log.exception("Own limits cannot be read: pages are told without them")
+        return {user_id: self._own_status[user_id] for user_id in limits if user_id in self._own_status}
+
     def _events(
         self,
         views: Mapping[str, Visibility],
         told: Mapping[str, _State],
         found: Mapping[str, list[BudgetStatus]],
+        own: Mapping[str, OwnLimitStatus],
         changed: set[str],
     ) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
         """The event of each user who has one, and the budgets that all will have been told by them. Thousands of groups
@@ -231,8 +261,6 @@ class Publisher:
         """
         before = self._told
         by_id = {entry.group.id: entry.group for entry, _ in told.values()}
-        limits = {user_id: self._own_limits[user_id] for user_id in views.keys() & self._own_limits.keys()}
-        own = self._store.own_limits.status(limits, datetime.now(UTC))
         events, told_budgets = {}, {}
         for user_id, view in views.items():
             event: dict[str, Any] = {"groups": _groups_event(view, changed, before, told)}
@@ -256,6 +284,8 @@ class _News:
 
     groups: set[str] = field(default_factory=set)
     """Names of the usage groups that counted something, or that an admin made, changed or deleted."""
+    users: set[str] = field(default_factory=set)
+    """Whose calls were counted."""
     is_counted: bool = False
     is_defined: bool = False
 
@@ -264,6 +294,7 @@ class _News:
 
     def add(self, other: _News) -> None:
         self.groups |= other.groups
+        self.users |= other.users
         self.is_counted = self.is_counted or other.is_counted
         self.is_defined = self.is_defined or other.is_defined
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -174,7 +175,6 @@ def test_a_limit_of_ones_own_is_told_to_whoever_set_it_alone(host: Sockets, stor
             publisher.counted(store.record([a_call(user_id="ada")]))
             await until(lambda: bool(host.budgets("ada")), "what is used of it")
             store.own_limits.put("ada", None)
-            publisher.changed([])
             await until(lambda: host.told[-1] == ("ada", {"groups": {}, "budgets": []}), "that it is gone")
 
     run(scenario)
@@ -368,6 +368,36 @@ def test_with_redis_an_older_sum_that_came_last_is_put_right(
     finally:
         other.close()
         engine.dispose()
+
+
+def test_with_redis_new_periods_and_definitions_of_other_processes_are_told(
+    host: Sockets, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented", period="day")
+    host.WEBSOCKET_MANAGER = "redis"
+    host.SESSION_POOL = SlowPool([ADA], 0)
+    monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.05)
+
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=1)
+
+    async def scenario() -> None:
+        async with publishing(store) as publisher:
+            await until(lambda: bool(store.reads), "somebody is connected")
+            await some_rounds()
+            publisher.counted(store.record([a_call()]))
+            await until(lambda: host.calls("ada") == [1], "the call")
+            await some_rounds()
+            monkeypatch.setattr(sockets, "datetime", Tomorrow)
+            await until(lambda: host.calls("ada") == [1, 0], "the new day")
+            store.update_group("G", {"limit": 500})  # By the command line: no worker is told.
+            await until(lambda: host.told[-1][1]["groups"].get("G", {}).get("limit") == 500, "the new limit")
+            await some_rounds()
+            assert len(host.calls("ada")) <= 4  # And once more, for whoever told an older sum.
+
+    run(scenario)
 
 
 class TestKnownTotals:
