@@ -2,7 +2,7 @@
 
 They are made in the background from the rows of quarters that have been over for a while, so whoever writes calls does
 nothing for them, and they stay when rows are removed. What is not in them yet is read from the rows. Where a call is
-written later still, cube 1 has a call more than the histograms of its quarter, which are made again then.
+written later still, within a week, cube 1 has a call more than the histograms of its quarter, which are made again.
 
 Calls that ended with an error are left out: they say how long it takes to fail.
 """
@@ -94,7 +94,8 @@ class LatencyFolding:
         self._engine = engine
         self._schema = schema
         self._looked_at = float("-inf")
-        self._late: list[int] = []
+        self._late: dict[int, int] = {}
+        """Quarters that are to be made again, and how many calls the cube has of them."""
         self._tried: dict[int, int] = {}
         """Quarters that were made again, and how many calls the cube had of them then."""
 
@@ -123,7 +124,9 @@ class LatencyFolding:
                 return
             if quarter is not None:
                 _store(connection, _QUARTERS, quarter, made)
-            for day in range(int(seen) // _DAY if seen else done // _DAY, done // _DAY):
+            # Quarters between the last one and this have no calls, however many there are.
+            days = {part // _DAY for part in (None if seen is None else int(seen), quarter) if part is not None}
+            for day in sorted(day for day in days if day < done // _DAY):
                 _store_day(connection, day * _DAY)
             write_progress(connection, DONE, str(done))
 
@@ -134,7 +137,7 @@ class LatencyFolding:
             self._late = self._look_for_late(limit)
         if not self._late:
             return False
-        quarter = self._late.pop()
+        quarter, calls = next(reversed(self._late.items()))
         made = self._of_rows(quarter)
         with sharing(self._engine) as connection:
             read_progress(connection, DONE, lock=True)
@@ -143,9 +146,11 @@ class LatencyFolding:
                 _store(connection, _QUARTERS, quarter, made)
                 if quarter < limit - limit % _DAY:
                     _store_day(connection, quarter - quarter % _DAY)
+        del self._late[quarter]  # Only now: where it failed, it is tried again.
+        self._tried[quarter] = calls
         return True
 
-    def _look_for_late(self, limit: int) -> list[int]:
+    def _look_for_late(self, limit: int) -> dict[int, int]:
         cube = next(cube.id for cube in CUBES if (cube.family, cube.span) == ("by_model", "quarter"))
         with reading(self._engine) as connection:
             end = min(limit, int(read_progress(connection, FOLDED) or 0), int(read_progress(connection, DONE) or 0))
@@ -156,14 +161,12 @@ class LatencyFolding:
             )
             expected = {int(quarter): int(calls) for quarter, calls in connection.execute(query.group_by(column.start))}
             found = _calls_by_quarter(connection, start, end)
-        late = [
-            quarter
+        self._tried = {quarter: calls for quarter, calls in self._tried.items() if quarter >= start}
+        return {
+            quarter: calls
             for quarter, calls in expected.items()
             if calls > found.get(quarter, 0) and self._tried.get(quarter) != calls
-        ]
-        self._tried = {quarter: calls for quarter, calls in self._tried.items() if quarter >= start}
-        self._tried |= {quarter: expected[quarter] for quarter in late}
-        return late
+        }
 
     def _first_quarter(self, connection: Connection) -> int | None:
         first = connection.execute(select(func.min(usage_call.c.started_at))).scalar()

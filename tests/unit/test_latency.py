@@ -231,6 +231,40 @@ class TestLatency:
             whole_ledger, rows, ReportQuery(TimeRange(quarter_of(START), quarter_of(START) + 96), "none", ("model",))
         )
 
+    def test_has_the_first_day_though_it_began_with_its_last_quarter(self, whole_ledger: Store, engine: Engine) -> None:
+        random_ = random.Random(15)
+        rows = [a_row(random_, START - 300), a_row(random_, START + 3 * DAY)]
+        whole_ledger.record(rows)
+        fold(whole_ledger, engine, START + 5 * DAY)
+        time = TimeRange(quarter_of(START) - 96, quarter_of(START) + 4 * 96)
+        assert_as_the_rows_say(whole_ledger, rows, ReportQuery(time, "none", ("model",)))
+
+    def test_tries_a_late_quarter_again_where_that_failed(
+        self, whole_ledger: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_LOOKS_EVERY", -1.0)
+        random_ = random.Random(16)
+        rows = some_rows(random_, 30)
+        whole_ledger.record(rows)
+        cubes, folding = Folding(engine, None), LatencyFolding(engine, None)
+
+        def fold_all(now: float) -> None:
+            while cubes.step(now):
+                pass
+            while folding.step(now):
+                pass
+
+        fold_all(START + 5 * DAY)
+        late = some_rows(random_, 5)
+        whole_ledger.record(late)
+        with monkeypatch.context() as broken:
+            broken.setattr(folding, "_of_rows", lambda quarter: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                fold_all(START + 5 * DAY + QUARTER)
+        fold_all(START + 5 * DAY + QUARTER)
+        for query in queries(random_):
+            assert_as_the_rows_say(whole_ledger, [*rows, *late], query)
+
     def test_gives_the_rest_of_the_top_a_row(self, whole_ledger: Store, engine: Engine) -> None:
         rows = some_rows(random.Random(14))
         whole_ledger.record(rows)
