@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,6 +14,8 @@ from openwebui_usage.checks.check import Check, fail
 
 TIMEOUT = 2.0
 """Seconds that each look may take."""
+_FRESH = 30.0
+"""Seconds for which the answer of a look that took longer is still told."""
 
 Look = Callable[[], Awaitable[Any]]
 
@@ -57,7 +61,8 @@ class Looks:
         self._looks = looks
         self._seconds = seconds
         self._late: dict[str, asyncio.Future[Any]] = {}
-        """Those that have not ended yet. They are not begun again: whatever hangs hangs once."""
+        """Those that nobody has the answer of yet. What has not ended is not begun again: whatever hangs hangs once."""
+        self._ended: dict[str, float] = {}
 
     async def all(self) -> Seen:
         """See everything."""
@@ -65,13 +70,20 @@ class Looks:
         return Seen(dict(zip(self._looks, values, strict=True)))
 
     async def _take(self, name: str) -> Any:
-        look = self._late.get(name) or asyncio.ensure_future(self._looks[name]())
-        self._late[name] = look
+        look = self._late.get(name)
+        if look is None or (look.done() and time.monotonic() - self._ended[name] > _FRESH):
+            look = self._late[name] = asyncio.ensure_future(self._looks[name]())
+            look.add_done_callback(functools.partial(self._end, name))
         done, _ = await asyncio.wait({look}, timeout=self._seconds)
         if not done:
             raise NoAnswer(f"did not answer within {self._seconds:g} seconds")
         self._late.pop(name, None)
         return look.result()
+
+    def _end(self, name: str, look: asyncio.Future[Any]) -> None:
+        self._ended[name] = time.monotonic()
+        if not look.cancelled():
+            look.exception()  # Perhaps nobody asks any more; that is no reason for a warning.
 
 
 def threaded(work: Callable[[], Any]) -> Look:

@@ -143,7 +143,7 @@ def of_errors(errors: Sequence[RecentError], now: datetime) -> Check:
     last = lately[-1]
     return warn(
         "errors",
-        f"{counted(sum(error.times for error in lately), 'warning')} of the last 24 hours; the last one at "
+        f"{counted(len(lately), 'different warning')} in the last 24 hours; the last one at "
         f"{_time(last.at)}: {last.text}",
         "The list of the last errors has them all; Operations in the documentation explains each.",
     )

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from openwebui_usage.checks import Check, Looks, ledger, plugin, threaded
+from openwebui_usage.checks import Check, Looks, ledger, looking, plugin, threaded
 from openwebui_usage.checks.recent_errors import RecentErrors
 from openwebui_usage.ledger.deliveries import Delivery
 from openwebui_usage.ledger.figures import Figures, PendingNotices, Unpriced
@@ -90,7 +91,7 @@ CHECKS: list[tuple[Check, str, str]] = [
     (
         of_errors(90_000, 7200, 60),
         "warn",
-        "2 warnings of the last 24 hours; the last one at 2026-11-28 21:39 UTC: Bad 2",
+        "2 different warnings in the last 24 hours; the last one at 2026-11-28 21:39 UTC: Bad 2",
     ),
     (ledger.of_ledger(LEDGER), "ok", "2026-11-28T20:00:00Z"),
     (ledger.of_ledger({**LEDGER, "state": "opening"}), "warn", "opened"),
@@ -178,6 +179,26 @@ class TestLooks:
             release.set()
             await asyncio.sleep(0.05)
             assert (await looks.all()).get("hangs") == "late"
+
+        asyncio.run(main())
+
+    def test_what_came_late_is_not_told_hours_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        release, answers = threading.Event(), iter(["old", "new"])
+
+        def look() -> str:
+            answer = next(answers)
+            if answer == "old":
+                release.wait(5)
+            return answer
+
+        async def main() -> None:
+            looks = Looks({"it": threaded(look)}, 0.05)
+            assert (await looks.all()).get("it") is None
+            release.set()
+            await asyncio.sleep(0.1)
+            now = time.monotonic()
+            monkeypatch.setattr(looking, "time", SimpleNamespace(monotonic=lambda: now + 3600))
+            assert (await looks.all()).get("it") == "new"
 
         asyncio.run(main())
 
