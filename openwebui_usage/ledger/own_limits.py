@@ -55,7 +55,9 @@ class OwnLimits:
         self._reports = reports
 
     def put(self, user_id: str, limit: OwnLimit | None) -> None:
-        """Set somebody's limit; None removes it. A new revision of the definitions tells every worker."""
+        """Set somebody's limit; None removes it. Where it is another, a new revision tells every worker."""
+        if self.of(user_id).get(user_id) == limit:
+            return
         with writing(self._engine) as connection:
             connection.execute(delete(usage_own_limit).where(usage_own_limit.c.user_id == user_id))
             if limit is not None:

@@ -58,7 +58,7 @@ def usage_router(
     add_budgets(router, store, access, changed)
     add_prices(router, store, access, changed)
     add_own(router, store, access)
-    add_own_limit(router, store, access, changed)
+    add_own_limit(router, store, access)
     add_own_chats(router, store, access)
     add_typical(router, access, typical)
     add_reports(router, store, access)

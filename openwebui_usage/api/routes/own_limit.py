@@ -10,12 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.own_limit import OwnLimit, OwnLimitAnswer
 from openwebui_usage.api.requests import NEW_OWN_LIMITS, NewOwnLimit
-from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import problems, wrong_field
 from openwebui_usage.ledger import Store
 
 
-def add_own_limit(router: APIRouter, store: Store, access: Access, changed: Changed) -> None:
+def add_own_limit(router: APIRouter, store: Store, access: Access) -> None:
     """For everybody who is signed in: only they see it."""
     user = Depends(access.user)
 
@@ -42,5 +41,4 @@ def add_own_limit(router: APIRouter, store: Store, access: Access, changed: Chan
             field, _, text = str(error).partition(": ")
             raise RequestValidationError([wrong_field(field, text)]) from error
         await asyncio.to_thread(store.own_limits.put, caller.id, limit)
-        await changed([])
         return await answer(caller)

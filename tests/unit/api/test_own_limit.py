@@ -52,7 +52,7 @@ def test_only_whoever_set_it_sees_it(user: Client, admin: Client) -> None:
 def test_the_counter_shows_it_among_the_budgets_of_whoever_set_it(user: Client, admin: Client, router: Router) -> None:
     router.changes.clear()
     user.request("PUT", PATH, {"limit": 20, "name": "Enough for me"})
-    assert router.changes == [[]]  # Pages are told.
+    assert router.changes == []  # Nothing that calls are admitted by; pages are told by the new revision.
     for path in ("/api/usage/me", "/api/usage/page"):
         [budget] = user.request("GET", path)["budgets"]
         assert (budget["name"], budget["scope"], budget["action"]) == ("Enough for me", "own", "warn")
