@@ -1,11 +1,12 @@
 """What one call of a model typically uses at each reasoning effort, from the latest calls.
 
-Only aggregates of at least `LEAST_CALLS` calls leave here. The work is bounded: so many of the newest rows are read,
-however many there are.
+Only aggregates of at least `LEAST_CALLS` calls leave here, each with how many users they are of, see
+`TypicalEffort.may_know`. The work is bounded: so many of the newest rows are read, however many there are.
 """
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections import defaultdict
@@ -17,11 +18,14 @@ from sqlalchemy import Engine, Row, select
 
 from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_call
+from openwebui_usage.rules.effort_levels import LEVELS
 
 DAYS = 30
 """Older calls say little of how a model answers today."""
 LEAST_CALLS = 8
 """With fewer nothing is known: their quartiles would say more about these few questions than about the model."""
+LEAST_USERS = 3
+"""Of fewer, each could tell what the other used."""
 MOST_ROWS = 20_000
 """That are looked at."""
 _ROWS_AT_ONCE = 2_000
@@ -29,10 +33,14 @@ _ROWS_AT_ONCE = 2_000
 _CALLS_OF_EACH = 500
 """Newest calls of a model at an effort that count."""
 
+_EFFORT = re.compile(rf"{'|'.join(LEVELS)}|on|\d{{1,9}} tokens")
+"""As rows have it where the plugin or the host set it."""
+
 _COLUMNS = tuple(
     usage_call.c[name]
     for name in (
         "id",
+        "user_id",
         "called_model",
         "effort",
         "task",
@@ -73,6 +81,14 @@ class TypicalEffort:
     """The same as groups of documented counting count it: completion plus reasoning tokens."""
     cost: Quartiles | None
     """Nano-dollars, without those of the prompt where they are known apart; None where too few calls had a price."""
+    users: int = LEAST_USERS
+    """Whose calls these are."""
+    only_user: str | None = None
+    """The id of that user, where it is one."""
+
+    def may_know(self, user_id: str) -> bool:
+        """Whether this tells a user nothing of any one other person."""
+        return self.users >= LEAST_USERS or (self.users == 1 and self.only_user == user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,7 @@ class TypicalUse:
 
 @dataclass(slots=True)
 class _AtEffort:
+    users: set[str | None] = field(default_factory=set)
     output: list[int] = field(default_factory=list)
     documented: list[int] = field(default_factory=list)
     whole_costs: list[int] = field(default_factory=list)
@@ -169,6 +186,7 @@ class _Samples:
         at = self._efforts[row.effort or ""]
         if len(at.output) >= _CALLS_OF_EACH:
             return
+        at.users.add(row.user_id)
         at.output.append(row.output)
         at.documented.append(row.completion + row.reasoning)
         if row.cost_nano is None:
@@ -192,6 +210,8 @@ class _Samples:
                     _quartiles(at.output),
                     _quartiles(at.documented),
                     _enough(at.answer_costs if by_parts else at.whole_costs),
+                    len(at.users),
+                    next(iter(at.users)) if len(at.users) == 1 else None,
                 )
                 for effort, at in self._efforts.items()
                 if len(at.output) >= LEAST_CALLS
@@ -200,9 +220,11 @@ class _Samples:
 
 
 def _tells_something(row: Row[Any]) -> bool:
-    """Titles and tags are no answers; stopped and failed calls are shorter than they would have been."""
+    """Titles and tags are no answers; stopped and failed calls are shorter than they would have been. An effort that is
+    none was somebody's own words.
+    """
     is_whole = row.outcome == "done" and not row.estimated and not row.unverified
-    return is_whole and not row.task and row.output > 0
+    return is_whole and not row.task and row.output > 0 and (not row.effort or bool(_EFFORT.fullmatch(row.effort)))
 
 
 def _enough(costs: Sequence[int]) -> Quartiles | None:

@@ -1,6 +1,7 @@
 """/api/usage/typical."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -36,20 +37,23 @@ def add_typical(router: APIRouter, access: Access, typical: Typical) -> None:
         if known is None:
             return TypicalUsage(shown=False, models={})
         models = await access.page_models(request, caller) if known else []
-        return typical_usage(known, (model.base or model.id for model in models))
+        return typical_usage(known, (model.base or model.id for model in models), caller.id)
 
 
-def typical_usage(known: TypicalModels, called_models: Iterable[str]) -> TypicalUsage:
-    """What is `known` of some models, by the ids that providers are asked for, within `MOST_BYTES`."""
+def typical_usage(known: TypicalModels, called_models: Iterable[str], user_id: str) -> TypicalUsage:
+    """What a user may know of some models, by the ids that providers are asked for, within `MOST_BYTES`."""
     visible = frozenset(called_models)
     answer = TypicalUsage(shown=True, models={})
     size = len(answer.model_dump_json())
     for name, model in known.items():
         if name not in visible:
             continue
-        told = TypicalUsage(shown=True, models={name: TypicalModelUse.of(model)})
-        size += len(told.model_dump_json().encode())
-        if size > MOST_BYTES:
-            break
-        answer.models.update(told.models)
+        efforts = {effort: use for effort, use in model.efforts.items() if use.may_know(user_id)}
+        if not efforts:
+            continue
+        told = TypicalUsage(shown=True, models={name: TypicalModelUse.of(replace(model, efforts=efforts))})
+        more = len(told.model_dump_json().encode())
+        if size + more <= MOST_BYTES:
+            size += more
+            answer.models.update(told.models)
     return answer

@@ -18,6 +18,7 @@ from openwebui_usage.ledger.rows import CallRow, id_at
 from openwebui_usage.ledger.typical import (
     DAYS,
     LEAST_CALLS,
+    LEAST_USERS,
     Quartiles,
     TypicalEffort,
     TypicalModel,
@@ -50,9 +51,9 @@ def calls(model: str, outputs: range, *, ago: float = 60, reasoning: int = 0, **
             id=f"{id_at(NOW - ago)}{abs(hash((model, output, str(values)))):016x}"[:32],
             started_at=NOW - ago,
             usage=TokenUsage(input=1000, output=output, completion=output, reasoning=reasoning),
-            **values,
+            **{"user_id": f"user {number % LEAST_USERS}", **values},
         )
-        for output in outputs
+        for number, output in enumerate(outputs)
     ]
 
 
@@ -140,6 +141,26 @@ def test_people_are_told_of_the_models_that_they_can_use(router: Router, store: 
     assert sorted(ask(router)["models"]) == ["gpt-4o", "o3"], "o3 is the base of a workspace model"
 
 
+@pytest.mark.parametrize(
+    ("users", "is_told"),
+    [(("u-2",), False), (("user", "u-2"), False), (("user",), True), (("user", "u-2", "u-3"), True)],
+)
+def test_nobody_is_told_what_one_other_person_used(
+    router: Router, store: Store, users: tuple[str, ...], is_told: bool
+) -> None:
+    for user in users:
+        store.record(calls("gpt-4o", range(1, 10), user_id=user))
+    router.typical = read(store)
+    assert ("gpt-4o" in ask(router)["models"]) == is_told
+
+
+def test_an_effort_of_somebodys_own_words_is_told_to_nobody(router: Router, store: Store) -> None:
+    for effort in ("high", "8192 tokens", "on", "none", "my secret", "9" * 12 + " tok"):
+        store.record(calls("gpt-4o", range(1, 10), effort=effort))
+    router.typical = read(store)
+    assert sorted(ask(router)["models"]["gpt-4o"]["efforts"]) == ["8192 tokens", "high", "none", "on"]
+
+
 def test_nothing_is_told_while_it_is_switched_off(router: Router) -> None:
     router.typical = {}
     assert ask(router) == {"shown": True, "models": {}}
@@ -151,7 +172,7 @@ def test_an_answer_stays_small_however_many_models_there_are() -> None:
     quartiles = Quartiles(123_456, 234_567, 345_678)
     effort = TypicalEffort(500, quartiles, quartiles, quartiles)
     known = {f"model {number}": TypicalModel(2000.5, {"low": effort, "high": effort}) for number in range(500)}
-    answer = typical_usage(known, known)
+    answer = typical_usage(known, known, "user")
     assert MOST_BYTES * 0.9 < len(answer.model_dump_json()) <= MOST_BYTES
     assert list(answer.models) == list(known)[: len(answer.models)], "those with the most calls stay"
 
