@@ -9,7 +9,6 @@ and as its id a number. They choose calls by what they see: a URL that somebody 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -18,9 +17,31 @@ from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.call_log import Call
 from openwebui_usage.ledger.report_query import NONE, NOT_RECORDED, Dimension, Named, Report, ReportRow, Value
-from openwebui_usage.rules.public_prices import provider_of
 
 _KINDS = {"openai": "OpenAI-compatible", "ollama": "Ollama"}
+_PUBLIC_HOSTS = frozenset(
+    (
+        "api.anthropic.com",
+        "api.cerebras.ai",
+        "api.cohere.ai",
+        "api.cohere.com",
+        "api.deepseek.com",
+        "api.fireworks.ai",
+        "api.groq.com",
+        "api.mistral.ai",
+        "api.moonshot.ai",
+        "api.openai.com",
+        "api.perplexity.ai",
+        "api.together.xyz",
+        "api.x.ai",
+        "dashscope.aliyuncs.com",
+        "generativelanguage.googleapis.com",
+        "integrate.api.nvidia.com",
+        "openrouter.ai",
+        "router.huggingface.co",
+    )
+)
+"""Names of hosts that are the same for all customers. Those of Azure or Bedrock say whose they are, or where."""
 _NOBODY = "|"
 """No connection's id or name."""
 
@@ -71,7 +92,6 @@ async def names_for(caller: Caller, store: Store, access: Access) -> ConnectionN
     """The names by which a caller may know connections; None for somebody who may know them all as they are."""
     if await access.readable(caller) is not None:
         return None
-    # The list of known providers takes a while to load.
     return await asyncio.to_thread(lambda: ConnectionNames(store.connections()))
 
 
@@ -91,11 +111,7 @@ def _is_public(url: str) -> bool:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return False
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return parts.scheme == "https" and port is None and provider_of(url) is not None
-    return False
+    return parts.scheme == "https" and port is None and host in _PUBLIC_HOSTS
 
 
 def _has_no_other_address(named: Named) -> bool:

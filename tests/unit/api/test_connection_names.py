@@ -43,6 +43,9 @@ PRIVATE = {
         named(openai("https://api.openai.com/v1"), openai("http://10.1.2.3:8443/v1")),
         "OpenAI-compatible",
     ),
+    "a name that begins as a provider's": (named(openai("https://api.openai.com.intern.lan/v1")), "OpenAI-compatible"),
+    "a name that ends as a provider's": (named(openai("https://x-api.openai.com/v1")), "OpenAI-compatible"),
+    "a customer's own": (named(openai("https://acme-hr.openai.azure.com/openai")), "OpenAI-compatible"),
     "a provider's name at another port": (named(openai("https://api.openai.com:8443/v1")), "OpenAI-compatible"),
     "an older name": (Named("openai:https://api.openai.com/v1", "http://10.1.2.3:8443/v1"), "OpenAI-compatible"),
 }
