@@ -8,7 +8,7 @@ the next start; of several such periods only the latest.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from openwebui_usage.api.answers.reports import report_columns, report_table
@@ -16,12 +16,16 @@ from openwebui_usage.api.exports import MEDIA_TYPES, encode
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.outbox import Document
 from openwebui_usage.ledger.report_query import MOST_GROUPED_BY, REPORT_DIMENSIONS, Dimension, ReportQuery
+from openwebui_usage.ledger.report_sums import TooManyRows
 from openwebui_usage.rules.periods import zone_of
 from openwebui_usage.rules.schedules import SCHEDULES, ReportPeriod, Schedule, latest_period
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
 
 CHECK_SECONDS = 30.0
+MOST_ROWS, MOST_TOP = 100_000, 1000
+"""A report with more rows than that has those of the first so many, and the rest in one: it is kept in the outbox, and
+posted as a whole."""
 DELAY = timedelta(minutes=15)
 """After the end of a period, so that most calls that began in it have ended, too."""
 
@@ -85,7 +89,11 @@ class ScheduledReports:
 
     def _report(self, period: ReportPeriod) -> Document:
         query = ReportQuery(period.time, group_by=self._wanted.group_by)
-        table = report_table(self._store.reports.answer(query))
+        try:
+            report = self._store.reports.answer(query, MOST_ROWS)
+        except TooManyRows:
+            report = self._store.reports.answer(replace(query, top=MOST_TOP))
+        table = report_table(report)
         body = b"".join(encode(report_columns(query), table, "csv")).decode()
         return Document(body, MEDIA_TYPES["csv"], f"usage-{period.name}.csv")
 

@@ -20,6 +20,8 @@ ROOT = "/usage"
 LOAD_ENTRIES = f'import("..{ROOT}/{ENTRIES}").catch(() => {{}});'
 """A line for a script that Open WebUI's pages load from a folder at the root: it has them lead here."""
 _METHODS = ["GET", "HEAD"]
+_DEEPEST = 8
+"""Slashes of an address below /usage/: no page of ours has more than three."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -67,7 +69,8 @@ class _Pages:
 
     async def admin(self, request: Request) -> Response:
         """One shell for all of the admins' pages, so that each can be reloaded and linked to."""
-        return await self._answer(request, "admin.html", depth=1 + request.path_params["path"].count("/"))
+        depth = 1 + request.path_params["path"].count("/")
+        return await self._answer(request, "admin.html" if depth <= _DEEPEST else "", depth)
 
     async def asset(self, request: Request) -> Response:
         """What a page loads. Its name has a hash of its content, so it never changes."""

@@ -115,6 +115,11 @@ def test_nothing_but_built_files_is_served(http: TestClient, name: str) -> None:
     assert http.get(f"/usage/assets/{name}").status_code == 404
 
 
+def test_an_address_that_is_deeper_than_any_page_is_none(http: TestClient) -> None:
+    assert http.get("/usage/admin/a/b/c").status_code == 200
+    assert http.get("/usage/admin/" + "/" * 5000).status_code == 404
+
+
 def test_without_built_files_there_are_no_pages(tmp_path: Path) -> None:
     assert page_routes(tmp_path) == []
 

@@ -139,7 +139,7 @@ class _Walk:
             return None
         try:
             return self._constructor.construct_object(node)
-        except ValueError:  # Such as `!!int no number`.
+        except (ValueError, LookupError):  # Such as `!!int no number`, `!!bool perhaps`.
             self._fault(node, path, f"is not what its tag says (got {node.value!r})")
             return None
 
