@@ -29,11 +29,11 @@ function start(): void {
     let added: Element | null = null;
     return untilItFails(name, () => {
       if (added?.isConnected) return;
-      added = add(words());
+      added = add(words);
       added?.setAttribute('data-usage-entry', name);
     });
   });
-  parts.push(untilItFails('tooltip', () => detailsInTip(MY_PAGE, words())));
+  parts.push(untilItFails('tooltip', () => detailsInTip(MY_PAGE, words)));
   const look = () => parts.forEach((part) => part());
 
   // Not later: before the browser paints what has changed, so that nothing moves under the eyes.

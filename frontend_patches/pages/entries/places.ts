@@ -14,7 +14,7 @@ export const ADMIN_PAGE = '/usage/admin/';
  */
 export interface Entry {
   name: string;
-  add(words: EntryWords): Element | null;
+  add(words: () => EntryWords): Element | null;
 }
 
 /** A link that the host's router leaves to the browser: our pages are none of its own. */
@@ -56,7 +56,7 @@ const sidebar: Entry = {
     const holder = like(iconBox);
     holder.append(icon());
     const text = like(labelBox?.firstElementChild);
-    text.textContent = words.usage;
+    text.textContent = words().usage;
     const label = like(labelBox);
     label.append(text);
     const anchor = link(MY_PAGE, '');
@@ -83,7 +83,7 @@ const adminTabs: Entry = {
     if (!location.pathname.startsWith('/admin')) return null;
     const tab = document.querySelector('nav a[href="/admin/evaluations"]');
     if (!tab?.parentElement) return null;
-    const anchor = link(ADMIN_PAGE, words.usage);
+    const anchor = link(ADMIN_PAGE, words().usage);
     anchor.className = usualLooks(tab.parentElement.querySelectorAll(':scope > a'));
     tab.after(anchor);
     return anchor;
@@ -96,7 +96,7 @@ const above = (name: string, id: string, href: string, open: (words: EntryWords)
   add(words) {
     const panel = document.getElementById(id);
     if (!panel) return null;
-    const entry = card(words.exact, link(href, open(words)));
+    const entry = card(words().exact, link(href, open(words())));
     const heading = panel.firstElementChild;
     if (heading?.querySelector('h2')) heading.after(entry);
     else panel.prepend(entry);

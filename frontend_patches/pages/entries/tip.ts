@@ -20,21 +20,18 @@ export function openByLine(href: string): void {
 }
 
 /** Puts that row into the tooltip that is open, if it is one of the counter's. */
-export function detailsInTip(href: string, words: EntryWords): void {
+export function detailsInTip(href: string, words: () => EntryWords): void {
   const tip = tips[0];
   if (!(tip instanceof HTMLElement) || tip.querySelector('[data-usage-entry]')) return;
   if (!tip.previousElementSibling?.matches(LINE)) return;
   const row = Object.assign(document.createElement('span'), {
-    textContent: taps() ? words.details : words.click,
+    textContent: taps() ? words().details : words().click,
   });
   row.dataset['usageEntry'] = 'details';
   row.style.cssText =
     'grid-column: 1 / -1; text-align: start; text-decoration: underline; pointer-events: auto';
-  // Before the line loses the focus, and the tooltip goes.
-  row.addEventListener('pointerdown', (event) => {
-    event.preventDefault();
-    location.assign(href);
-  });
+  // Not "click": before that comes the line loses the focus, and the tooltip goes. A finger that scrolls lifts off no pointer.
+  row.addEventListener('pointerup', ({ button }) => button === 0 && location.assign(href));
   tip.append(row);
   moveUp(tip, row.offsetHeight);
 }

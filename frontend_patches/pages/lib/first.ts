@@ -1,7 +1,9 @@
-/** Runs before anything is painted: the theme, and the language and direction of the text. */
+/** Runs before anything is painted: the theme, the size of text, and its language and direction. */
+import { applyKeptAppearance } from './appearance';
 import { language, direction } from './language';
 import { applyTheme } from './theme';
 
 document.documentElement.lang = language();
 document.documentElement.dir = direction(language());
 applyTheme();
+applyKeptAppearance();

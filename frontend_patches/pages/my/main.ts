@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import '../theme.css';
+import { followAppearance } from '../lib/appearance';
 import { setRoot } from '../lib/root';
 import { router } from '../lib/router.svelte';
 import { followTheme } from '../lib/theme';
@@ -8,6 +9,7 @@ import MyUsage from './MyUsage.svelte';
 
 setRoot(import.meta.url);
 followTheme();
+void followAppearance();
 router.start('');
 await loadWords();
 const target = document.getElementById('page');

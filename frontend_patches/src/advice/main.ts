@@ -104,7 +104,6 @@ function adviseTip(tip: HTMLElement, state: UsageState, typical: Typical, say: S
 
 function start(): void {
   const counter = document.querySelector<Host>('[data-usage-part=counter]');
-  const effort = document.querySelector<HTMLElement>('[data-usage-part=effort]');
   const state = counter?.state;
   if (!counter || !state) return;
 
@@ -112,6 +111,7 @@ function start(): void {
   sheet.replaceSync(STYLES);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
+  let observing = true;
   const look = () => {
     try {
       const list = document.getElementById(LIST);
@@ -126,13 +126,23 @@ function start(): void {
       }
       if (tip instanceof HTMLElement) adviseTip(tip, state, typical, say);
     } catch (error) {
+      observing = false;
       observer.disconnect();
       console.debug('openwebui-usage gives no more advice:', error);
     }
   };
   const observer = new MutationObserver(look);
   const table = new Table(look);
-  for (const part of [counter, effort]) if (part) observer.observe(part, { childList: true, subtree: true });
+  const observe = (part: Node) => observer.observe(part, { childList: true, subtree: true });
+  observe(counter);
+  // The menu comes into the page when a model that reasons is chosen; it opens only to somebody who has turned to it.
+  const turned = ({ target }: Event) => {
+    const effort = target instanceof Element && target.closest('[data-usage-part=effort]');
+    if (effort && observing) observe(effort);
+  };
+  for (const type of ['pointerover', 'focusin']) document.addEventListener(type, turned, { passive: true });
+  const effort = document.querySelector('[data-usage-part=effort]');
+  if (effort) observe(effort);
   look();
 }
 
