@@ -209,17 +209,6 @@ class HostModels:
         )
         return {id_: self._group_names.get(id_, name) for id_, name in names.items()}
 
-    async def role_of(self, user_id: str) -> str | None:
-        """A user's role; None for one who is gone."""
-        from open_webui.models.users import Users
-
-        async def ask() -> str | None:
-            user = await maybe_await(Users.get_user_by_id(user_id))
-            return None if user is None else user.role
-
-        role: str | None = await self._memo.get(("role", user_id), ask)
-        return role
-
     async def visible_to(self, user: Any, request: Request | None = None) -> list[Model]:
         """The models that `user` (the host's user) can use."""
 
