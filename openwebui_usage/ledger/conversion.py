@@ -162,7 +162,7 @@ def _names_of(rows: Iterable[Row[Any]], group_names: dict[str, str]) -> dict[Nam
 
 
 def sums_of_row(row: Row[Any]) -> tuple[int, ...]:
-    """What a stored row adds to a cube, in the order of `CUBE_SUMS`. Its cost has no parts."""
+    """What a stored row adds to a cube, in the order of `CUBE_SUMS`, numbers all. Its cost has no parts."""
     counts = bounded_counts(tuple(int(getattr(row, name)) for name in _COUNTS))
-    unpriced = row.cost_nano is None and bool(row.input or row.output)
-    return (1, bool(row.estimated), unpriced, *counts, int(row.cost_nano or 0), 0, 0, 0, 0)
+    unpriced = int(row.cost_nano is None and bool(row.input or row.output))
+    return (1, int(row.estimated), unpriced, *counts, int(row.cost_nano or 0), 0, 0, 0, 0)
