@@ -77,10 +77,10 @@ function filesBelow(folder) {
     .sort();
 }
 
-/** What is for pages that were built already stays here: `main.ts` and `page/`. */
+/** What is for pages that were built already stays here: `main.ts`, `page/` and `advice/`. */
 function ourFiles() {
   return filesBelow(OURS).filter(
-    (file) => /\.(svelte|ts|css)$/.test(file) && file !== 'main.ts' && !file.startsWith('page/'),
+    (file) => /\.(svelte|ts|css)$/.test(file) && file !== 'main.ts' && !/^(page|advice)\//.test(file),
   );
 }
 
