@@ -92,7 +92,8 @@ def test_a_view_is_saved_opened_and_removed(admin: Client, open_page: OpenPage) 
     page.get_by_role("menuitem", name="Manage views").click()
     page.get_by_role("button", name="Remove By person & week").click()
     expect(page.get_by_text("is removed")).to_be_visible()
-    assert admin.request("GET", "/api/usage/views") == {"views": []}
+    views = admin.request("GET", "/api/usage/views")["views"]
+    assert "By person & week" not in [view["name"] for view in views]
 
 
 def test_a_filter_is_in_the_address(admin: Client, open_page: OpenPage) -> None:
