@@ -534,8 +534,9 @@ def test_they_shift_nothing_and_block_nothing_while_a_chat_loads_and_runs(
     expect(line(tab, name)).to_contain_text(shown(documented(calls), 1_000_000), timeout=WITHIN)
     for ours in (line(tab, name), line(tab, "tight"), effort(tab), tab.page.locator("#chat-input")):
         assert ours.evaluate(SHIFTED) == []
-    work = [took for source, took in tab.page.evaluate("window.work") if "/static/loader.js" in source]
-    assert all(took < 50 for took in work), work
+    work = tab.page.evaluate("window.work")
+    ours = sum(took for source, took in work if "/static/loader.js" in source or "/usage/entries.js" in source)
+    assert ours < sum(took for _, took in work) / 5, work  # However slow the machine is.
     assert paths == ["page"]
     assert tab.problems == []
 
