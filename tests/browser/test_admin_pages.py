@@ -113,7 +113,8 @@ def test_a_filter_is_in_the_address(admin: Client, open_page: OpenPage) -> None:
 def test_refusals_lead_to_the_limit(admin: Client, open_page: OpenPage) -> None:
     page = open_page(admin, "/usage/admin/refusals").page
     wait_until_drawn(page)
-    link = page.get_by_role("row", name=BUDGET).first.get_by_role("link", name="Raise the limit")
+    # Rows of budgets that are gone, as other tests leave them, have none.
+    link = page.get_by_role("row", name=BUDGET).get_by_role("link", name="Raise the limit").first
     expect(link).to_have_attribute("href", re.compile(r"/usage/admin/budgets/"))
 
 
