@@ -139,8 +139,11 @@ class Notifier:
 
     def _run(self) -> None:
         with _posting(), httpx.Client(timeout=_TIMEOUT) as client:
-            while not self._stopping.is_set():
-                self._woken.wait(self._pause())
+            is_last = False
+            while not is_last:
+                if not self._stopping.is_set():
+                    self._woken.wait(self._pause())
+                is_last = self._stopping.is_set()  # Also where it was told to end before it began.
                 self._woken.clear()
                 try:
                     while (waiting := self._outbox.claim(time.time())) is not None:

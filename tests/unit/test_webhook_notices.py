@@ -287,6 +287,13 @@ def test_while_the_ledger_is_away_the_thread_waits(store: Store, receiver: Recei
     assert len(receiver.taken()) == 3
 
 
+def test_going_down_at_once_posts_what_is_due(store: Store, receiver: Receiver) -> None:
+    store.create_group("all", ["*"], 100, "documented")
+    with posting(store, receiver.url):
+        use(store, 100)  # The thread has hardly begun.
+    assert len(receiver.taken()) == 3
+
+
 def test_going_down_posts_what_is_due(store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notices_module, "POLL_SECONDS", 60.0)
     store.create_group("all", ["*"], 100, "documented")
