@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     """True: the token client is mounted at /o1/."""
     pages: bool = True
     """False: there are no pages at /usage/."""
+    gc_freeze: bool = True
+    """False: Python's collector looks at all that lives as long as the process each time, see `host.garbage`."""
     keep_calls: Kept = None
     """How long the rows of calls are kept, like `13 months`; for ever by default. Totals and reports stay as they
     are.

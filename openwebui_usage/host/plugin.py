@@ -20,6 +20,7 @@ from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.storage import ConfigError
 from openwebui_usage.client.throttling import Buckets
+from openwebui_usage.host import garbage
 from openwebui_usage.host.assets import Served, docs_routes, loader_route, put_first
 from openwebui_usage.host.client import MountedClient
 from openwebui_usage.host.database import (
@@ -146,6 +147,8 @@ class Plugin:
                 await self._client.start()
         except Exception:
             log.exception("The token client could not be started")
+        if self._settings.gc_freeze and (undo := garbage.set_aside()) is not None:
+            self._undos.append(undo)
 
     async def stop(self) -> None:
         """Stop to meter, and write what is queued."""

@@ -1,16 +1,19 @@
 """What the plugin costs a deployment, beside the bare host, in one run on one machine.
 
     tests/run --bench host
+    tests/run --bench host --beside ../older-checkout --pairs 3
 
-Two Open WebUI processes, one bare and one with the plugin (a group with a limit, so that every call is admitted and
-counted), ask the same stand-in provider in turn: call by call where one is in flight, so that whatever else the machine
-does meets both, and the median of the differences means something. Several such pairs, one after the other: two bare
-processes of the same environment may differ by half a millisecond a call, for as long as they live. Prints a table in
-Markdown; asserts nothing.
+Three Open WebUI processes ask the same stand-in provider in turn: one bare, one with the plugin and one with the
+plugin that leaves Python's garbage collector alone. There is a group with a limit, so that every call is admitted and
+counted. Where one call is in flight they take turns call by call, so that whatever else the machine does meets all,
+and the median of the differences means something. Several such rounds of processes, one after the other: two bare
+processes of the same environment may differ by half a millisecond a call, for as long as they live. With `--beside`
+the plugin of another checkout takes part, too. Prints tables in Markdown; asserts nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -29,6 +32,12 @@ from tests.support.provider import Provider
 
 SHORT, LONG = "bench-short", "bench-long"
 PAIRS, ROUNDS = 6, 8
+BARE, PLUGIN, UNFROZEN, BESIDE = (
+    "bare",
+    "the plugin",
+    "the plugin, OPENWEBUI_USAGE_GC_FREEZE=false",
+    "the other checkout",
+)
 DISK_WRITES, DISK_BYTES = 200, 20_000
 CALLS_ALONE, CALLS_TOGETHER, STREAMS, MEMORY_CALLS = 16, 200, 2, 10_000
 
@@ -94,6 +103,12 @@ async def _answer(reader: asyncio.StreamReader) -> None:
 
 
 def main() -> None:
+    """Start, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="how often the processes are started")
+    parser.add_argument("--beside", type=Path, help="another checkout of the plugin")
+    parser.add_argument("--memory-calls", type=int, default=MEMORY_CALLS, help="0: don't measure memory")
+    given = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         provider = Provider(folder / "provider.log")
@@ -101,31 +116,45 @@ def main() -> None:
         provider.wait()
         provider.behave(SHORT, chunks=12)
         provider.behave(LONG, chunks=3000, burst=50)
-        bare = HostEnvironment.cached()
-        with_plugin = bare.overlay(folder / "environment")
-        with_plugin.install(build_wheel(folder))
-        hosts = {"bare": bare, "plugin": with_plugin}
+        hosts = _hosts(folder, given.beside)
         measured = {name: Measured() for name in hosts}
-        for number in range(PAIRS):
+        for number in range(given.pairs):
             # Who starts first has other luck with the machine: they take turns.
             order = list(hosts) if number % 2 == 0 else list(reversed(hosts))
             with ExitStack() as pair:
                 servers = {}
                 for name in order:
-                    files = folder / f"{name}-{number}"
+                    files = folder / f"{list(hosts).index(name)}-{number}"
+                    env = {"OPENWEBUI_USAGE_GC_FREEZE": "false"} if name == UNFROZEN else None
                     servers[name] = OpenWebUI(
-                        hosts[name], files, provider_url=provider.url, log=files.with_suffix(".log")
+                        hosts[name], files, provider_url=provider.url, log=files.with_suffix(".log"), env=env
                     )
                     pair.callback(servers[name].stop)
                     servers[name].start()
                     servers[name].admin.models(refresh=True)
-                servers["plugin"].admin.add_group("bench", ["bench-*"], 10**15)
+                    if name != BARE:
+                        servers[name].admin.add_group("bench", ["bench-*"], 10**15)
                 askers = {name: (Asker(servers[name], 1), Asker(servers[name], 50)) for name in hosts}
                 _measure(servers, askers, measured)
-                if number == PAIRS - 1:
-                    _print_table(measured)
+                if number == given.pairs - 1:
+                    for name in hosts:
+                        if name != BARE:
+                            _print_table(measured[BARE], measured[name], name, given.pairs)
                     _print_disk(folder)
-                    _print_memory(servers, askers)
+                    if given.memory_calls:
+                        _print_memory(servers, askers, given.memory_calls)
+
+
+def _hosts(folder: Path, beside: Path | None) -> dict[str, HostEnvironment]:
+    bare = HostEnvironment.cached()
+    hosts = {BARE: bare, PLUGIN: bare.overlay(folder / "environment")}
+    hosts[PLUGIN].install(build_wheel(folder))
+    hosts[UNFROZEN] = hosts[PLUGIN]
+    if beside is not None:
+        hosts[BESIDE] = bare.overlay(folder / "environment-beside")
+        (folder / "beside").mkdir()
+        hosts[BESIDE].install(build_wheel(folder / "beside", beside.resolve()))
+    return hosts
 
 
 def _measure(
@@ -151,24 +180,23 @@ def _measure(
                 measured[name].streams += asyncio.run(alone.ask(LONG, 1))[0]
 
 
-def _print_table(measured: dict[str, Measured]) -> None:
-    bare, plugin = measured["bare"], measured["plugin"]
-    print("| what | bare | with the plugin | difference |")
+def _print_table(bare: Measured, plugin: Measured, name: str, pairs: int) -> None:
+    print(f"\n| what | bare | {name} | difference |")
     print("|---|---|---|---|")
     for label, read in (("1 call in flight", lambda m: m.alone), ("50 calls in flight", lambda m: m.together)):
         for figure, of in (("median", statistics.median), ("p99", _p99)):
             b, p = of(read(bare)), of(read(plugin))
             print(f"| {label}, {figure} | {b * 1000:.1f} ms | {p * 1000:.1f} ms | {(p - b) * 1000:+.2f} ms |")
         if label.startswith("1 "):
-            _print_differences(label, read(bare), read(plugin))
+            _print_differences(label, read(bare), read(plugin), pairs)
     b, p = statistics.median(bare.rates), statistics.median(plugin.rates)
     print(f"| calls per second at 50 in flight | {b:.0f} | {p:.0f} | × {p / b:.3f} |")
-    _print_quotients("calls per second at 50 in flight", bare.rates, plugin.rates)
+    _print_quotients("calls per second at 50 in flight", bare.rates, plugin.rates, pairs)
     b, p = statistics.median(bare.work), statistics.median(plugin.work)
     print(f"| CPU time of a call at 50 in flight | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
     b, p = statistics.median(bare.streams), statistics.median(plugin.streams)
     print(f"| a stream of 3,000 chunks, median | {b * 1000:.1f} ms | {p * 1000:.1f} ms | × {p / b:.3f} |")
-    _print_differences("a stream of 3,000 chunks", bare.streams, plugin.streams)
+    _print_differences("a stream of 3,000 chunks", bare.streams, plugin.streams, pairs)
 
 
 def _print_disk(folder: Path) -> None:
@@ -176,6 +204,7 @@ def _print_disk(folder: Path) -> None:
 
     Also at the pace of calls that are asked in turn: a machine that sleeps in between takes its time to wake.
     """
+    print("\n| what | figure |\n|---|---|")
     for label, pause in (("one after the other", 0.0), ("one every 14 ms", 0.014)):
         spans = []
         with (folder / "disk").open("wb", buffering=0) as file:
@@ -189,37 +218,35 @@ def _print_disk(folder: Path) -> None:
                 os.fdatasync(file.fileno())
                 spans.append(time.perf_counter() - started)
         median = statistics.median(spans) * 1000
-        print(f"| write and fdatasync of {DISK_BYTES // 1000} kB, {label} | | | {median:.2f} ms |")
+        print(f"| write and fdatasync of {DISK_BYTES // 1000} kB, {label} | {median:.2f} ms |")
 
 
-def _print_memory(servers: dict[str, OpenWebUI], askers: dict[str, tuple[Asker, Asker]]) -> None:
+def _print_memory(servers: dict[str, OpenWebUI], askers: dict[str, tuple[Asker, Asker]], calls: int) -> None:
     grown: dict[str, float] = {}
     for name, (_, together) in askers.items():
         asyncio.run(together.ask(SHORT, 1000))
         before = _megabytes(servers[name].pid)
-        asyncio.run(together.ask(SHORT, MEMORY_CALLS))
+        asyncio.run(together.ask(SHORT, calls))
         grown[name] = _megabytes(servers[name].pid) - before
-    print(
-        f"| memory after {MEMORY_CALLS:,} more calls | {grown['bare']:+.1f} MB | {grown['plugin']:+.1f} MB "
-        f"| {grown['plugin'] - grown['bare']:+.1f} MB |"
-    )
+    for name, more in grown.items():
+        print(f"| memory after {calls:,} more calls, {name} | {more:+.1f} MB |")
 
 
-def _print_differences(label: str, bare: list[float], plugin: list[float]) -> None:
+def _print_differences(label: str, bare: list[float], plugin: list[float], pairs: int) -> None:
     """Call by call: their median, and those of the single pairs."""
     more = [(p - b) * 1000 for b, p in zip(bare, plugin, strict=True)]
-    each = len(more) // PAIRS
+    each = len(more) // pairs
     medians = sorted(statistics.median(more[start : start + each]) for start in range(0, len(more), each))
     spread = f"{medians[0]:+.2f} to {medians[-1]:+.2f} ms"
-    print(f"| {label}, median of the differences ({PAIRS} pairs: {spread}) | | | {statistics.median(more):+.2f} ms |")
+    print(f"| {label}, median of the differences ({pairs} pairs: {spread}) | | | {statistics.median(more):+.2f} ms |")
 
 
-def _print_quotients(label: str, bare: list[float], plugin: list[float]) -> None:
+def _print_quotients(label: str, bare: list[float], plugin: list[float], pairs: int) -> None:
     """Round by round: their median, and those of the single pairs."""
     times = [p / b for b, p in zip(bare, plugin, strict=True)]
     medians = sorted(statistics.median(times[start : start + ROUNDS]) for start in range(0, len(times), ROUNDS))
     spread = f"× {medians[0]:.3f} to × {medians[-1]:.3f}"
-    print(f"| {label}, median of the quotients ({PAIRS} pairs: {spread}) | | | × {statistics.median(times):.3f} |")
+    print(f"| {label}, median of the quotients ({pairs} pairs: {spread}) | | | × {statistics.median(times):.3f} |")
 
 
 def _megabytes(pid: int) -> float:
