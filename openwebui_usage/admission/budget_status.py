@@ -28,7 +28,7 @@ def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> 
 def counters_of(definitions: Definitions, caller: Subject, now: datetime) -> list[Counter]:
     """The counter of each budget that applies to a user, in the budgets' order."""
     return [
-        Counter(budget, subject_of(budget, caller), definitions.period(budget, now))
+        Counter(budget.for_caller(caller), subject_of(budget, caller), definitions.period(budget, now))
         for budget in definitions.budgets
         if budget.scope.binds(caller)
     ]

@@ -16,6 +16,7 @@ from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_recount, usage_revision
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, budget_of_group, subject_of
 from openwebui_usage.rules.groups import Group
+from openwebui_usage.rules.overrides import overrides_from
 from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at
 from openwebui_usage.rules.pricing import Cost, Price, PriceBook, by_specificity
 
@@ -51,7 +52,7 @@ class Definitions:
         self.book = PriceBook(by_specificity(prices), fallback_price)
         self.revision = revision
         self._recounts = recounts
-        resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in recounts))
+        resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in (*budgets, *recounts)))
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
         self._matching: dict[tuple[str, ...], Matching] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
@@ -72,7 +73,7 @@ class Definitions:
     def counters(self, model_ids: tuple[str, ...], caller: Subject, moment: datetime) -> list[Counter]:
         """Every counter that a call adds to."""
         return [
-            Counter(budget, subject_of(budget, caller), self.period(budget, moment))
+            Counter(budget.for_caller(caller), subject_of(budget, caller), self.period(budget, moment))
             for budget in self.matching(model_ids).budgets
             if budget.scope.binds(caller)
         ]
@@ -189,6 +190,9 @@ def budget_from(row: Row[Any], names: Mapping[str, str] = _NO_NAMES) -> Budget:
         counting=row.counting,
         free_models_exempt=row.free_models_exempt,
         group_id=row.group_id,
+        reset_at=row.reset_at,
+        overrides=overrides_from(row.overrides),
+        several_groups=row.several_groups,
     )
 
 
@@ -209,12 +213,19 @@ def budget_values(budget: Budget) -> dict[str, Any]:
         "soft_limits": list(budget.soft_limits),
         "counting": budget.counting,
         "free_models_exempt": budget.free_models_exempt,
+        "reset_at": budget.reset_at,
+        "overrides": [override.to_json() for override in budget.overrides],
+        "several_groups": budget.several_groups,
     }
 
 
 def recount_text(counter: Budget) -> str:
     """A counter in the form that `usage_recount` stores."""
-    return json.dumps(asdict(counter))
+    return json.dumps({name: value for name, value in asdict(counter).items() if name not in _ONLY_LIMITS})
+
+
+_ONLY_LIMITS = ("overrides", "several_groups", "override")
+"""Fields of a budget that say nothing of what it counts."""
 
 
 def _recount_from(text: str) -> Budget:

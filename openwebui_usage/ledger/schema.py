@@ -131,15 +131,20 @@ usage_budget = Table(
     Column("scope_id", Text),
     Column("models", JSON, nullable=False),
     Column("group_id", String(100)),
-    Column("period", String(16), nullable=False),
+    Column("period", String(40), nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("action", String(16), nullable=False),
     Column("soft_limits", JSON, nullable=False),
     Column("counting", String(16), nullable=False),
     Column("free_models_exempt", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("overrides", JSON, nullable=False, server_default="[]"),
+    Column("several_groups", String(16), nullable=False, server_default="highest"),
+    Column("reset_at", Float),
 )
-"""`limit` is in tokens, requests or nano-USD, as `unit` says."""
+"""`limit` is in tokens, requests or nano-USD, as `unit` says, and so are those of `overrides`, a list of objects with
+`kind`, `id` and `limit`. `reset_at`: calls that began before are in no total of the budget any more.
+"""
 
 usage_price = Table(
     "usage_price",

@@ -7,31 +7,42 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, Sums, matches
+from openwebui_usage.rules.overrides import Override, SeveralGroups, override_for
 from openwebui_usage.rules.periods import Period, PeriodKind
 
 Unit = Literal["tokens", "usd", "requests"]
-ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_group"]
+ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_group", "role", "each_user_of_role"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose calls a budget counts: everyone's together, each user's separately, one user's, a user group's together, or
-    those of each of its members separately.
+    """Whose calls a budget counts: everyone's together, each user's separately, one user's, those of a user group or of
+    all users with a role together, or those of each of them separately.
     """
 
     kind: ScopeKind = "everyone"
     id: str | None = None
-    """Of the user or the user group, for the kinds that name one."""
+    """Of the user or the user group, or the role's name, for the kinds that name one."""
 
     @property
     def is_shared(self) -> bool:
         """Whether there is one sum for everyone in the scope."""
-        return self.kind in ("everyone", "group", "user")
+        return self.kind in ("everyone", "group", "user", "role")
+
+    @property
+    def is_of_group(self) -> bool:
+        """Whether it depends on who is a member of a user group."""
+        return self.kind in ("group", "each_user_of_group")
+
+    @property
+    def is_of_role(self) -> bool:
+        """Whether it depends on the caller's role."""
+        return self.kind in ("role", "each_user_of_role")
 
     def binds(self, caller: Subject) -> bool:
         """Whether calls of `caller` count."""
@@ -42,6 +53,8 @@ class Scope:
                 return caller.user_id is not None
             case "user":
                 return caller.user_id == self.id
+            case "role" | "each_user_of_role":
+                return caller.user_id is not None and caller.role == self.id
             case _:
                 return caller.user_id is not None and self.id in caller.user_groups
 
@@ -56,11 +69,16 @@ class Subject:
     user_id: str | None = None
     user_groups: frozenset[str] = frozenset()
     """Ids of the host's user groups that the user belongs to."""
+    role: str | None = None
+    """The host's: `admin`, `user`, …"""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a scope may use of some models in one period. `limit` is in tokens, requests or nano-USD."""
+    """How much a scope may use of some models in one period. `limit` is in tokens, requests or nano-USD.
+
+    The budget of a `Counter` is what holds for the counter's subject, see `for_caller`.
+    """
 
     id: str
     name: str
@@ -81,6 +99,27 @@ class Budget:
     group_id: str | None = None
     reset_at: float | None = None
     """Calls that began before this moment are not counted. Seconds since the epoch."""
+    overrides: tuple[Override, ...] = ()
+    """Other limits for some of those who are counted separately, see `rules.overrides`."""
+    several_groups: SeveralGroups = "highest"
+    override: Override | None = None
+    """Where `limit` comes from, if that is one of `overrides`. None in a definition."""
+
+    def for_caller(self, caller: Subject) -> Budget:
+        """The budget with the limit that holds for `caller`."""
+        override = override_for(self.overrides, caller, self.several_groups) if self.overrides else None
+        return self if override is None else replace(self, limit=override.limit, override=override)
+
+    @property
+    def least_limit(self) -> int | None:
+        """The lowest limit that anybody has. None if nobody has one."""
+        limits = (self.limit, *(override.limit for override in self.overrides))
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    @property
+    def needs_groups(self) -> bool:
+        """Whether what it counts, or its limit, depends on the caller's user groups."""
+        return self.scope.is_of_group or any(override.kind == "user_group" for override in self.overrides)
 
     def covers(self, model_ids: Iterable[str], groups: Iterable[Group]) -> bool:
         """Whether a call to a model counts, by its own id or its base model's. `groups` are all usage groups."""
