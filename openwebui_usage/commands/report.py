@@ -121,7 +121,9 @@ def _tell(report: Report, format_: FormatOption, output: Path | None) -> None:
     if format_ is FormatOption.TABLE:
         _print(report)
     elif format_ is FormatOption.JSON:
-        write([json.dumps(report_json(report), ensure_ascii=False, indent=2).encode() + b"\n"], output)
+        answer = report_json(report)
+        answer["rows"] = list(answer["rows"])
+        write([json.dumps(answer, ensure_ascii=False, indent=2).encode() + b"\n"], output)
     else:
         kind = cast("ExportFormat", format_.value)
         write(encode(report_columns(report.query), report_table(report), kind), output)

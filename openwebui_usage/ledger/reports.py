@@ -203,10 +203,10 @@ class _Answer:
         keys = {numbers: self._keys(numbers) for numbers in members}
         groups: dict[_Key, _Sums] = {}
         for numbers, each in members.items():
-            whole = _total(sums for _, sums in each)
+            whole = each[0][1] if len(each) == 1 else _total(sums for _, sums in each)
             for key in keys[numbers]:
                 _add(groups, key, whole)
-        ranked = sorted(groups, key=lambda key: (_rank(groups[key]), str(key)))
+        ranked = sorted(sorted(groups, key=str), key=lambda key: _rank(groups[key]), reverse=True)
         places = {key: place for place, key in enumerate(ranked[: self._query.top])}
         shown = [*places, (OTHER,) * len(self._query.group_by)]
         others = len(places)
@@ -217,7 +217,7 @@ class _Answer:
                 for part, sums in each:
                     _add(rows, (part, place), sums)
         for part, place in sorted(rows):
-            yield ReportRow(self._starts[part], shown[place], ReportSums(*rows[part, place]))
+            yield ReportRow(self._starts[part], shown[place], ReportSums._make(rows[part, place]))
 
     def _keys(self, numbers: _Numbers) -> list[_Key]:
         """The rows that a call of these numbers is in; none for those that the database added up as the others."""
@@ -337,7 +337,7 @@ def _add(found: dict[_Anything, _Sums], key: _Anything, sums: _Sums) -> None:
 
 def _rank(sums: _Sums) -> tuple[int, ...]:
     """The greater, the nearer to the top."""
-    return tuple(-number for number in ReportSums(*sums).rank)
+    return ReportSums._make(sums).rank
 
 
 def _total(found: Iterable[_Sums]) -> ReportSums:

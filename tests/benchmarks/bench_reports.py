@@ -10,7 +10,6 @@ Calls are being written meanwhile, 50 a second. A database that is named keeps t
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import statistics
@@ -27,6 +26,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, create_engine, make_url
 
 from openwebui_usage.api.answers.reports import report_json
+from openwebui_usage.api.routes.encoding import json_bytes
 from openwebui_usage.ledger import CallInfo, CallRow, Store, Writer
 from openwebui_usage.ledger.call_log import CallLog, CallQuery
 from openwebui_usage.ledger.cubes import QUARTER
@@ -179,7 +179,7 @@ def main() -> None:
         with calls_being_written(store, folder) as waits:
             for what, query in queries(year).items():
                 if given.only in what:
-                    measured = stopwatch.median(lambda query=query: json.dumps(report_json(reports.answer(query))))  # type: ignore[misc]
+                    measured = stopwatch.median(lambda query=query: json_bytes(report_json(reports.answer(query))))  # type: ignore[misc]
                     count = len(reports.answer(query).rows)
                     print(f"| {what} | {measured.wall:,.0f} ms | {measured.cpu:,.0f} ms | {count:,} |", flush=True)
             if given.rows:

@@ -22,7 +22,7 @@ from openwebui_usage.ledger.report_query import (
 )
 from openwebui_usage.rules.buckets import Bucket, TimeRange
 from openwebui_usage.rules.histograms import Histogram, percentile
-from openwebui_usage.rules.money import dollars
+from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import zone_of
 
 LocalMoment = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-01T00:00:00+01:00"])]
@@ -163,14 +163,14 @@ class UsageReport(BaseModel):
 
 
 def report_json(report: Report, latency: LatencyReport | None = None) -> dict[str, Any]:
-    """A `UsageReport`. Not by its models: there may be a hundred thousand rows."""
+    """A `UsageReport`. Not by its models, and its rows are an iterator: there may be a hundred thousand."""
     query = report.query
     answer: dict[str, Any] = {
         **_range(query.time),
         "timezone": query.time.timezone,
         "bucket": query.bucket,
         "group_by": list(query.group_by),
-        "rows": list(_rows(report)),
+        "rows": _rows(report, latency),
         "totals": sums_json(report.totals),
         "recorded_since": _recorded_since(report),
         "complete": report.is_complete,
@@ -179,8 +179,6 @@ def report_json(report: Report, latency: LatencyReport | None = None) -> dict[st
         answer["previous"] = {**_range(query.time.previous()), "totals": sums_json(report.previous)}
     if latency is not None:
         answer["totals"]["latency"] = latency_json(latency.totals)
-        for row, of_row in zip(answer["rows"], latency.rows, strict=True):
-            row["latency"] = latency_json(of_row)
     return answer
 
 
@@ -215,41 +213,51 @@ def report_table(report: Report, latency: LatencyReport | None = None) -> Iterat
         yield values
 
 
-def _rows(report: Report) -> Iterator[dict[str, Any]]:
+def _rows(report: Report, latency: LatencyReport | None) -> Iterator[dict[str, Any]]:
     starts: dict[int, str] = {}
-    for row in report.rows:
-        start = starts.get(row.start)
+    dimensions = report.query.group_by
+    for number, (moment, values, sums) in enumerate(report.rows):
+        start = starts.get(moment)
         if start is None:
-            start = starts[row.start] = report.query.time.iso(row.start)
-        values = zip(report.query.group_by, map(_value, row.values), strict=True)
-        yield {"start": start, **dict(values), **sums_json(row.sums)}
+            start = starts[moment] = report.query.time.iso(moment)
+        row: dict[str, Any] = {"start": start}
+        for dimension, value in zip(dimensions, values, strict=True):
+            row[dimension] = _value(value)
+        row.update(sums_json(sums))
+        if latency is not None:
+            row["latency"] = latency_json(latency.rows[number])
+        yield row
 
 
 def _value(value: Value) -> str | dict[str, str]:
     return {"id": value.id, "name": value.name} if isinstance(value, Named) else value
 
 
-def sums_json(sums: ReportSums) -> dict[str, int | float | None]:
+def sums_json(sums: ReportSums) -> dict[str, int | float]:
     """A `UsageSums`."""
+    # Unpacked at once, and derived here: there may be a hundred thousand.
+    (calls, estimated, unpriced, input_, cached, cache_write, completion, reasoning, output,
+     nano, nano_input, nano_cached, nano_cache_write, nano_output, errors, refused) = sums  # fmt: skip
+    out = completion + reasoning
     return {
-        "calls": sums.calls,
-        "in": sums.input,
-        "out": sums.out,
-        "total": sums.total,
-        "cached": sums.cached_input,
-        "cache_write": sums.cache_write,
-        "completion": sums.completion,
-        "reasoning": sums.reasoning,
-        "billed": sums.billed,
-        "cost": dollars(sums.cost_nano),
-        "cost_input": dollars(sums.cost_input),
-        "cost_cached": dollars(sums.cost_cached),
-        "cost_cache_write": dollars(sums.cost_cache_write),
-        "cost_output": dollars(sums.cost_output),
-        "unpriced_calls": sums.unpriced_calls,
-        "estimated_calls": sums.estimated_calls,
-        "errors": sums.errors,
-        "refused": sums.refused,
+        "calls": calls,
+        "in": input_,
+        "out": out,
+        "total": input_ + out,
+        "cached": cached,
+        "cache_write": cache_write,
+        "completion": completion,
+        "reasoning": reasoning,
+        "billed": input_ + output,
+        "cost": nano / NANO,
+        "cost_input": nano_input / NANO,
+        "cost_cached": nano_cached / NANO,
+        "cost_cache_write": nano_cache_write / NANO,
+        "cost_output": nano_output / NANO,
+        "unpriced_calls": unpriced,
+        "estimated_calls": estimated,
+        "errors": errors,
+        "refused": refused,
     }
 
 

@@ -1,7 +1,6 @@
 """/api/usage/reports and /api/usage/me/report."""
 
 import asyncio
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -14,6 +13,7 @@ from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.reports import UsageReport, report_columns, report_json, report_table
 from openwebui_usage.api.connection_names import ConnectionNames, names_for
 from openwebui_usage.api.exports import ExportFormat, export_response
+from openwebui_usage.api.routes.encoding import json_bytes
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.routes.parameters import FILES, Filters, From, To, Zone, call_filters, checked_time, wrong
 from openwebui_usage.ledger import Store
@@ -151,7 +151,7 @@ def add_reports(router: APIRouter, store: Store, access: Access) -> None:
 
         if request.format == "json":
             return await asyncio.to_thread(
-                lambda: Response(json.dumps(report_json(*find(MOST_ROWS))), media_type="application/json")
+                lambda: Response(json_bytes(report_json(*find(MOST_ROWS))), media_type="application/json")
             )
         report, latency = await asyncio.to_thread(find, MOST_ROWS_OF_A_FILE)
         name = f"usage-{query.time.iso(query.time.start)[:10]}"
