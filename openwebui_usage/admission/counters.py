@@ -39,10 +39,20 @@ class Reservation:
     """For calls without a known maximum. They reserve one in `SHARE` of what is left, if that is more than `amount`,
     but no more than this. So only a few of them run at the same time when little is left.
     """
+    must_fit: int = 0
+    """What has to be left for the call to be admitted at all; 0 where the last call may cross the limit."""
 
     def amount_at(self, used: int) -> int:
         """The amount to reserve when `used` of the limit is used."""
         return max(self.amount, min(self.share_up_to, -(-max(0, self.limit - used) // SHARE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is used of a counter, and what calls under way have reserved of it."""
+
+    used: int
+    reserved: int
 
 
 class LiveCounters(Protocol):
@@ -58,6 +68,9 @@ class LiveCounters(Protocol):
 
     async def ask(self, reservations: Sequence[Reservation]) -> Refusal | None:
         """Why a counter would refuse at this moment, if one would. Reserves nothing."""
+
+    async def look(self, counters: Sequence[Counter], call_id: str = "") -> list[Standing]:
+        """How each counter stands. What `call_id` itself has reserved is left out."""
 
     def release(self, call_ids: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """Calls ended: release their reservations, and take over the sums after their commit. From any thread."""
@@ -126,6 +139,16 @@ class MemoryCounters:
         with self._lock:
             return self._refusal(reservations)
 
+    async def look(self, counters: Sequence[Counter], call_id: str = "") -> list[Standing]:
+        """See `LiveCounters`."""
+        await self._know(counters)
+        with self._lock:
+            entries = [self._entries[counter.key] for counter in counters]
+            return [
+                Standing(counter.budget.used(entry.sums), entry.reserved - entry.reservations.get(call_id, 0))
+                for counter, entry in zip(counters, entries, strict=True)
+            ]
+
     def release(self, call_ids: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """See `LiveCounters`."""
         with self._lock:
@@ -172,8 +195,8 @@ class MemoryCounters:
             entry = self._entries[reservation.counter.key]
             entry.counter = reservation.counter
             used, reserved = entry.used, entry.reserved
-            if not decide(reservation.limit, used, reserved):
-                return Refusal(reservation.counter, used, reserved)
+            if not decide(reservation.limit, used, reserved, reservation.must_fit):
+                return Refusal(reservation.counter, used, reserved, reservation.must_fit)
         return None
 
     def _drop(self, call_id: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from openwebui_usage.admission.counters import LiveCounters, Reservation
 from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.admission.steering import NOTHING, PER, Steering, most_output, steering
 from openwebui_usage.admission.usual_answers import UsualAnswers
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key, Recorded
@@ -18,6 +19,7 @@ from openwebui_usage.ledger.refusals import PendingRefusals
 from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
+from openwebui_usage.rules.actions import may_refuse
 from openwebui_usage.rules.budgets import Budget, Counter, ExpectedUsage, Refusal, budget_of_group
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Cost, PriceBook
@@ -111,7 +113,7 @@ class Gate:
         """
         try:
             definitions = self._definitions
-            reservations = self._reservations(request)
+            reservations = await self._reservations(request)
             refusal = await self._live.reserve(call_id, reservations, outer) if reservations else None
             if refusal is not None:
                 asked = {reservation.counter.key: reservation.amount for reservation in reservations}
@@ -127,13 +129,40 @@ class Gate:
     async def check(self, info: CallInfo) -> Refusal | None:
         """Why a call would be refused at this moment, if it would. Reserves nothing. Raises `LedgerAway`.
 
+        A budget that falls back on another model is not asked: whether that is possible, the call itself will tell.
         Callers that refuse a call for this reason report that with `refused`.
         """
         try:
-            asked = [Reservation(counter, counter.budget.limit or 0, 0) for counter in self._counters(info)]
+            asked = [
+                Reservation(counter, counter.budget.limit or 0, 0)
+                for counter in await self._refusing(info)
+                if counter.budget.action != "fallback"
+            ]
             return await self._live.ask(asked) if asked else None
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
+            return None
+
+    async def steer(self, info: CallInfo) -> Steering:
+        """What budgets want of a call that is about to be made, besides refusing it. Never raises."""
+        try:
+            return await steering(self._live, await self._binding(info))
+        except Exception as error:
+            log.debug("A call is not steered", exc_info=error)
+            return NOTHING
+
+    async def most_output(self, call_id: str, request: CallRequest) -> int | None:
+        """How many tokens the answer of an admitted call may have; None where no budget caps it. Never raises."""
+        try:
+            counters = [counter for counter in await self._refusing(request.info) if counter.budget.cap_output]
+            if not counters:
+                return None
+            info, prompt = request.info, estimate.prompt_tokens(request.body)
+            cost = (self._price(info, prompt, 0), self._price(info, prompt, PER))
+            most = await most_output(self._live, counters, call_id, prompt, cost)
+            return None if most is None else max(1, most // _choices(request.body))
+        except Exception as error:
+            log.debug("An answer is not capped", exc_info=error)
             return None
 
     def refused(self, request: CallRequest, refusal: Refusal) -> None:
@@ -183,24 +212,26 @@ class Gate:
         """Whether there is any limit that may refuse a call."""
         definitions = self._definitions
         budgets = (*map(budget_of_group, definitions.groups), *definitions.budgets)
-        return any(budget.limit is not None and budget.action == "block" for budget in budgets)
+        return any(may_refuse(budget, ()) for budget in budgets)
 
-    def _counters(self, info: CallInfo) -> list[Counter]:
-        """The counters that can refuse a call."""
-        if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
-            raise LedgerAway
+    async def _binding(self, info: CallInfo) -> list[Counter]:
+        """The counters whose limits hold for a call, whatever happens there."""
         definitions = self._definitions
         return [
             counter
             for counter in definitions.counters(info.model_ids, info.caller, datetime.now(UTC))
-            if counter.budget.limit is not None
-            and counter.budget.action == "block"
-            and not _exempts(counter.budget, info, definitions.book)
+            if counter.budget.limit is not None and not _exempts(counter.budget, info, definitions.book)
         ]
 
-    def _reservations(self, request: CallRequest) -> list[Reservation]:
+    async def _refusing(self, info: CallInfo) -> list[Counter]:
+        """Those that can refuse it."""
+        if self._fail_closed and time.monotonic() - self._known_at > STALE_SECONDS:
+            raise LedgerAway
+        return [counter for counter in await self._binding(info) if may_refuse(counter.budget, info.model_ids)]
+
+    async def _reservations(self, request: CallRequest) -> list[Reservation]:
         """The reservations of a call, one for each counter that can refuse it."""
-        counters = self._counters(request.info)
+        counters = await self._refusing(request.info)
         if not counters:
             return []
         most = _most_output(request.body, request.wire) if request.generates else 0
@@ -212,9 +243,18 @@ class Gate:
                 (counter.budget.limit or 0) + own.get(counter.key, 0),
                 probable.of(counter.budget),
                 0 if most is not None else possible.of(counter.budget),
+                self._prompt(request, counter.budget) if counter.budget.strict else 0,
             )
             for counter in counters
         ]
+
+    def _prompt(self, request: CallRequest, budget: Budget) -> int:
+        """What the prompt alone will use, in the budget's unit."""
+        if budget.unit == "requests":
+            return 1
+        prompt = estimate.prompt_tokens(request.body)
+        cost = self._price(request.info, prompt, 0) if budget.unit == "usd" else None
+        return ExpectedUsage(prompt, 0, 0, None if cost is None else cost.nano).of(budget)
 
     def _used_by(self, rows: Sequence[CallRow]) -> dict[Key, int]:
         """How much `rows` added to each counter."""

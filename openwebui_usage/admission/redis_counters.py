@@ -12,7 +12,14 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from openwebui_usage.admission.counters import RESERVATION_SECONDS, SHARE, Load, MemoryCounters, Reservation
+from openwebui_usage.admission.counters import (
+    RESERVATION_SECONDS,
+    SHARE,
+    Load,
+    MemoryCounters,
+    Reservation,
+    Standing,
+)
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.groups import Sums
@@ -42,6 +49,7 @@ class RedisCounters:
         self._reserve = _script("reserve")
         self._settle = _script("settle")
         self._prolong = _script("prolong")
+        self._look = _script("look")
 
     async def reserve(
         self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
@@ -71,6 +79,17 @@ class RedisCounters:
             except _RedisAway as error:
                 self._go_alone(error)
         return await self._alone.ask(reservations)
+
+    async def look(self, counters: Sequence[Counter], call_id: str = "") -> list[Standing]:
+        """See `LiveCounters`."""
+        if not self._is_away:
+            try:
+                answer = await self._answer(self._look, counters, [call_id])
+            except _RedisAway as error:
+                self._go_alone(error)
+            else:
+                return [Standing(int(answer[i]), int(answer[i + 1])) for i in range(1, len(answer), 2)]
+        return await self._alone.look(counters, call_id)
 
     def release(self, call_ids: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """See `LiveCounters`. Redis is told soon after. Until then the reservations remain, which is the safe side."""
@@ -130,19 +149,27 @@ class RedisCounters:
     async def _ask(
         self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
     ) -> Refusal | None:
-        keys = [key for reservation in reservations for key in self._keys(reservation.counter)]
-        arguments = [
+        numbers = [
             number
             for reservation in reservations
-            for number in (reservation.limit, reservation.amount, reservation.share_up_to)
+            for number in (reservation.limit, reservation.amount, reservation.share_up_to, reservation.must_fit)
         ]
+        counters = [reservation.counter for reservation in reservations]
+        arguments = [call_id, RESERVATION_MS, replaced or "", SHARE, *numbers]
+        answer = await self._answer(self._reserve, counters, arguments)
+        if int(answer[0]) == 1:
+            return None
+        refusing = reservations[int(answer[1]) - 1]
+        return Refusal(refusing.counter, int(answer[2]), int(answer[3]), refusing.must_fit)
+
+    async def _answer(self, script: str, counters: Sequence[Counter], arguments: list[Any]) -> Any:
+        """What a script answers, once Redis has all sums that it needs."""
+        keys = [key for counter in counters for key in self._keys(counter)]
         while True:
-            answer = await self._run(self._reserve, keys, [call_id, RESERVATION_MS, replaced or "", SHARE, *arguments])
-            if int(answer[0]) == 1:
-                return None
-            if int(answer[0]) == 0:
-                return Refusal(reservations[int(answer[1]) - 1].counter, int(answer[2]), int(answer[3]))
-            missing = [reservations[int(position) - 1].counter for position in answer[1:]]
+            answer = await self._run(script, keys, arguments)
+            if int(answer[0]) != -1:
+                return answer
+            missing = [counters[int(position) - 1] for position in answer[1:]]
             sums = await self._load([counter.key for counter in missing])
             for counter in missing:
                 await self._tell(counter, sums[counter.key], [])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from openwebui_usage.api.at_limit import AtLimit, check_at_limit
 from openwebui_usage.api.fields import (
     MAX_DOLLARS,
     Amount,
@@ -103,7 +105,7 @@ class ScopeBody(_Body):
         return self
 
 
-class BudgetChanges(_Body):
+class BudgetChanges(AtLimit, _Body):
     """What to change of a budget: a field left out stays. Another `unit` needs a `limit` with it."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
@@ -117,7 +119,6 @@ class BudgetChanges(_Body):
     )
     period: _Period = "total"
     timezone: Timezone = "UTC"
-    action: _Action = "block"
     soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
     counting: _Counting = "documented"
     free_models_exempt: bool = Field(
@@ -145,6 +146,11 @@ class BudgetChanges(_Body):
             given["limit"] = _in_unit(self.limit, unit)
         elif unit != before.unit:
             raise ValueError("limit: must be given together with another unit")
+        if isinstance(self.carry_over, Decimal):
+            given["carry_over"] = _in_unit(self.carry_over, unit, "carry_over")
+        elif unit != before.unit and "carry_over" not in given and isinstance(before.carry_over, int):
+            raise ValueError("carry_over: must be given together with another unit")
+        check_at_limit(given, replace(before, **given))
         return given
 
 
@@ -290,6 +296,9 @@ PREVIEWED_BUDGETS: Examples = {
 BUDGET_CHANGES: Examples = {
     "Another limit": {"value": {"limit": 250}},
     "Only shown": {"value": {"action": "warn"}},
+    "A smaller model at the limit": {"value": {"action": "fallback", "fallback_model": "gpt-4o-mini"}},
+    "Slower from the limit on": {"value": {"action": "slow", "slow_up_to": 60}},
+    "Less reasoning from 70 percent on": {"value": {"action": "effort", "effort_from": 70}},
     "In another unit": {"value": {"unit": "tokens", "limit": 5_000_000}},
 }
 NEW_PRICES: Examples = {
@@ -321,15 +330,15 @@ READERS: Examples = {
 }
 
 
-def _in_unit(limit: Decimal | None, unit: Unit) -> int | None:
+def _in_unit(limit: Decimal | None, unit: Unit, field: str = "limit") -> int | None:
     if limit is None:
         return None
     if unit == "usd":
         if limit > MAX_DOLLARS:
-            raise ValueError(f"limit: must be at most {MAX_DOLLARS} US dollars (got {limit})")
+            raise ValueError(f"{field}: must be at most {MAX_DOLLARS} US dollars (got {limit})")
         return nano_dollars(limit)
     if limit != limit.to_integral_value():
-        raise ValueError(f"limit: must be a whole number of {unit} (got {limit.normalize():f})")
+        raise ValueError(f"{field}: must be a whole number of {unit} (got {limit.normalize():f})")
     return int(limit)
 
 

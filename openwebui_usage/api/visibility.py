@@ -69,7 +69,13 @@ class Visibility:
         """The visible ones of some budgets; `groups` are all usage groups, by id."""
         for counter, sums in found:
             if self.sees_budget(counter.budget, groups):
-                yield UsageBudgetStatus.of(counter, sums, self.own_models(counter.budget.models))
+                yield UsageBudgetStatus.of(
+                    counter, sums, self.own_models(counter.budget.models), self._fallback_model(counter.budget)
+                )
+
+    def _fallback_model(self, budget: Budget) -> str | None:
+        model = budget.fallback_model if budget.action == "fallback" else None
+        return model if model is None or self._own is None or self._fits(model) else None
 
     def _fits(self, pattern: str) -> tuple[str, ...]:
         """The person's own models that `pattern` holds."""

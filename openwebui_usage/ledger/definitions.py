@@ -193,6 +193,12 @@ def budget_from(row: Row[Any], names: Mapping[str, str] = _NO_NAMES) -> Budget:
         reset_at=row.reset_at,
         overrides=overrides_from(row.overrides),
         several_groups=row.several_groups,
+        fallback_model=row.fallback_model,
+        slow_up_to=row.slow_up_to,
+        effort_from=row.effort_from,
+        strict=row.strict,
+        cap_output=row.cap_output,
+        carry_over=int(row.carry_over) if row.carry_over.isdigit() else row.carry_over,
     )
 
 
@@ -216,6 +222,12 @@ def budget_values(budget: Budget) -> dict[str, Any]:
         "reset_at": budget.reset_at,
         "overrides": [override.to_json() for override in budget.overrides],
         "several_groups": budget.several_groups,
+        "fallback_model": budget.fallback_model,
+        "slow_up_to": budget.slow_up_to,
+        "effort_from": budget.effort_from,
+        "strict": budget.strict,
+        "cap_output": budget.cap_output,
+        "carry_over": str(budget.carry_over),
     }
 
 

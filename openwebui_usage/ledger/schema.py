@@ -141,9 +141,16 @@ usage_budget = Table(
     Column("overrides", JSON, nullable=False, server_default="[]"),
     Column("several_groups", String(16), nullable=False, server_default="highest"),
     Column("reset_at", Float),
+    Column("fallback_model", String(256)),
+    Column("slow_up_to", Integer, nullable=False),
+    Column("effort_from", Integer),
+    Column("strict", Boolean, nullable=False),
+    Column("cap_output", Boolean, nullable=False),
+    Column("carry_over", String(20), nullable=False),
 )
-"""`limit` is in tokens, requests or nano-USD, as `unit` says, and so are those of `overrides`, a list of objects with
-`kind`, `id` and `limit`. `reset_at`: calls that began before are in no total of the budget any more.
+"""`limit` is in tokens, requests or nano-USD, as `unit` says; so is `carry_over`, where it is no word, and so are the
+limits of `overrides`, a list of objects with `kind`, `id` and `limit`. `reset_at`: calls that began before are in no
+total of the budget any more.
 """
 
 usage_price = Table(

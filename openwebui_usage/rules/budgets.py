@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting, Group, Sums, matches
+from openwebui_usage.rules.actions import SLOW_UP_TO, BudgetAction, CarryOver
+from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Counting, Group, Sums, matches
 from openwebui_usage.rules.overrides import Override, SeveralGroups, override_for
 from openwebui_usage.rules.periods import Period, PeriodKind
 
@@ -91,7 +92,7 @@ class Budget:
     """Name of a usage group, instead of `models`. Only for display: `group_id` decides."""
     period: PeriodKind = "total"
     timezone: str = "UTC"
-    action: Action = "block"
+    action: BudgetAction = "block"
     soft_limits: tuple[int, ...] = DEFAULT_SOFT_LIMITS
     counting: Counting = "documented"
     free_models_exempt: bool = True
@@ -104,6 +105,17 @@ class Budget:
     several_groups: SeveralGroups = "highest"
     override: Override | None = None
     """Where `limit` comes from, if that is one of `overrides`. None in a definition."""
+    fallback_model: str | None = None
+    """Id of the model that calls are made with at the limit, for the action `fallback`."""
+    slow_up_to: int = SLOW_UP_TO
+    """The longest wait, in seconds, for the action `slow`."""
+    effort_from: int | None = None
+    """From which share of the limit on models think less, in percent."""
+    strict: bool = False
+    """Whether the prompt of a call must fit into what is left. Otherwise the last call may cross the limit."""
+    cap_output: bool = False
+    """Whether an answer may be no longer than what is left."""
+    carry_over: CarryOver = "none"
 
     def for_caller(self, caller: Subject) -> Budget:
         """The budget with the limit that holds for `caller`."""
@@ -183,11 +195,21 @@ class Refusal:
     used: int
     reserved: int
     """Reserved by calls that are still under way."""
+    must_fit: int = 0
+    """What the call's prompt alone would have used, where the budget is strict."""
+
+    @property
+    def is_of_prompt(self) -> bool:
+        """Whether something is left, but less than the prompt needs, however long one waits within the period."""
+        limit = self.counter.budget.limit or 0
+        return self.used < limit < self.used + self.must_fit
 
 
-def decide(limit: int, used: int, reserved: int) -> bool:
-    """Whether one more call is admitted. `reserved` is what calls under way have reserved, in the limit's unit."""
-    return used + reserved < limit
+def decide(limit: int, used: int, reserved: int, must_fit: int = 0) -> bool:
+    """Whether one more call is admitted. `reserved` is what calls under way have reserved, `must_fit` what has to be
+    left, all in the limit's unit.
+    """
+    return used + max(1, must_fit) + reserved <= limit
 
 
 def crossed(budget: Budget, before: int, after: int) -> list[int]:
@@ -213,10 +235,13 @@ def subject_of(budget: Budget, caller: Subject) -> str:
 
 def retry_after(refusal: Refusal, now: datetime) -> int | None:
     """Seconds until the call may be tried again. None if waiting will not help."""
-    if refusal.used < (refusal.counter.budget.limit or 0):
+    limit = refusal.counter.budget.limit or 0
+    if refusal.used < limit and not refusal.is_of_prompt:
         return 5
     ends_at = refusal.counter.period.ends_at
-    return None if ends_at is None else max(1, int((ends_at - now).total_seconds()) + 1)
+    if ends_at is None or refusal.must_fit > limit:
+        return None
+    return max(1, int((ends_at - now).total_seconds()) + 1)
 
 
 def budget_of_group(group: Group) -> Budget:

@@ -13,6 +13,14 @@ from openwebui_usage.rules.periods import zone_of
 def refusal_message(refusal: Refusal, now: datetime) -> str:
     """Why a call was refused: which limit, how much of it is used, and when it starts again."""
     budget, period = refusal.counter.budget, refusal.counter.period
+    if refusal.is_of_prompt:
+        left = amount((budget.limit or 0) - refusal.used, budget.unit)
+        needed = amount(refusal.must_fit, budget.unit)
+        text = (
+            f"Your message needs about {needed}{_UNIT_WORDS[budget.unit]}, and {left} of the usage limit "
+            f'"{budget.name}" are left. Send less, or begin a new chat.'
+        )
+        return text if period.ends_at is None else f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
     if refusal.used < (budget.limit or 0):
         return (
             f'The usage limit "{budget.name}" is taken up by answers that are still being written. '

@@ -12,7 +12,7 @@ from redis.crc import key_slot
 
 from openwebui_usage.admission import counters
 from openwebui_usage.admission import redis_counters as live_redis
-from openwebui_usage.admission.counters import SHARE, LiveCounters, MemoryCounters, Reservation
+from openwebui_usage.admission.counters import SHARE, LiveCounters, MemoryCounters, Reservation, Standing
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter
@@ -374,3 +374,35 @@ class TestRedis:
                 assert all([await client.pttl(name) > 0 async for name in client.scan_iter()])
 
         asyncio.run(scenario())
+
+
+def test_who_looks_sees_what_others_reserved(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        ledger.commit(ONE, 20)
+        assert await live.look([ONE, TWO]) == [Standing(20, 0), Standing(0, 0)]
+        assert await live.reserve("a", [reservation(ONE, 10), reservation(TWO, 3)]) is None
+        assert await live.reserve("b", [reservation(ONE, 5)]) is None
+        assert await live.look([ONE, TWO], "a") == [Standing(20, 5), Standing(0, 0)]
+        assert await live.look([ONE], "b") == [Standing(20, 10)]
+        live.release(["a"])
+        await soon()
+        assert await live.look([ONE, TWO]) == [Standing(20, 5), Standing(0, 0)]
+
+    play(scenario)
+
+
+def test_what_must_fit_must_be_left_beside_what_others_reserved(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        ledger.commit(ONE, 20)
+        fits = Reservation(ONE, 100, 1, must_fit=80)
+        assert await live.reserve("a", [replace(fits, must_fit=81)]) is not None
+        assert await live.reserve("b", [fits]) is None
+        refusal = await live.reserve("c", [fits])
+        assert refusal is not None
+        assert (refusal.used, refusal.reserved, refusal.must_fit) == (20, 1, 80)
+        answers = await asyncio.gather(
+            *(live.reserve(f"d {n}", [Reservation(ONE, 100, 10, must_fit=10)]) for n in range(50))
+        )
+        assert sum(answer is None for answer in answers) == 7, "of the 79 that are left"
+
+    play(scenario)

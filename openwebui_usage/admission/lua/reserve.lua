@@ -1,7 +1,7 @@
 -- Make all reservations of a call, or none. By Redis's own clock.
 -- KEYS: used, reserved, ends of each counter.  ARGV: call ('' only asks), milliseconds that its reservations last, a call
--- that it replaces or '', how many shares what is left is divided into, then of each counter: limit, amount, and up to
--- which amount a share is reserved where that is more.
+-- that it replaces or '', how many shares what is left is divided into, then of each counter: limit, amount, up to which
+-- amount a share is reserved where that is more, and what has to be left.
 -- Answers {1} reserved | {0, counter, used, reserved} refused | {-1, counters that must be read from the ledger first …}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,9 +22,10 @@ for i = 1, #KEYS / 3 do
   end
   local sum = 0
   for _, part in ipairs(redis.call('HVALS', reserved)) do sum = sum + tonumber(part) end
-  local limit, amount, up_to = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
+  local limit, amount, up_to = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2]), tonumber(ARGV[4 * i + 3])
+  local must_fit = math.max(1, tonumber(ARGV[4 * i + 4]))
   amounts[i] = math.max(amount, math.min(up_to, math.ceil(math.max(0, limit - used) / tonumber(ARGV[4]))))
-  if used + sum >= limit then
+  if used + sum + must_fit > limit then
     return {0, i, string.format('%.0f', used), string.format('%.0f', sum)}
   end
 end

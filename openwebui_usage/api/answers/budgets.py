@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Amount, Done, ResetsAt, SoftLimits, to_amount
+from openwebui_usage.rules.actions import BudgetAction, lowers_effort, seconds_to_wait
 from openwebui_usage.rules.budgets import Budget, Counter, ScopeKind, Unit
-from openwebui_usage.rules.groups import Action, Counting, Sums
+from openwebui_usage.rules.groups import Counting, Sums
 from openwebui_usage.rules.json_values import iso_utc, to_json_amount
 from openwebui_usage.rules.periods import PeriodKind
 
@@ -33,7 +34,23 @@ class UsageBudget(BaseModel):
     limit: Amount | None = Field(description="In `unit`; null where it only counts.", examples=[200])
     period: PeriodKind = Field(examples=["day"])
     timezone: str = Field(description="Where days begin.", examples=["UTC"])
-    action: Action = Field(examples=["block"])
+    action: BudgetAction = Field(examples=["block"])
+    fallback_model: str | None = Field(
+        description="With which model calls are made at the limit, for the action `fallback`.", examples=[None]
+    )
+    slow_up_to: int = Field(description="The longest wait for the action `slow`, in seconds.", examples=[30])
+    effort_from: int | None = Field(
+        description="From which percent of the limit on models reason with low effort; null: never.", examples=[None]
+    )
+    strict: bool = Field(
+        description="Whether a call is refused where its prompt alone does not fit into what is left.",
+        examples=[False],
+    )
+    cap_output: bool = Field(description="Whether an answer may be no longer than what is left.", examples=[False])
+    carry_over: Literal["none", "all"] | Amount = Field(
+        description="What of an unused remainder the next period begins with, at most; an amount is in `unit`.",
+        examples=["none"],
+    )
     soft_limits: SoftLimits
     counting: Counting = Field(examples=["documented"])
     free_models_exempt: bool = Field(
@@ -53,6 +70,14 @@ class UsageBudget(BaseModel):
             period=budget.period,
             timezone=budget.timezone,
             action=budget.action,
+            fallback_model=budget.fallback_model,
+            slow_up_to=budget.slow_up_to,
+            effort_from=budget.effort_from,
+            strict=budget.strict,
+            cap_output=budget.cap_output,
+            carry_over=budget.carry_over
+            if isinstance(budget.carry_over, str)
+            else to_json_amount(budget.carry_over, budget.unit),
             soft_limits=list(budget.soft_limits),
             counting=budget.counting,
             free_models_exempt=budget.free_models_exempt,
@@ -90,11 +115,18 @@ class UsageBudgetStatus(BaseModel):
         description="Ids or globs of what it counts; null where it counts a `group`.", examples=[["*"]]
     )
     group: str | None = Field(description="The usage group that it counts.", examples=[None])
-    action: Action = Field(examples=["block"])
+    action: BudgetAction = Field(examples=["block"])
+    fallback_model: str | None = Field(
+        description="With which model calls are made at the limit, where whoever asks may use it.", examples=[None]
+    )
+    wait_seconds: float = Field(description="How long each call waits at the moment.", examples=[0])
+    low_effort: bool = Field(description="Whether models reason with low effort at the moment.", examples=[False])
 
     @classmethod
-    def of(cls, counter: Counter, sums: Sums, models: list[str]) -> UsageBudgetStatus:
-        """`sums` are what the counter has counted, `models` those of the budget that may be told."""
+    def of(
+        cls, counter: Counter, sums: Sums, models: list[str], fallback_model: str | None = None
+    ) -> UsageBudgetStatus:
+        """`sums` are what the counter has counted, `models` and `fallback_model` what of the budget may be told."""
         budget = counter.budget
         used = budget.used(sums)
         remaining = None if budget.limit is None else max(0, budget.limit - used)
@@ -110,4 +142,7 @@ class UsageBudgetStatus(BaseModel):
             models=models if budget.group is None else None,
             group=budget.group,
             action=budget.action,
+            fallback_model=fallback_model,
+            wait_seconds=round(seconds_to_wait(budget, used), 1),
+            low_effort=lowers_effort(budget, used),
         )

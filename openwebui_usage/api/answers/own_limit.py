@@ -67,5 +67,8 @@ def own_budgets(status: OwnLimitStatus | None) -> list[UsageBudgetStatus]:
             models=["*"],
             group=None,
             action="warn",
+            fallback_model=None,
+            wait_seconds=0,
+            low_effort=False,
         )
     ]

@@ -78,7 +78,19 @@ def _of_budget(budget: Budget) -> Fields:
         "soft_limits": list(budget.soft_limits),
         "counting": budget.counting,
         "free_models_exempt": budget.free_models_exempt,
+        "fallback_model": budget.fallback_model,
+        "slow_up_to": budget.slow_up_to,
+        "effort_from": budget.effort_from,
+        "strict": budget.strict,
+        "cap_output": budget.cap_output,
+        "carry_over": _of_carry_over(budget),
     }
+
+
+def _of_carry_over(budget: Budget) -> Any:
+    if isinstance(budget.carry_over, int) and budget.unit == "usd":
+        return _number(Decimal(budget.carry_over) / NANO)
+    return budget.carry_over
 
 
 def _of_price(price: Price) -> Fields:

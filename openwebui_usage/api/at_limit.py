@@ -1,0 +1,123 @@
+"""Fields of a budget that say what happens at its limit, and before."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID
+from openwebui_usage.rules.actions import EFFORT_FROM, MOST_SECONDS, SLOW_UP_TO, BudgetAction, CarryOver
+from openwebui_usage.rules.budgets import Budget
+
+
+def _fallback_model(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_MODEL_ID or not value.isprintable():
+        _wrong("fallback_model", f"must be the id of a model, 1 to {MAX_MODEL_ID} characters, or null", value)
+    return value.strip()
+
+
+def _carry_over(value: object) -> object:
+    if value in ("none", "all"):
+        return value
+    try:
+        amount = Decimal(str(value).strip())
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    is_number = not isinstance(value, bool) and isinstance(value, int | float | str | Decimal)
+    if not is_number or not amount.is_finite() or not 0 < amount <= MAX_LIMIT:
+        _wrong(
+            "carry_over", f'must be "none", "all", or an amount in the unit, more than 0 and up to {MAX_LIMIT}', value
+        )
+    return amount
+
+
+def _whole(field: str, least: int, most: int, what: str, *, or_null: bool = False) -> BeforeValidator:
+    def check(value: object) -> int | None:
+        if value is None and or_null:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            _wrong(field, f"must be a whole number of {what}, {least} to {most}{', or null' if or_null else ''}", value)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _wrong(field: str, text: str, value: object) -> NoReturn:
+    shown = repr(value)
+    raise PydanticCustomError(field, f"{text} (got {{got}})", {"got": shown if len(shown) <= 60 else f"{shown[:57]}…"})
+
+
+Action = Annotated[
+    BudgetAction,
+    Field(
+        description="At the limit `block` refuses the next call, `warn` only shows it, `fallback` makes the call with "
+        "`fallback_model`, `slow` lets it wait, and `effort` does no more than `effort_from` says.",
+        examples=["block"],
+    ),
+]
+FallbackModel = Annotated[
+    Annotated[str, Field(min_length=1, max_length=MAX_MODEL_ID)] | None,
+    BeforeValidator(_fallback_model),
+    Field(description="The model for the action `fallback`, by its id.", examples=[None]),
+]
+SlowUpTo = Annotated[
+    int,
+    _whole("slow_up_to", 1, MOST_SECONDS, "seconds"),
+    Field(
+        ge=1, le=MOST_SECONDS, description="The longest wait for the action `slow`, in seconds.", examples=[SLOW_UP_TO]
+    ),
+]
+EffortFrom = Annotated[
+    Annotated[int, Field(ge=1, le=100)] | None,
+    _whole("effort_from", 1, 100, "percent", or_null=True),
+    Field(
+        description="From which percent of the limit on models that reason do so with low effort; null: never.",
+        examples=[None],
+    ),
+]
+
+
+class AtLimit(BaseModel):
+    """What happens at the limit, and before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Action = "block"
+    fallback_model: FallbackModel = None
+    slow_up_to: SlowUpTo = SLOW_UP_TO
+    effort_from: EffortFrom = None
+    strict: bool = Field(
+        default=False,
+        description="Whether a call is refused where its prompt alone, as estimated, does not fit into what is left.",
+        examples=[False],
+    )
+    cap_output: bool = Field(
+        default=False, description="Whether an answer may be no longer than what is left.", examples=[False]
+    )
+    carry_over: Annotated[
+        CarryOver | Decimal,
+        BeforeValidator(_carry_over),
+        Field(
+            description="What of an unused remainder the next period begins with: `none`, `all`, or up to an amount in "
+            "`unit`.",
+            examples=["none"],
+            json_schema_extra={"anyOf": [{"enum": ["none", "all"]}, {"type": "number", "exclusiveMinimum": 0}]},
+        ),
+    ] = "none"
+
+
+def check_at_limit(given: dict[str, Any], after: Budget) -> None:
+    """Complete `given`, of which `after` was made; raises ValueError, with the field first, for what does not go
+    together.
+    """
+    if after.action == "fallback" and after.fallback_model is None:
+        raise ValueError("fallback_model: must be given for the action fallback")
+    if after.action == "effort" and after.effort_from is None:
+        given["effort_from"] = EFFORT_FROM
+    if after.carry_over != "none" and after.period == "total":
+        raise ValueError("carry_over: must be none for a budget that never begins anew")
