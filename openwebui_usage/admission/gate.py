@@ -74,6 +74,7 @@ class Gate:
         self._looking = asyncio.Lock()
         self._usual = UsualAnswers()
         self._has_learned = False
+        self._steers = self._caps = self._falls_back = False
 
     @property
     def definitions(self) -> Definitions:
@@ -92,6 +93,10 @@ class Gate:
 
     async def _read(self) -> None:
         self._definitions = await asyncio.to_thread(self._store.definitions)
+        budgets = self._definitions.budgets
+        self._steers = any(budget.action == "slow" or budget.effort_from is not None for budget in budgets)
+        self._caps = any(budget.cap_output for budget in budgets)
+        self._falls_back = any(budget.action == "fallback" for budget in budgets)
         if not self._has_learned:
             self._usual.learn(await asyncio.to_thread(self._store.latest, LATEST))
             self._has_learned = True
@@ -143,8 +148,15 @@ class Gate:
             self._let_through(error)
             return None
 
+    @property
+    def falls_back(self) -> bool:
+        """Whether any budget lets calls be made with another model."""
+        return self._falls_back
+
     async def steer(self, info: CallInfo) -> Steering:
         """What budgets want of a call that is about to be made, besides refusing it. Never raises."""
+        if not self._steers:
+            return NOTHING
         try:
             return await steering(self._live, await self._binding(info))
         except Exception as error:
@@ -153,6 +165,8 @@ class Gate:
 
     async def most_output(self, call_id: str, request: CallRequest) -> int | None:
         """How many tokens the answer of an admitted call may have; None where no budget caps it. Never raises."""
+        if not self._caps:
+            return None
         try:
             counters = [counter for counter in await self._refusing(request.info) if counter.budget.cap_output]
             if not counters:

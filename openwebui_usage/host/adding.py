@@ -28,6 +28,7 @@ async def add_to(
         left_out = refused_additions.of(out.target) if refused_additions else _NOTHING
         before = {key: value for key, value in out.body.items() if key != "metadata"}
         sent = await _with_effort(before, out, arguments, running)
+        sent = await _with_low_effort(sent, out, running)
         added = [] if sent is before else additions(before, sent)
         added = _without(added, left_out, sent)
         may_ask = USAGE not in left_out and _may_ask_for_usage(sent, out, rules)
@@ -67,6 +68,34 @@ async def _with_effort(before: dict[str, Any], out: Outgoing, arguments: Argumen
         running.faults.tell("The effort of a call could not be set", error)
         return before
     return steered
+
+
+async def lower_effort_of_responses(out: Outgoing, running: Running, refused_additions: RefusedAdditions) -> None:
+    """The same for a request of the Responses API, to which nothing else is added."""
+    if out.form_data is None:
+        return
+    before = {key: value for key, value in out.body.items() if key != "metadata"}
+    sent = await _with_low_effort(before, out, running)
+    added = [] if sent is before else additions(before, sent)
+    added = _without(added, refused_additions.of(out.target), sent)
+    if added:
+        out.send(sent, added)
+
+
+async def _with_low_effort(before: dict[str, Any], out: Outgoing, running: Running) -> dict[str, Any]:
+    """A copy with less effort, where a budget wants that; `before` itself where none does, or that fails."""
+    info = out.request.info
+    if not out.steering.low_effort or not out.point.takes_effort or info.task is not None:
+        return before
+    lowered = dict(before)
+    try:
+        await running.host.effort_policy.lower(
+            lowered, frozenset(info.model_ids), wire=out.request.wire, connections=out.going_to
+        )
+    except Exception as error:  # noqa: BLE001 - told by `Faults`
+        running.faults.tell("The effort of a call could not be lowered", error)
+        return before
+    return lowered
 
 
 def _without(added: Iterable[Addition], left_out: frozenset[str], sent: dict[str, Any]) -> list[Addition]:

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from openwebui_usage.admission.request import CallRequest
-from openwebui_usage.host.adding import add_to, tell_pipe_of_effort
+from openwebui_usage.host.adding import add_to, lower_effort_of_responses, tell_pipe_of_effort
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.call_info import call_info
 from openwebui_usage.host.destination import destination_of
@@ -40,11 +40,14 @@ async def prepare(
         return refuse()
     if incoming.is_unknown and incoming.only_reads:
         return None
+    out.steering = await running.steering(out.request)
     # A pipe's body is its own business: what it hands to a client of its own we cannot take back.
     if point.kind == "pipe":
         tell_pipe_of_effort(out, arguments)
     elif point.kind in ("provider", "direct") and point.wire in ("chat", "ollama"):
         await add_to(out, arguments, running, rules, refused_additions)
+    elif point.kind == "provider" and point.wire == "responses":
+        await lower_effort_of_responses(out, running, refused_additions)
     return out
 
 

@@ -11,8 +11,10 @@ from openwebui_usage.host.after_call import settle, settle_raised
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.before_call import prepare
 from openwebui_usage.host.compat import parameter_names
+from openwebui_usage.host.fallback import Fallback, fall_back, fallback_of, inside_provider
 from openwebui_usage.host.outer_call import outer_call, within
 from openwebui_usage.host.outgoing import Outgoing
+from openwebui_usage.host.output_cap import cap_output
 from openwebui_usage.host.patch_points import PatchPoint
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.refusals import away_response, refusal_response
@@ -20,6 +22,7 @@ from openwebui_usage.host.repetition import ask_provider
 from openwebui_usage.host.request_state import keep_refusal, own_tasks
 from openwebui_usage.host.seam import Running, Seam
 from openwebui_usage.host.sent_effort import noting_effort_of
+from openwebui_usage.host.waiting import wait_for_turn
 from openwebui_usage.meter import Call, Refused
 from openwebui_usage.rules.effort import effort_of
 
@@ -39,23 +42,30 @@ def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
             seam.faults.tell("A call could not be metered; it goes on without us", error)
             out = away_response() if running.fail_closed else None
         if isinstance(out, Outgoing):
-            call = await _open(out, arguments, running)
+            gone = await wait_for_turn(out, arguments)
+            call = await _open(out, arguments, running) if gone is None else gone
             if isinstance(call, Call):
+                await cap_output(out, call, running)
                 return await _make(call, out, arguments, original, seam)
+            if isinstance(call, Fallback):
+                return await fall_back(call, out, arguments, metered, running)
             out = call
         return await original(*args, **kwargs) if out is None else keep_refusal(arguments.http_request, out)
 
     return metered
 
 
-async def _open(out: Outgoing, arguments: Arguments, running: Running) -> Call | Response | None:
-    """Admit a call. A response where it is refused; None where it goes on without us."""
+async def _open(out: Outgoing, arguments: Arguments, running: Running) -> Call | Fallback | Response | None:
+    """Admit a call. A response where it is refused, a fallback where another model may answer; None where it goes on
+    without us.
+    """
     info, outer = out.request.info, outer_call()
     try:
         call = await running.meter.open(out.request, None if outer is None else outer.id)
     except Refused as refused:
         is_named = await running.may_know(info.model, arguments.user, arguments.of_user("role"))
-        return refusal_response(refused.refusal, is_named=is_named)
+        response = refusal_response(refused.refusal, is_named=is_named)
+        return await fallback_of(out, refused.refusal, response, arguments, running) or response
     except LedgerAway:
         return away_response()
     except Exception as error:  # noqa: BLE001 - told by `Faults`
@@ -87,7 +97,7 @@ async def _make(call: Call, out: Outgoing, arguments: Arguments, original: Wrapp
     try:
         # Only a pipe makes calls of its own; what a provider's function starts besides is nobody's inner call.
         is_pipe = out.point.kind == "pipe"
-        with within(call if is_pipe else None), noting_effort_of(None if is_pipe else call):
+        with within(call if is_pipe else None), noting_effort_of(None if is_pipe else call), inside_provider():
             result = await ask_provider(ask, out, call, seam.refused_additions, seam.faults)
     except Exception as error:
         await settle_raised(call, error)

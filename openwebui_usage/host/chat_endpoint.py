@@ -12,10 +12,11 @@ from openwebui_usage.host.call_info import call_info
 from openwebui_usage.host.compat import is_error, parameter_names
 from openwebui_usage.host.destination import destination_of
 from openwebui_usage.host.effort import pop_requested_effort
+from openwebui_usage.host.fallback import with_headers
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.provider_answers import discard
 from openwebui_usage.host.refusals import refusal_response
-from openwebui_usage.host.request_state import refusal_of, set_admitted
+from openwebui_usage.host.request_state import notices_of, refusal_of, set_admitted
 from openwebui_usage.host.seam import Running, Seam
 from openwebui_usage.ledger.rows import CallInfo
 from openwebui_usage.rules.budgets import Refusal
@@ -53,7 +54,9 @@ def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
             return refusal_response(refused[1], is_named=is_named)
         if has_page:
             return await original(*args, **kwargs)
-        return await _answer(original, args, kwargs, http_request)
+        answer = await _answer(original, args, kwargs, http_request)
+        is_last = (arguments.path or "").endswith("/chat/completions")
+        return with_headers(answer, notices_of(http_request), is_last=is_last)
 
     return chat_completion
 

@@ -12,6 +12,7 @@ from openwebui_usage.host.valves import EFFORT, Valves
 from openwebui_usage.rules import effort
 from openwebui_usage.rules.connections import Connection, host_of
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, Level, effort_levels
+from openwebui_usage.rules.wires import Wire
 
 _REQUESTED = "openwebui_usage_reasoning"
 _EXPLICIT = "openwebui_usage_explicit_effort"
@@ -100,6 +101,35 @@ class EffortPolicy:
             effort.set_for_ollama(sent, wanted, model_ids)
         elif await self._is_taken(wanted, levels, sent, model_id, connections):
             effort.set_for_chat(sent, wanted, levels)
+
+    async def lower(
+        self,
+        sent: dict[str, Any],
+        model_ids: frozenset[str],
+        *,
+        wire: Wire,
+        connections: Sequence[Connection] = (),
+    ) -> None:
+        """Change `sent` so that the model thinks with low effort, where it takes an effort and thinks harder now,
+        whoever wanted it to. A number of tokens to think with stays as it is.
+        """
+        rules = await self._valves.effort_rules()
+        now = effort.effort_of(sent)
+        if rules is None or not rules.reasons(model_ids) or not effort.is_above_low(now):
+            return
+        model_id = str(sent.get("model"))
+        levels = effort_levels(next(iter(model_ids - {model_id}), model_id), host_of(connections)) or UNKNOWN
+        if wire == "ollama":
+            effort.set_for_ollama(sent, "low", model_ids)
+        elif wire == "responses":
+            if "low" in levels.levels:
+                before = sent.get("reasoning")
+                sent["reasoning"] = {**(before if isinstance(before, Mapping) else {}), "effort": "low"}
+        elif isinstance(sent.get("reasoning"), Mapping) and "effort" in sent["reasoning"]:
+            sent["reasoning"] = {**sent["reasoning"], "effort": "low"}
+        elif now is not None or await self._is_taken("low", levels, sent, model_id, connections):
+            sent.pop("reasoning_effort", None)
+            effort.set_for_chat(sent, "low", levels)
 
     async def _is_taken(
         self,

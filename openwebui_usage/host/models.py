@@ -152,6 +152,12 @@ class HostModels:
         kind: ConnectionKind | None = await self._memo.get(("kind", model_id), ask)
         return kind
 
+    async def takes_images(self, model_id: str) -> bool:
+        """Whether a model takes images: all do of which an admin did not say otherwise, as in the host's own page."""
+        model = await self._read(lambda: self._all().get(model_id))
+        capabilities = (((model or {}).get("info") or {}).get("meta") or {}).get("capabilities") or {}
+        return capabilities.get("vision") is not False
+
     async def has_own_effort(self, model_id: str) -> bool:
         """Whether the model's own parameters say how hard it thinks."""
         return is_explicit(await self.own_parameters(model_id))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.admission.steering import NOTHING, Steering
 from openwebui_usage.host.patch_points import PatchPoint
 from openwebui_usage.rules.additions import Addition, Target, kept_for_repetition
 from openwebui_usage.rules.connections import Connection
@@ -29,6 +30,8 @@ class Outgoing:
     form_data: Any
     going_to: tuple[Connection, ...] = ()
     """The connections that it may go to; empty where nobody knows."""
+    steering: Steering = NOTHING
+    """What budgets want of it."""
     sent: dict[str, Any] | None = None
     added: list[Addition] = field(default_factory=list)
     """What of `sent` is ours, and can be taken back."""

@@ -78,6 +78,13 @@ CHAT_ENDPOINT = HostFunction(
 )
 """The one route that all chats come in by."""
 
+DISPATCH = HostFunction(
+    "open_webui.utils.chat",
+    "generate_chat_completion",
+    loss="a budget's model to fall back on must have the same kind of connection as the model that is asked for",
+)
+"""Sends a chat to the kind of connection that its model has."""
+
 RESPONSES_PAYLOAD = HostFunction(
     _OPENAI,
     "convert_to_responses_payload",

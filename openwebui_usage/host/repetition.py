@@ -13,6 +13,7 @@ from openwebui_usage.host.provider_answers import Refusal, discard, refusal_in, 
 from openwebui_usage.meter import Call
 from openwebui_usage.rules.additions import USAGE, Addition, RefusedAdditions
 from openwebui_usage.rules.effort import effort_of
+from openwebui_usage.rules.output_caps import CAPS
 from openwebui_usage.rules.provider_refusals import refused_names
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def _refused(out: Outgoing, refusal: Refusal | None, faults: Faults) -> list[Add
 
 def _remember(out: Outgoing, gone: Iterable[Addition], refused_additions: RefusedAdditions) -> None:
     """Leave out of later requests what was refused."""
-    fields = {addition.field for addition in gone}
+    # A bound on the answer is another each time, so a refusal of one says nothing of the next.
+    fields = {addition.field for addition in gone} - CAPS
     if out.body.get("stream") is not True:
         # "stream": "no" is a stream to some and none to others: that says nothing about usage in streams.
         fields.discard(USAGE)

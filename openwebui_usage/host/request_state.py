@@ -5,6 +5,7 @@ Every call of a chat (its answer, its tool rounds, its tasks) is made with the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from openwebui_usage.meter import Call
 _ADMITTED = "openwebui_usage_admitted"
 _TASKS = "openwebui_usage_tasks"
 _REFUSAL = "openwebui_usage_refusal"
+_HEADERS = "openwebui_usage_headers"
 
 
 def set_admitted(http_request: Any, *, is_admitted: bool) -> None:
@@ -52,6 +54,25 @@ def refusal_of(http_request: Any) -> Response | None:
     """What a call of the request was refused with."""
     refusal: Response | None = getattr(_state(http_request), _REFUSAL, None)
     return refusal
+
+
+def forget_refusal(http_request: Any) -> None:
+    """The call was made after all, with another model."""
+    state = _state(http_request)
+    if state is not None:
+        setattr(state, _REFUSAL, None)
+
+
+def add_notice(http_request: Any, *, headers: Mapping[str, str]) -> None:
+    """Keep headers that tell the caller what a budget made of the request."""
+    state = _state(http_request)
+    if state is not None:
+        setattr(state, _HEADERS, {**notices_of(http_request), **headers})
+
+
+def notices_of(http_request: Any) -> Mapping[str, str]:
+    """Those headers."""
+    return getattr(_state(http_request), _HEADERS, None) or {}
 
 
 def _state(http_request: Any) -> Any:

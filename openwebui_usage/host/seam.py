@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.admission.steering import NOTHING, Steering
 from openwebui_usage.host import connections
 from openwebui_usage.host.connections import Connections
 from openwebui_usage.host.effort import EffortPolicy
@@ -60,6 +62,29 @@ class Running:
         except Exception as error:  # noqa: BLE001 - told by `Faults`
             self.faults.tell("Nobody knows whether there are limits", error)
             return self.fail_closed
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether any budget lets calls be made with another model."""
+        try:
+            return self.gate.falls_back
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            self.faults.tell("Nobody knows whether there is a model to fall back on", error)
+            return False
+
+    async def steering(self, request: CallRequest) -> Steering:
+        """What budgets want of a call besides refusing it."""
+        if request.is_admitted:
+            return NOTHING
+        try:
+            return await self.gate.steer(request.info)
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            self.faults.tell("Nobody knows what budgets want of a call", error)
+            return NOTHING
+
+    async def most_output(self, call_id: str, request: CallRequest) -> int | None:
+        """How many tokens the answer of an admitted call may have; None where nobody bounds it."""
+        return await self.gate.most_output(call_id, request)
 
     async def metering_rules(self) -> MeteringRules:
         """What the admin says about connections and pass-through."""
@@ -134,6 +159,22 @@ class Running:
             return user is not None and any(model == seen.id for seen in await self.host.models.visible_to(user))
         except Exception as error:  # noqa: BLE001 - told by `Faults`
             self.faults.tell("Nobody knows whether a user may see a limit; it is not shown", error)
+            return False
+
+    async def may_use(self, model: str, user: Any) -> bool:
+        """Whether there is such a model, and a user may use it."""
+        try:
+            return user is not None and any(model == seen.id for seen in await self.host.models.visible_to(user))
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            self.faults.tell("Nobody knows whether a user may use the model to fall back on", error)
+            return False
+
+    async def takes_images(self, model: str) -> bool:
+        """Whether nobody said that a model takes no images."""
+        try:
+            return await self.host.models.takes_images(model)
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            self.faults.tell("Nobody knows whether a model takes images", error)
             return False
 
 

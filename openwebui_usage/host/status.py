@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from openwebui_usage.rules.texts import amount
 
 log = logging.getLogger(__name__)
 
+_MOST_REMEMBERED = 1000
+
 
 class StatusLine:
     """Sends the line to the page, and into the saved chat, once a reply is complete."""
@@ -21,6 +24,13 @@ class StatusLine:
         """`valves` are those of the function `usage_status`."""
         self._store = store
         self._valves = valves
+        self._remembered: OrderedDict[str, str] = OrderedDict()
+
+    def remember(self, message_id: str, text: str) -> None:
+        """Have the line with a reply begin with `text`."""
+        self._remembered[message_id] = text
+        while len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
 
     async def send(self, context: Mapping[str, Any]) -> None:
         """Send it for one reply. `context` is the host's: its metadata, user and event emitter. Never raises.
@@ -40,6 +50,7 @@ class StatusLine:
             log.exception("A status line could not be sent")
 
     async def _line(self, message_id: str, user_id: str) -> str | None:
+        remembered = self._remembered.pop(message_id, None)
         valves = await self._valves.of(STATUS)
         if valves is None or (await self._valves.of_user(STATUS, user_id)).get("show") is False:
             return None
@@ -49,6 +60,7 @@ class StatusLine:
         if not rows:
             return None
         parts = [
+            *((remembered,) if remembered is not None else ()),
             *(_tokens(rows) if valves.get("show_tokens", True) else ()),
             *(_times(rows) if valves.get("show_time", True) else ()),
             *(_cost(rows) if valves.get("show_cost", True) else ()),

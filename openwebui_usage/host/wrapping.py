@@ -9,8 +9,10 @@ from types import ModuleType
 from openwebui_usage.host.calls import metered
 from openwebui_usage.host.chat_endpoint import with_early_refusal
 from openwebui_usage.host.effort import for_responses
+from openwebui_usage.host.fallback import with_fallback
 from openwebui_usage.host.patch_points import (
     CHAT_ENDPOINT,
+    DISPATCH,
     LAST_CHANGES,
     OUTLET,
     PATCH_POINTS,
@@ -34,6 +36,7 @@ def wrap_module(seam: Seam, module: ModuleType) -> None:
             seam.patches.wrap(module, point, functools.partial(metered, seam, point))
     others: tuple[tuple[HostFunction, Callable[[Wrapped], Wrapped]], ...] = (
         (CHAT_ENDPOINT, functools.partial(with_early_refusal, seam)),
+        (DISPATCH, functools.partial(with_fallback, seam)),
         (OUTLET, functools.partial(with_status_line, seam)),
         (RESPONSES_PAYLOAD, _to_responses),
         *((function, noting_effort) for function in LAST_CHANGES),

@@ -17,6 +17,8 @@ _OTHER_NAMES: Mapping[str, frozenset[str]] = {
     "think": frozenset({"thinking", "reasoning", "reasoning_effort"}),
     "thinking": frozenset({"think", "reasoning", "reasoning_effort"}),
     "output_config": frozenset({"effort", "reasoning_effort", "thinking"}),
+    "max_tokens": frozenset({"max_completion_tokens", "max_output_tokens"}),
+    "options": frozenset({"num_predict"}),
 }
 """Other names that a provider may use for a field in a refusal, because it was renamed or translated on the way."""
 

@@ -192,6 +192,11 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
     return None if switch is None else "on" if switch else NO_EFFORT
 
 
+def is_above_low(said: str | None) -> bool:
+    """Whether an effort, as `effort_of` tells it, is one that can be lowered to low; None is the model's own choice."""
+    return said is None or said == "on" or said.strip().lower() in ("medium", "high", "xhigh", "max")
+
+
 _THINKING_TYPES = {"enabled": True, "disabled": False}
 
 

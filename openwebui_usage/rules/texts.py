@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from openwebui_usage.rules.budgets import Refusal, Unit
+from openwebui_usage.rules.budgets import Budget, Refusal, Unit
 from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import zone_of
 
@@ -31,6 +31,17 @@ def refusal_message(refusal: Refusal, now: datetime) -> str:
     if period.ends_at is None:
         return text
     return f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
+
+
+def wait_message(budget: Budget, seconds: float, *, is_over: bool) -> str:
+    """Why a call waits, or waited."""
+    waits = "Waited" if is_over else "Waits"
+    return f'{waits} {seconds:.0f} s: the usage limit "{budget.name}" is reached.'
+
+
+def fallback_message(budget: Budget, model: str) -> str:
+    """Which model answered in the place of another, and why."""
+    return f'Answered by {model}: the usage limit "{budget.name}" is reached'
 
 
 _UNIT_WORDS: dict[Unit, str] = {"tokens": " tokens", "usd": "", "requests": " requests"}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
+from openwebui_usage.admission.steering import NOTHING, Steering
 from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.wrapping import wrap_module
@@ -69,6 +70,7 @@ class NoLimits:
 
     definitions = SimpleNamespace(budgets=())
     is_limiting = False
+    falls_back = False
 
     def release(self, call_id: str) -> None:
         """Nothing was reserved."""
@@ -78,6 +80,13 @@ class NoLimits:
 
     async def check(self, *args: Any) -> None:
         """Admit a chat."""
+
+    async def steer(self, *args: Any) -> Steering:
+        """Want nothing."""
+        return NOTHING
+
+    async def most_output(self, *args: Any) -> None:
+        """Bound nothing."""
 
     def refused(self, *args: Any) -> None:
         """Nothing is counted."""

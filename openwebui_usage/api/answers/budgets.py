@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -38,8 +38,8 @@ class UsageBudget(BaseModel):
     fallback_model: str | None = Field(
         description="With which model calls are made at the limit, for the action `fallback`.", examples=[None]
     )
-    slow_up_to: int = Field(description="The longest wait for the action `slow`, in seconds.", examples=[30])
-    effort_from: int | None = Field(
+    slow_up_to: int = Field(ge=1, description="The longest wait for the action `slow`, in seconds.", examples=[30])
+    effort_from: Annotated[int, Field(ge=1, le=100)] | None = Field(
         description="From which percent of the limit on models reason with low effort; null: never.", examples=[None]
     )
     strict: bool = Field(
@@ -119,7 +119,7 @@ class UsageBudgetStatus(BaseModel):
     fallback_model: str | None = Field(
         description="With which model calls are made at the limit, where whoever asks may use it.", examples=[None]
     )
-    wait_seconds: float = Field(description="How long each call waits at the moment.", examples=[0])
+    wait_seconds: float = Field(ge=0, description="How long each call waits at the moment.", examples=[0])
     low_effort: bool = Field(description="Whether models reason with low effort at the moment.", examples=[False])
 
     @classmethod

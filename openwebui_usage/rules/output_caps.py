@@ -1,0 +1,47 @@
+"""A bound on how long an answer may be, in the field that a provider obeys: never raised, never below 1.
+
+Sources: the API references of OpenAI (`max_tokens`, `max_completion_tokens`, `max_output_tokens`), Anthropic
+(`max_tokens`) and Ollama (`options.num_predict`, of which negative numbers mean no bound).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from openwebui_usage.rules.wires import Wire
+
+_FIELDS: Mapping[Wire, tuple[str, ...]] = {
+    "chat": ("max_completion_tokens", "max_tokens"),
+    "responses": ("max_output_tokens",),
+    "anthropic": ("max_tokens",),
+    "ollama": ("num_predict",),
+}
+_NEW: Mapping[Wire, str] = {wire: fields[-1] for wire, fields in _FIELDS.items()}
+"""What is set where the caller bounds nothing. Open WebUI renames `max_tokens` for models that know only its newer
+name.
+"""
+CAPS: Final = frozenset({"max_completion_tokens", "max_tokens", "max_output_tokens", "options"})
+"""Top-level fields that a bound changes."""
+LONGEST: Final = 32_000
+"""A bound that nobody asked for is set only below this: no current model writes more, and many refuse a higher one."""
+
+
+def capped(body: Mapping[str, Any], wire: Wire, most: int) -> dict[str, Any] | None:
+    """A copy of `body` whose answer has at most `most` tokens; None where that is so already."""
+    most = max(1, most)
+    options = body.get("options") if wire == "ollama" else None
+    place = (options if isinstance(options, Mapping) else {}) if wire == "ollama" else body
+    said = {field: count for field in _FIELDS[wire] if (count := _count(place.get(field))) is not None}
+    if said:
+        changes = {field: most for field, count in said.items() if count > most}
+    else:
+        changes = {_NEW[wire]: most} if most < LONGEST else {}
+    if not changes:
+        return None
+    changed = {**place, **changes}
+    return {**body, "options": changed} if wire == "ollama" else changed
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -1,0 +1,389 @@
+"""At the limit another model answers, a call waits, thinks less, or is kept short: in a host of a few lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+import pytest
+from fastapi import HTTPException
+from starlette.responses import JSONResponse
+
+from openwebui_usage.admission.request import CallRequest
+from openwebui_usage.admission.steering import NOTHING, Steering, Wait
+from openwebui_usage.host.effort import EffortPolicy
+from openwebui_usage.host.models import HostModels, Model
+from openwebui_usage.host.request_state import notices_of, set_admitted
+from openwebui_usage.host.wrapping import wrap_module
+from openwebui_usage.ledger.rows import CallInfo
+from openwebui_usage.rules.budgets import Budget, Counter, Refusal
+from openwebui_usage.rules.connections import MeteringRules
+from openwebui_usage.rules.effort import EffortRules
+from openwebui_usage.rules.media import has_images
+from openwebui_usage.rules.output_caps import capped
+from openwebui_usage.rules.periods import period_at
+from tests.unit.small_host import ANSWER, USER, Host, NoLimits, Rules, answered, http_request
+
+pytestmark = pytest.mark.anyio
+
+BUDGET = Budget("b", "Great model", 100, models=("m",), action="fallback", fallback_model="small", period="day")
+PICTURE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def refused_by(budget: Budget) -> Refusal:
+    return Refusal(Counter(budget, budget.id, period_at(budget.period, "UTC", datetime.now(UTC))), 100, 0)
+
+
+class Spent(NoLimits):
+    """A gate where `BUDGET` is spent, and another limit, of other models."""
+
+    falls_back = True
+    is_limiting = True
+
+    def __init__(self, *spent: str) -> None:
+        self.spent = spent
+
+    async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
+        if request.info.model == "m":
+            return refused_by(BUDGET)
+        return refused_by(Budget("o", "other", 1)) if request.info.model in self.spent else None
+
+
+class TwoModels(HostModels):
+    """The host's models, of which users may use some."""
+
+    usable = ("m", "small")
+
+    async def user_group_names(self, user_id: str) -> dict[str, str]:
+        return {}
+
+    async def visible_to(self, user: Any, request: Any = None) -> list[Model]:
+        return [Model(id_, id_, None, False) for id_ in self.usable]
+
+    async def base_of(self, model_id: str) -> str | None:
+        return None
+
+
+class Dispatching(Host):
+    """A host whose chats go by its dispatch to its router."""
+
+    def __init__(self, provider: Callable[[dict[str, Any]], Any] = answered, **options: Any) -> None:
+        gate = options.pop("gate", None) or Spent()
+        super().__init__(provider, gate=gate, **options)
+        self.seam.running.host.models.__class__ = TwoModels  # type: ignore[union-attr]
+        self.app.state.MODELS = {id_: {"id": id_, "owned_by": "openai"} for id_ in ("m", "small")}
+        self.app.state.OPENAI_MODELS = {id_: {"urlIdx": 0} for id_ in ("m", "small")}
+        self.chats = ModuleType("open_webui.utils.chat")
+
+        async def generate_chat_completion(
+            request: Any, form_data: dict[str, Any], user: Any, bypass_filter: bool = False
+        ) -> Any:
+            form_data["metadata"] = {**form_data.get("metadata", {}), "from": "the host"}
+            if form_data["model"] not in self.app.state.MODELS:
+                raise Exception("Model not found")
+            return await self.module.generate_chat_completion(request, form_data, user=user)
+
+        self.chats.generate_chat_completion = generate_chat_completion  # type: ignore[attr-defined]
+        wrap_module(self.seam, self.chats)
+
+    async def dispatch(self, request: Any = None, **body: Any) -> Any:
+        form_data = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
+        return await self.chats.generate_chat_completion(request or http_request(), form_data, USER)
+
+    @property
+    def models_sent(self) -> list[str]:
+        return [sent["model"] for sent in self.sent]
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_another_model_answers_and_the_caller_is_told(is_stream: bool) -> None:
+    host = Dispatching()
+    request = http_request("/api/chat/completions")
+    body = {"stream": True} if is_stream else {}
+    result = await host.dispatch(request, metadata={"message_id": "1"}, **body)
+    assert host.models_sent == ["small"]
+    assert host.sent[0]["messages"] == [{"role": "user", "content": "Hello"}], "as it was asked for"
+    if is_stream:
+        assert b"Hi" in b"".join([chunk async for chunk in result.body_iterator])
+    else:
+        assert result == ANSWER
+    [row] = host.rows.rows
+    assert (row.info.model, row.usage.input) == ("small", 3)
+    assert notices_of(request) == {
+        "X-Usage-Fallback-Model": "small",
+        "X-Usage-Fallback-Budget": "Great model",
+    }
+    remembered = host.seam.running.host.status_line._remembered  # type: ignore[union-attr]
+    assert remembered == {"1": 'Answered by small: the usage limit "Great model" is reached'}
+
+
+async def test_a_route_of_its_own_falls_back_too_and_its_answer_has_the_headers() -> None:
+    host = Dispatching()
+    result = await host.chat(http_request("/openai/chat/completions"))
+    assert host.models_sent == ["small"]
+    assert isinstance(result, JSONResponse)
+    assert result.headers["X-Usage-Fallback-Model"] == "small"
+
+
+def is_refused(result: Any) -> bool:
+    return getattr(result, "status_code", None) == 429 and b"Great model" in result.body
+
+
+async def test_who_may_not_use_the_other_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TwoModels, "usable", ("m",))
+    host = Dispatching()
+    assert is_refused(await host.dispatch())
+    assert host.sent == []
+
+
+async def test_the_limits_of_the_other_model_hold() -> None:
+    host = Dispatching(gate=Spent("small"))
+    assert is_refused(await host.dispatch())
+    assert is_refused(await host.chat())
+    assert host.sent == []
+
+
+async def test_a_model_that_takes_no_images_gets_none() -> None:
+    host = Dispatching()
+    info = {"info": {"meta": {"capabilities": {"vision": False}}}}
+    host.app.state.MODELS["small"] |= info
+    assert is_refused(await host.dispatch(messages=[PICTURE]))
+    assert host.sent == []
+    await host.dispatch()
+    assert host.models_sent == ["small"]
+    host.app.state.MODELS["small"] = {"id": "small", "owned_by": "openai"}
+    await host.dispatch(messages=[PICTURE])
+    assert host.models_sent == ["small"] * 2, "nobody said that it takes none"
+
+
+@pytest.mark.parametrize("how", ["raised", "returned"])
+async def test_what_the_other_model_does_not_take_stays_refused(how: str) -> None:
+    def provider(form_data: dict[str, Any]) -> Any:
+        if how == "raised":
+            raise HTTPException(400, "small does not support tools")
+        return JSONResponse({"error": {"message": "small does not support tools"}}, 400)
+
+    host = Dispatching(provider)
+    assert is_refused(await host.dispatch(tools=[{"type": "function", "function": {"name": "f"}}]))
+    assert host.models_sent == ["small"]
+
+
+async def test_a_fault_of_the_other_models_provider_is_told_as_it_is() -> None:
+    def provider(form_data: dict[str, Any]) -> Any:
+        raise HTTPException(502, "away")
+
+    with pytest.raises(HTTPException, match="away"):
+        await Dispatching(provider).dispatch()
+
+
+async def test_nothing_falls_back_twice() -> None:
+    loop = Budget("l", "loop", 1, action="fallback", fallback_model="m")
+
+    class Circle(Spent):
+        async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
+            return refused_by(BUDGET if request.info.model == "m" else loop)
+
+    host = Dispatching(gate=Circle())
+    assert is_refused(await host.dispatch())
+    assert is_refused(await host.chat())
+
+
+async def test_another_kind_of_connection_is_reached_by_the_dispatch_alone() -> None:
+    host = Dispatching()
+    host.app.state.MODELS["small"]["owned_by"] = "ollama"
+    assert is_refused(await host.chat(http_request("/openai/chat/completions")))
+    await host.dispatch()
+    assert host.models_sent == ["small"]
+
+
+class Waiting(NoLimits):
+    """A gate that lets calls wait."""
+
+    def __init__(self, seconds: float) -> None:
+        budget = Budget("s", "slow", 1, action="slow")
+        self.wait = Wait(seconds, Counter(budget, "s", period_at("total", "UTC", datetime.now(UTC))), 1)
+        self.admitted = 0
+
+    async def steer(self, info: CallInfo) -> Steering:
+        return Steering(self.wait)
+
+    async def admit(self, *args: Any) -> None:
+        self.admitted += 1
+
+
+async def test_a_call_waits_before_anything_is_reserved_or_sent() -> None:
+    gate = Waiting(0.2)
+    host = Host(answered, gate=gate)
+    request = http_request()
+    asked = asyncio.create_task(host.chat(request))
+    await asyncio.sleep(0.05)
+    assert (gate.admitted, host.sent) == (0, [])
+    assert await asked == ANSWER
+    assert notices_of(request) == {"X-Usage-Waited": "0.2"}
+
+
+async def test_who_goes_while_a_call_waits_costs_nothing() -> None:
+    host = Host(answered, gate=Waiting(30))
+    asked = asyncio.create_task(host.chat())
+    await asyncio.sleep(0.05)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    request = http_request()
+    request.is_disconnected = is_gone
+    assert (await host.chat(request)).status_code == 499
+    assert (host.sent, host.rows.rows) == ([], [])
+
+
+async def is_gone() -> bool:
+    return True
+
+
+async def test_tasks_of_an_admitted_chat_do_not_wait() -> None:
+    host = Host(answered, gate=Waiting(30))
+    request = http_request()
+    set_admitted(request, is_admitted=True)
+    async with asyncio.timeout(5):
+        assert await host.chat(request, metadata={"task": "title_generation"}) == ANSWER
+
+
+class Capping(NoLimits):
+    """A gate that leaves little for an answer."""
+
+    async def most_output(self, *args: Any) -> int:
+        return 50
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        ({}, {"max_tokens": 50}),
+        ({"max_tokens": 500}, {"max_tokens": 50}),
+        ({"max_completion_tokens": 500}, {"max_completion_tokens": 50}),
+        ({"max_tokens": 20}, {"max_tokens": 20}),
+    ],
+)
+async def test_an_answer_is_kept_as_short_as_what_is_left(body: dict[str, Any], sent: dict[str, Any]) -> None:
+    host = Host(answered, gate=Capping())
+    await host.chat(**body)
+    [request] = host.sent
+    assert {name: value for name, value in request.items() if name.startswith("max_")} == sent
+
+
+async def test_a_provider_that_takes_no_bound_is_asked_without_it_each_time() -> None:
+    def provider(form_data: dict[str, Any]) -> Any:
+        if "max_tokens" in form_data:
+            return JSONResponse({"error": {"message": "Unsupported parameter: 'max_tokens'"}}, 400)
+        return ANSWER
+
+    host = Host(provider, gate=Capping())
+    assert await host.chat() == ANSWER
+    assert await host.chat() == ANSWER
+    assert ["max_tokens" in sent for sent in host.sent] == [True, False] * 2
+    assert host.taken_back == []
+
+
+@pytest.mark.parametrize(
+    ("wire", "body", "expected"),
+    [
+        ("ollama", {"options": {"num_predict": -1, "seed": 1}}, {"options": {"num_predict": 9, "seed": 1}}),
+        ("ollama", {}, {"options": {"num_predict": 9}}),
+        ("responses", {"max_output_tokens": 10}, {"max_output_tokens": 9}),
+        ("anthropic", {"max_tokens": 10}, {"max_tokens": 9}),
+        ("anthropic", {"max_tokens": 9}, None),
+        ("chat", {"max_tokens": 5, "max_completion_tokens": 10}, {"max_tokens": 5, "max_completion_tokens": 9}),
+    ],
+)
+def test_each_provider_has_its_own_field(wire: Any, body: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    assert capped(body, wire, 9) == expected
+
+
+def test_a_bound_is_never_below_one_and_none_is_set_that_models_refuse() -> None:
+    assert capped({}, "chat", -5) == {"max_tokens": 1}
+    assert capped({}, "chat", 100_000) is None
+    assert capped({"max_tokens": 200_000}, "chat", 100_000) == {"max_tokens": 100_000}
+
+
+class LowEffort(NoLimits):
+    """A gate that wants models to think less."""
+
+    async def steer(self, info: CallInfo) -> Steering:
+        return Steering(low_effort=True)
+
+
+class EffortValves(Rules):
+    """Valves with reasoning models."""
+
+    async def effort_rules(self) -> EffortRules:
+        return EffortRules(reasoning_models="o3*")
+
+    async def of_user(self, *args: Any) -> dict[str, Any]:
+        return {}
+
+
+class Parameters:
+    """Models without parameters of their own."""
+
+    async def has_own_effort(self, model_id: str) -> bool:
+        return False
+
+    async def own_parameters(self, model_id: str) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "expected"),
+    [
+        ("o3", {}, {"reasoning_effort": "low"}),
+        ("o3", {"reasoning_effort": "high"}, {"reasoning_effort": "low"}),
+        ("o3", {"reasoning_effort": "minimal"}, {"reasoning_effort": "minimal"}),
+        ("o3", {"reasoning": {"effort": "high"}}, {"reasoning_effort": "low"}),
+        ("gpt-4o", {}, {}),
+    ],
+)
+async def test_models_that_take_an_effort_think_less(
+    model: str, body: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    valves = EffortValves(MeteringRules())
+    policy = EffortPolicy(Parameters(), valves)  # type: ignore[arg-type]
+    host = Host(answered, gate=LowEffort(), valves=valves, effort_policy=policy)
+    host.app.state.MODELS[model] = {"id": model}
+    await host.chat(model=model, **body)
+    [sent] = host.sent
+    assert {name: value for name, value in sent.items() if name.startswith("reasoning")} == expected
+    assert host.faults == {}
+
+
+async def test_less_effort_is_taken_back_where_the_provider_refuses_it() -> None:
+    def provider(form_data: dict[str, Any]) -> Any:
+        if form_data.get("reasoning_effort") == "low":
+            return JSONResponse({"error": {"message": "reasoning_effort: low is not supported"}}, 400)
+        return ANSWER
+
+    valves = EffortValves(MeteringRules())
+    policy = EffortPolicy(Parameters(), valves)  # type: ignore[arg-type]
+    host = Host(provider, gate=LowEffort(), valves=valves, effort_policy=policy)
+    assert await host.chat(model="o3") == ANSWER
+    assert [sent.get("reasoning_effort") for sent in host.sent] == ["low", None]
+
+
+def test_images_are_seen_wherever_they_are() -> None:
+    assert has_images({"messages": [PICTURE]})
+    assert has_images({"messages": [{"role": "user", "content": "x", "images": ["aGk="]}]})
+    assert has_images({"input": [{"role": "user", "content": [{"type": "input_image"}]}]})
+    assert not has_images({"messages": [{"role": "user", "content": [{"type": "text", "text": "image"}]}]})
+
+
+async def test_nothing_changes_where_no_budget_wants_it() -> None:
+    assert Steering(None, False) == NOTHING
+    host = Dispatching(gate=NoLimits())
+    assert b"Hi" in b"".join([chunk async for chunk in (await host.dispatch(stream=True)).body_iterator])
+    assert host.models_sent == ["m"]
