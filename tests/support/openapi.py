@@ -30,8 +30,14 @@ def usage() -> dict[str, Any]:
         raise NotImplementedError
 
     store = Store(create_engine("sqlite://"))
-    access = Access(*[cast(Any, nobody)] * len(fields(Access)))
-    router = usage_router(store, access, "documented", nobody, nobody, Notifier(store, None, None))
+    router = usage_router(
+        store=store,
+        access=Access(**{field.name: cast(Any, nobody) for field in fields(Access)}),
+        counting="documented",
+        changed=nobody,
+        health=nobody,
+        webhook=Notifier(store, None, None),
+    )
     return get_openapi(title="Open WebUI usage", version=__version__, routes=router.routes)
 
 

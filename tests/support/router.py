@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,18 @@ class Router:
 
         self.notifier = Notifier(self.store, *webhook)
         access = make_access(self.store, readers)
-        self.routes = usage_router(self.store, access, "documented", changed, health, self.notifier, readers, typical)
-        self.documented = Documented(self.routes.routes)
-        self.app = FastAPI()
-        self.app.include_router(self.routes)
+        self.routes = usage_router(
+            store=self.store,
+            access=access,
+            counting="documented",
+            changed=changed,
+            health=health,
+            webhook=self.notifier,
+            readers=readers,
+            typical=typical,
+        )
+        self.documented = documentation()
+        self.app = FastAPI(routes=self.routes.routes)
 
     @contextmanager
     def client(self, token: str | None = None) -> Iterator[Client]:
@@ -160,6 +169,25 @@ class Router:
         self.store.record(
             [CallRow(CallInfo(model, model, user_id), started_at=time.time(), usage=tokens) for model in models]
         )
+
+
+@cache
+def documentation() -> Documented:
+    """What is documented of the routes: of each router the same, and a second's work."""
+
+    async def nothing(*_: Any) -> Any:
+        raise NotImplementedError
+
+    store = Store(create_engine("sqlite://"))
+    router = usage_router(
+        store=store,
+        access=make_access(store),
+        counting="documented",
+        changed=nothing,
+        health=nothing,
+        webhook=Notifier(store, None, None),
+    )
+    return Documented(router.routes)
 
 
 def make_access(store: Store, readers: FixedReaders = READERS) -> Access:

@@ -6,7 +6,7 @@ import sqlite3
 from functools import cache
 from typing import cast
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from openwebui_usage.ledger import Store
@@ -18,11 +18,16 @@ def give_tables(engine: Engine) -> None:
         Store(engine).migrate()
         return
     with engine.connect() as connection:
-        _template().backup(cast(sqlite3.Connection, connection.connection.dbapi_connection))
+        _template().backup(dbapi_connection(connection))
+
+
+def dbapi_connection(connection: Connection) -> sqlite3.Connection:
+    """What SQLAlchemy's connection to SQLite stands for."""
+    return cast(sqlite3.Connection, connection.connection.dbapi_connection)
 
 
 @cache
 def _template() -> sqlite3.Connection:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     Store(engine).migrate()
-    return cast(sqlite3.Connection, engine.raw_connection().dbapi_connection)
+    return dbapi_connection(engine.connect())

@@ -35,6 +35,7 @@ from openwebui_usage.ledger import Store
 from openwebui_usage.rules.money import NANO
 from openwebui_usage.settings import ClientSettings
 from tests.support.recorder import a_call, engine_like_open_webui
+from tests.support.tables import give_tables
 
 SECRET = b"for tests only"
 
@@ -49,7 +50,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def store(engine: Engine) -> Iterator[Store]:
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     yield store
     store.close()
 

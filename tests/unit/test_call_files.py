@@ -26,6 +26,7 @@ from openwebui_usage.ledger.call_log import CallBatch, CallQuery, StoredCall
 from openwebui_usage.ledger.report_query import Named, Readable
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 
 Format = Literal["csv", "jsonl"]
 ZONES = [
@@ -120,7 +121,7 @@ def test_a_line_is_what_it_would_be_in_any_table(
 def store(tmp_path: Path) -> Iterator[Store]:
     engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     yield store
     store.close()
     engine.dispose()

@@ -17,6 +17,7 @@ from openwebui_usage.ledger import Store
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 
 NOON = 1_793_534_400
 """2026-11-01T12:00:00Z."""
@@ -28,7 +29,7 @@ def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("ledger") / "usage.db"
     engine = Place(f"sqlite:///{file}").engine()
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     store.put_price(Price("*"))
     usage = TokenUsage(input=1_000, completion=10, output=10)
     store.record(

@@ -15,6 +15,7 @@ from openwebui_usage.ledger import CallInfo, CallRow, Store
 from openwebui_usage.ledger.rows import Outcome, id_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
+from tests.support.tables import give_tables
 
 NOW = time.time()
 DAY = 86_400.0
@@ -23,8 +24,9 @@ LAST_WEEK = (int(NOW - 7 * DAY) // 900, int(NOW) // 900 + 1)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(create_engine(f"sqlite:///{tmp_path}/usage.db"))
-    store.migrate()
+    engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
+    give_tables(engine)
+    store = Store(engine)
     store.put_price(Price("priced", input=Decimal(0), output=Decimal(1)))
     yield store
     store.close()

@@ -25,6 +25,7 @@ from openwebui_usage.rules.money import NANO
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
 from tests.support.documented import Documented
+from tests.support.tables import give_tables
 
 HELLO = [{"role": "user", "content": "Hello"}]
 DEMO, NOBODY = Upstream(REASONER), Upstream("o1", "http://127.0.0.1:1")
@@ -46,7 +47,7 @@ class Served:
 def serve(folder: Path, upstream: Upstream, *, runs: bool = True) -> Iterator[Served]:
     engine, hasher = create_engine(f"sqlite:///{folder}/ledger.db"), TokenHasher(b"secret")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     runtime, accounts, provider = Runtime(store, folder, Settings()), Accounts(engine, hasher), Provider(upstream, 30)
     tokens = {"bad": "sk-bad"}
     for name, limit in (("good", 1000), ("spent", 0), ("shut out", 1000)):

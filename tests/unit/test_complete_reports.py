@@ -18,6 +18,7 @@ from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import usage_call, usage_combination, usage_cube, usage_dimension
 from openwebui_usage.rules.buckets import TimeRange
 from tests.support.recorder import a_call, engine_like_open_webui
+from tests.support.tables import give_tables
 
 NOW = int(time.time())
 DAY = 86_400
@@ -36,7 +37,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def store(engine: Engine) -> Iterator[Store]:
     """Three calls of an older version, and one since the upgrade."""
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     store.record([a_call(id=f"{at * 10**9:016x}{new_id()[16:]}", started_at=at) for at in CALLS])
     with engine.begin() as connection:
         connection.execute(update(usage_call).values(combination=None))

@@ -23,6 +23,7 @@ from openwebui_usage.cli import app
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.configuration import Configuration, WantedConfiguration
 from openwebui_usage.rules.differences import differences
+from tests.support.tables import give_tables
 
 _TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(
     [
@@ -94,7 +95,7 @@ def valid(body: Any, forms: list[dict[str, Any]]) -> Iterator[Any]:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('usage')}/usage.db")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     yield store
     engine.dispose()
 

@@ -49,6 +49,7 @@ from openwebui_usage.rules.durations import Duration
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 from tests.unit.test_ledger import NewEngine, engine, new_engine, store, url  # noqa: F401 - fixtures
 
 NOW = time.time()
@@ -159,7 +160,7 @@ def test_every_cube_is_what_its_rows_say_in_any_order(
 ) -> None:
     engine = file_engine(tmp_path_factory.mktemp("ledger") / "usage.db")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     store.put_price(Price("*"))
     folding, names = Folding(engine, None), 0
     for what, how in steps:

@@ -17,6 +17,7 @@ from openwebui_usage.ledger.forecasts import MOST_USERS, LimitForecast
 from openwebui_usage.rules.budgets import Budget, Scope, Subject
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 
 NOW = datetime(2026, 11, 18, tzinfo=UTC)
 """Midnight before a Wednesday."""
@@ -32,7 +33,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def store(engine: Engine) -> Store:
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     return store
 
 

@@ -33,6 +33,7 @@ from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.wires import Wire
 from tests.support.recorder import call_row, engine_like_open_webui
+from tests.support.tables import give_tables
 
 BODY = {"messages": [{"role": "user", "content": "Hello there"}]}
 WHO = Subject("ann")
@@ -40,9 +41,9 @@ WHO = Subject("ann")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    store = Store(engine_like_open_webui(f"sqlite:///{tmp_path}/webui.db"))
-    store.migrate()
-    return store
+    engine = engine_like_open_webui(f"sqlite:///{tmp_path}/webui.db")
+    give_tables(engine)
+    return Store(engine)
 
 
 def gate_on(store: Store, *, fail_closed: bool = False) -> Gate:

@@ -40,6 +40,7 @@ from openwebui_usage.rules.periods import ALL_TIME
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import MODELS, a_call, call_row, engine_like_open_webui, start_recorder
+from tests.support.tables import give_tables
 
 NewEngine = Callable[[], Engine]
 
@@ -72,7 +73,7 @@ def engine(new_engine: NewEngine) -> Engine:
 @pytest.fixture
 def store(engine: Engine) -> Store:
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     return store
 
 

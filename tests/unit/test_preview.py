@@ -26,6 +26,7 @@ from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 
 FIRST = datetime(2026, 3, 27, 12, tzinfo=UTC)
 """Two days before Berlin's clocks are set forward, and some before the month ends."""
@@ -37,7 +38,7 @@ def ledger() -> Iterator[tuple[Store, Engine]]:
     with tempfile.TemporaryDirectory() as folder:
         engine = create_engine(f"sqlite:///{folder}/usage.db")
         store = Store(engine)
-        store.migrate()
+        give_tables(engine)
         for price in PRICES.values():
             store.put_price(price)
         store.create_group("both", ["paid", "fr*"], None, "documented")
@@ -312,7 +313,7 @@ def test_too_many_calls_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 def test_each_page_is_found_by_the_time_and_leaves_writers_alone(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     store.record([call(minute) for minute in range(30)])
     statements: list[tuple[str, Any]] = []
 

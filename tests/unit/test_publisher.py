@@ -24,6 +24,7 @@ from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.groups import Sums
 from tests.support.recorder import a_call, engine_like_open_webui
+from tests.support.tables import give_tables
 
 ADA = {"id": "ada", "role": "admin"}
 BOB = {"id": "bob", "role": "user"}
@@ -100,7 +101,7 @@ def store(tmp_path: Path) -> Iterator[WatchedStore]:
     engine = engine_like_open_webui(f"sqlite:///{tmp_path}/usage.db")
     store = WatchedStore(engine)
     store.reads = []
-    store.migrate()
+    give_tables(engine)
     yield store
     store.close()
     engine.dispose()

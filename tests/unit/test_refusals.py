@@ -28,6 +28,7 @@ from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.runtime import Runtime
 from openwebui_usage.settings import Settings
+from tests.support.tables import give_tables
 
 BODY = {"messages": [{"role": "user", "content": "Hello there"}], "max_tokens": 70}
 ANN = CallInfo("gpt-4o", "gpt-4o", "ann", "Ann", user_groups=("staff",), user_group_names=("Staff",))
@@ -57,7 +58,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def store(engine: Engine) -> Store:
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     return store
 
 

@@ -15,6 +15,7 @@ from openwebui_usage.client.storage import Place
 from openwebui_usage.ledger import Store
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-12-01")
 
@@ -26,7 +27,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "usage.db"
     engine = Place(f"sqlite:///{file}").engine()
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     usage = TokenUsage(input=1_000_000, completion=10, output=10)
     rows = [("u1", "Ada", "gpt-4o"), ("u1", "Ada", "o3"), ("u2", "=Bo", "gpt-4o")]
     store.record(

@@ -20,6 +20,7 @@ from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from tests.support.process import wait_until
 from tests.support.recorder import a_call, engine_like_open_webui
+from tests.support.tables import give_tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -261,7 +262,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def store(engine: Engine) -> Store:
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     store.create_group("G", ["*"], None, "documented")
     return store
 

@@ -28,6 +28,7 @@ from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.webhook import Notifier, notices, signature
 from tests.support.process import wait_until
 from tests.support.recorder import call_row
+from tests.support.tables import give_tables
 from tests.support.webhook_receiver import Receiver
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -51,7 +52,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def store(tmp_path: Path) -> Iterator[Store]:
     engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     yield store
     store.close()
     engine.dispose()

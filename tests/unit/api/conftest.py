@@ -11,6 +11,7 @@ from openwebui_usage.api.readers import FixedReaders
 from openwebui_usage.ledger.reader_store import StoredReaders
 from tests.support.clients import Client
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 _numbers = itertools.count(1)
 
@@ -18,7 +19,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     router = Router(tmp_path_factory.mktemp("usage"), FixedReaders())
-    router.store.migrate()
+    give_tables(router.engine)
     router.store.put_readers(StoredReaders(("Finance",), ("leads",)))
     yield router
     router.engine.dispose()

@@ -17,6 +17,7 @@ from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 NOON = 1_793_534_400.0
 """2026-11-01T12:00:00Z."""
@@ -27,7 +28,7 @@ HOUR = 3_600
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     """A ledger with 30 calls of some people, one an hour, the first at noon."""
     router = Router(tmp_path_factory.mktemp("router"))
-    router.store.migrate()
+    give_tables(router.engine)
     router.store.create_group("GPT", ["gpt-*"], None, "documented")
     router.store.put_price(Price("*"))
     people = [("user", "Uma", ("staff",)), ("lead", "Lea", ("staff", "leads")), ("admin", "Ada", ())]

@@ -12,6 +12,7 @@ from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.rules.connections import Connection, connection_id, connection_label, with_url_names
 from tests.support.recorder import call_row
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 SECRETS = ("10.1.2.3", "gpu", "8443", "1143", "corp", "::1")
 
@@ -76,7 +77,7 @@ def test_what_everybody_knows_is_told(kind: str) -> None:
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     """Everybody has asked a private machine with a name, one without, and a public provider."""
     router = Router(tmp_path_factory.mktemp("router"))
-    router.store.migrate()
+    give_tables(router.engine)
     connections = (PRIVATE["with a name"][0], PRIVATE["without a dot"][0], PUBLIC["OpenAI"])
     router.store.record(
         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from openwebui_usage.api.readers import FixedReaders
 from openwebui_usage.ledger.views import View
 from tests.support.clients import Client
 from tests.support.router import Router
+from tests.support.tables import dbapi_connection
 
 BASE = "/api/usage"
 GROUP, BUDGET, PRICE = (
@@ -169,9 +172,16 @@ the ledger is not asked.
 """
 
 
-@pytest.fixture
-def definitions(admin: Client, router: Router) -> None:
-    """Whatever an answer may show: limits and none, money and tokens, periods and none, prices known and not."""
+@pytest.fixture(scope="module")
+def admin(shared_admin: Client) -> Client:
+    return shared_admin
+
+
+@pytest.fixture(scope="module")
+def furnished(admin: Client, router: Router) -> Iterator[sqlite3.Connection]:
+    """A ledger of whatever an answer may show: limits and none, money and tokens, periods and none, prices known and
+    not.
+    """
     admin.add_group("existing", ["gpt-4o"], 100)
     admin.add_group("unused", ["o3"], period="month", timezone="Europe/Berlin")
     budgets: list[dict[str, Any]] = [
@@ -187,6 +197,18 @@ def definitions(admin: Client, router: Router) -> None:
     for user in ("admin", "user"):
         for name in ("existing", "made"):
             router.store.views.put(View(name, "overview", "", False, user, user), is_admin=False)
+    copy = sqlite3.connect(":memory:", check_same_thread=False)
+    with router.engine.connect() as connection:
+        dbapi_connection(connection).backup(copy)
+    yield copy
+    copy.close()
+
+
+@pytest.fixture
+def definitions(router: Router, furnished: sqlite3.Connection) -> None:
+    """All of that, as if no test had changed it."""
+    with router.engine.connect() as connection:
+        furnished.backup(dbapi_connection(connection))
 
 
 def asked(client: Client, endpoint: str, path: str, body: Any) -> int:

@@ -10,6 +10,7 @@ import pytest
 from openwebui_usage.api.readers import FixedReaders
 from tests.support.clients import Client
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 READERS = "/api/usage/readers"
 
@@ -18,7 +19,7 @@ READERS = "/api/usage/readers"
 def fresh(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     """A router with what the environment says of readers: of everybody, of own groups."""
     router = Router(tmp_path, FixedReaders.of(*getattr(request, "param", ("", ""))))
-    router.store.migrate()
+    give_tables(router.engine)
     yield router
     router.engine.dispose()
 

@@ -15,6 +15,7 @@ from openwebui_usage.ledger.report_query import Readable
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 NOON = 1_793_534_400.0
 """2026-11-01T12:00:00Z."""
@@ -26,7 +27,7 @@ NOVEMBER = {"from": "2026-11-01", "to": "2026-12-01"}
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     """A ledger with a few calls of some people."""
     router = Router(tmp_path_factory.mktemp("router"))
-    router.store.migrate()
+    give_tables(router.engine)
     router.store.create_group("GPT", ["gpt-*"], None, "documented")
     tokens = TokenUsage(input=1000, cached_input=200, completion=50, reasoning=20, output=50)
     staff: dict[str, Any] = {"user_groups": ("staff",), "user_group_names": ("Staff",)}

@@ -29,6 +29,7 @@ from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 PATH = "/api/usage/typical"
 NOW = time.time()
@@ -38,7 +39,7 @@ NOW = time.time()
 def store(tmp_path: Path) -> Iterator[Store]:
     engine = create_engine(f"sqlite:///{tmp_path}/usage.db")
     store = Store(engine)
-    store.migrate()
+    give_tables(engine)
     yield store
     engine.dispose()
 

@@ -15,6 +15,7 @@ from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 DAY = 86_400
 PATH = "/api/usage/unusual-users"
@@ -33,7 +34,7 @@ PEOPLE: dict[str, tuple[list[int], int]] = {
 @pytest.fixture(scope="module")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     router = Router(tmp_path_factory.mktemp("router"))
-    router.store.migrate()
+    give_tables(router.engine)
     router.store.put_price(Price("*", Decimal(1), Decimal(1)))
     now = time.time()
     rows = []

@@ -16,6 +16,7 @@ from tests.support.clients import Client
 from tests.support.process import wait_until
 from tests.support.recorder import call_row
 from tests.support.router import Router
+from tests.support.tables import give_tables
 from tests.support.webhook_receiver import Receiver
 
 SECRET = "whsec_c2VjcmV0IG9mIGJvdGg="
@@ -61,7 +62,7 @@ def test_a_test_is_signed_and_the_answer_is_told(
     tmp_path: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = Router(tmp_path, webhook=(f"{receiver.url}?token=hidden", SECRET))
-    router.store.migrate()
+    give_tables(router.engine)
     receiver.statuses, receiver.says = [410], "Gone since " + "x" * 2_000
     with caplog.at_level(logging.INFO), router.client("admin") as admin:
         router.notifier.start()
@@ -77,7 +78,7 @@ def test_a_test_is_signed_and_the_answer_is_told(
 
 def test_each_try_is_kept_with_what_it_tells_of(tmp_path: Path, receiver: Receiver) -> None:
     router = Router(tmp_path, webhook=(receiver.url, None))
-    router.store.migrate()
+    give_tables(router.engine)
     router.store.create_group("GPT", ["gpt-4o"], 100, "documented")
     receiver.statuses = [500]
     router.notifier.start()
@@ -109,7 +110,7 @@ def test_the_latest_fifty_are_kept(router: Router, admin: Client) -> None:
 
 def test_there_may_be_no_webhook(tmp_path: Path) -> None:
     router = Router(tmp_path, webhook=(None, None))
-    router.store.migrate()
+    give_tables(router.engine)
     with router.client("admin") as admin:
         assert admin.request("GET", "/api/usage/webhook")["address"] is None
         answer = admin.post("/api/usage/webhook/test")
