@@ -15,6 +15,7 @@ from openwebui_usage.host.fallback import Fallback, fall_back, fallback_of, insi
 from openwebui_usage.host.outer_call import outer_call, within
 from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.output_cap import cap_output
+from openwebui_usage.host.page_refusal import as_page_takes
 from openwebui_usage.host.patch_points import PatchPoint
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.refusals import away_response, refusal_response
@@ -50,7 +51,9 @@ def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
             if isinstance(call, Fallback):
                 return await fall_back(call, out, arguments, metered, running)
             out = call
-        return await original(*args, **kwargs) if out is None else keep_refusal(arguments.http_request, out)
+        if out is None:
+            return await original(*args, **kwargs)
+        return as_page_takes(keep_refusal(arguments.http_request, out), arguments)
 
     return metered
 

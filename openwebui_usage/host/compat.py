@@ -1,21 +1,24 @@
 """Every difference between versions of Open WebUI that this package minds, newest first.
 
 Each is told by the host's shape (a name, a parameter, a type), never by its number, so that forks and versions to come
-are served by what they have. Read for this table: 0.6.43, 0.7.2, 0.8.12, 0.9.6, 0.10.2, 0.11.4 and 0.12.4.
+are served by what they have. Read for this table: 0.6.18, 0.6.43, 0.7.2, 0.8.12, 0.9.6, 0.10.2, 0.11.4 and 0.12.4.
 
 | from | what changed | here |
 |---|---|---|
 | 0.12 | user groups within user groups | `including_outer_groups` |
 | 0.11 | a request tells how its caller signed in, `state.auth_type` | `came_by_api_key` |
-| 0.11 | one query finds the active filters; it can leave ours out | `wrap_active_filters` |
+| 0.11 | one query finds the active filters; before, two list them by name | `leave_out_filters` |
 | 0.11 | Ollama's `/v1/embeddings`; Anthropic messages go to Anthropic connections as they are | `is_offered` |
 | 0.10 | settings are in the database, no longer on `app.state.config` | `connection_settings` |
 | 0.9 | methods of models are coroutines | `maybe_await` |
 | 0.9 | the chat endpoint is held by `app.state`, too | `holds_chat_endpoint` |
 | 0.9 | the pass-through route has a switch | `passes_through` |
-| 0.9 | the outlet runs in the server: the place of the status line. Ollama's `/v1/responses` | `is_offered` |
+| 0.9 | the server sees that a reply is complete; before, the page tells it | `completes_replies` |
+| 0.9 | Ollama's `/v1/responses` | `is_offered` |
 | 0.9 to 0.11 | a refusal inside of a chat becomes a plain error | `is_error` |
 | 0.8 | connections of the Responses API, `/responses`; Ollama's `/v1/messages` | `is_offered` |
+| 0.6.43 | one function tells the models that a user may use; before, one tells it of each | `usable_models` |
+| 0.6.43 | each user's sockets have a room; before, each is told by itself | `has_user_rooms` |
 | any | parameters beside `request`, `form_data` and `user` come and go | `parameter_names` |
 """
 
@@ -102,14 +105,60 @@ def including_outer_groups(find: Callable[..., Any]) -> dict[str, bool]:
     return {"include_inherited": True} if "include_inherited" in parameter_names(find) else {}
 
 
-def wrap_active_filters(functions: Any, is_kept: Callable[[str], bool]) -> Callable[[], None]:
+async def usable_models(models: list[dict[str, Any]], user: Any) -> list[dict[str, Any]]:
+    """Those of the host's `models` that `user` may use: it tells all of them at once, or one by one."""
+    from open_webui.utils import models as host_models
+
+    find = getattr(host_models, "get_filtered_models", None)
+    if find is not None:
+        return list(await maybe_await(find(models, user)))
+    return await asyncio.to_thread(_usable_one_by_one, models, user, host_models.check_model_access)
+
+
+def _usable_one_by_one(
+    models: list[dict[str, Any]], user: Any, check: Callable[[Any, dict[str, Any]], None]
+) -> list[dict[str, Any]]:
+    from open_webui.env import BYPASS_MODEL_ACCESS_CONTROL
+
+    if BYPASS_MODEL_ACCESS_CONTROL or user.role != "user":
+        return models
+    usable = []
+    for model in models:
+        try:
+            check(user, model)
+            usable.append(model)
+        except Exception as error:
+            if str(error) != "Model not found":
+                raise
+    return usable
+
+
+def has_user_rooms(host_socket: ModuleType) -> bool:
+    """Whether the sockets of a user are in a room `user:ID`; where they are not, each is sent what is for the user."""
+    return hasattr(host_socket, "emit_to_users")
+
+
+def completes_replies(middleware: ModuleType | None) -> bool:
+    """Whether the server itself sees that a reply is complete, and runs the outlets of filters and pipelines then.
+
+    Before 0.9 the page does, and tells by `/api/chat/completed`; the middleware has the pipelines' outlet at hand, and
+    does not use it. There a refusal that is answered, not raised, leaves the page waiting for the rest of the reply.
+    """
+    if middleware is None or hasattr(middleware, "outlet_filter_handler"):
+        return True
+    functions = [inspect.unwrap(value) for value in vars(middleware).values() if inspect.isfunction(value)]
+    return any("process_pipeline_outlet_filter" in function.__code__.co_names for function in functions)
+
+
+def leave_out_filters(functions: Any, filters: ModuleType, is_kept: Callable[[str], bool]) -> Callable[[], None]:
     """Have the host run only the filters whose id `is_kept`; returns the undoing.
 
-    From 0.11 on one method of `models.functions.Functions` lists them. Older hosts have no such list and run them all.
+    `functions` is the host's `models.functions.Functions`, `filters` its `utils.filter`. From 0.11 on one method lists
+    the filters that run; before, `utils.filter` asks for all active ones and for the global ones.
     """
     original = getattr(functions, "get_active_filter_ids", None)
     if original is None:
-        return lambda: None
+        return _hide_filters(filters, is_kept)
 
     async def get_active_filter_ids(*args: Any, **kwargs: Any) -> list[tuple[str, bool]]:
         return [entry for entry in await original(*args, **kwargs) if is_kept(entry[0])]
@@ -121,6 +170,42 @@ def wrap_active_filters(functions: Any, is_kept: Callable[[str], bool]) -> Calla
             del functions.get_active_filter_ids  # The one of the class shows again.
 
     return undo
+
+
+def _hide_filters(filters: ModuleType, is_kept: Callable[[str], bool]) -> Callable[[], None]:
+    original = getattr(filters, "Functions", None)
+    if original is None or not all(callable(getattr(original, name, None)) for name in _FILTER_LISTS):
+        return lambda: None
+    vars(filters)["Functions"] = _OtherFunctions(original, is_kept)
+    return lambda: vars(filters).update(Functions=original)
+
+
+_FILTER_LISTS = frozenset({"get_global_filter_functions", "get_functions_by_type"})
+
+
+class _OtherFunctions:
+    """The host's `Functions`, whose lists of filters leave some out."""
+
+    def __init__(self, functions: Any, is_kept: Callable[[str], bool]) -> None:
+        self._functions = functions
+        self._is_kept = is_kept
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._functions, name)
+        return self._leaving_out(found) if name in _FILTER_LISTS else found
+
+    def _leaving_out(self, find: Callable[..., Any]) -> Callable[..., Any]:
+        def kept(found: Any) -> list[Any]:
+            return [function for function in found if self._is_kept(function.id)]
+
+        async def later(found: Any) -> list[Any]:
+            return kept(await found)
+
+        def leaving_out(*args: Any, **kwargs: Any) -> Any:
+            found = find(*args, **kwargs)
+            return later(found) if inspect.isawaitable(found) else kept(found)
+
+        return leaving_out
 
 
 _SETTINGS: dict[ConnectionKind, tuple[str, str]] = {

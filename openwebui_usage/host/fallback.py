@@ -18,6 +18,7 @@ from starlette.responses import Response
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.compat import parameter_names
 from openwebui_usage.host.outgoing import Outgoing
+from openwebui_usage.host.page_refusal import as_page_takes
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.provider_answers import discard, refusal_in
 from openwebui_usage.host.provider_answers import refusal_of as refusal_in_error
@@ -136,7 +137,8 @@ def with_fallback(seam: Seam, original: Wrapped) -> Wrapped:
             with _set(_is_dispatched, True):
                 return await original(*args, **kwargs)
 
-        return await _made(fallback, again, arguments, running)
+        result = await _made(fallback, again, arguments, running)
+        return as_page_takes(result, arguments) if result is fallback.refusal else result
 
     return generate_chat_completion
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 
-from openwebui_usage.host.compat import including_outer_groups, maybe_await
+from openwebui_usage.host.compat import including_outer_groups, maybe_await, usable_models
 from openwebui_usage.rules.connections import ConnectionKind
 from openwebui_usage.rules.effort import is_explicit
 
@@ -219,10 +219,7 @@ class HostModels:
         """The models that `user` (the host's user) can use."""
 
         async def ask() -> list[Model]:
-            from open_webui.utils.models import get_filtered_models
-
-            models = await self._listed(user, request)
-            return [_model(model) for model in await maybe_await(get_filtered_models(models, user))]
+            return [_model(model) for model in await usable_models(await self._listed(user, request), user)]
 
         visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
         return visible

@@ -1,4 +1,4 @@
-"""The functions of Open WebUI that are wrapped. Their names have been the same since 0.6.43.
+"""The functions of Open WebUI that are wrapped. Their names have been the same since 0.6.18.
 
 Open WebUI has many ways to a model (chats, tool rounds, tasks, channels, pass-through endpoints, …), and all of them
 end in the functions of `PATCH_POINTS`.
@@ -104,3 +104,6 @@ LAST_CHANGES = (
 
 OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler", loss="replies have no status line")
 """Runs in the server once per reply, when it is complete; from 0.9 on."""
+
+COMPLETED = HostFunction("open_webui.utils.chat", "chat_completed", loss=OUTLET.loss)
+"""Runs once per reply where the page says that it is complete: before 0.9, see `compat.completes_replies`."""

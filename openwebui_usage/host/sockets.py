@@ -17,6 +17,7 @@ from typing import Any
 from openwebui_usage.admission.budget_status import BudgetStatus, counters_of
 from openwebui_usage.api.answers.own_limit import own_budgets
 from openwebui_usage.api.visibility import Visibility
+from openwebui_usage.host.compat import has_user_rooms
 from openwebui_usage.host.models import HostModels
 from openwebui_usage.ledger import Recorded, Store
 from openwebui_usage.ledger.definitions import Definitions
@@ -218,7 +219,7 @@ class Publisher:
         events, told_budgets = await asyncio.to_thread(self._events, views, told, found, own, changed)
         for user_id, event in events.items():
             async with asyncio.timeout(REDIS_TIMEOUT):
-                await sessions.sio.emit(EVENT, event, room=f"user:{user_id}")
+                await sessions.emit(user_id, event)
         # Only now: what could not be sent is sent the next time.
         self._told, self._told_budgets, self._told_revision = told, told_budgets, definitions.revision
         self._unsure = changed if sessions.is_shared and events else None
@@ -370,11 +371,14 @@ class _Sessions:
 
     def __init__(self, host_socket: Any) -> None:
         """Asks nothing yet."""
-        self.sio = host_socket.sio
+        self._sio = host_socket.sio
+        self._has_rooms = has_user_rooms(host_socket)
+        self._sids: dict[str, list[str]] = {}
+        """The sockets of each user of the last look."""
         self.is_shared = host_socket.WEBSOCKET_MANAGER == "redis"
         """Whether an event of one worker reaches the sockets of all."""
         self._pool = host_socket.SESSION_POOL
-        self._asking: concurrent.futures.Future[list[Any]] | None = None
+        self._asking: concurrent.futures.Future[list[tuple[str, Any]]] | None = None
 
     async def users(self) -> dict[str, str]:
         """Ids and roles of verified users with an open socket. Raises TimeoutError where Redis hangs.
@@ -382,28 +386,35 @@ class _Sessions:
         Asked in a thread of its own, and never twice at once: on the event loop a Redis that hangs would stop the host.
         """
         if isinstance(self._pool, dict):
-            return _verified(self._pool.values())
+            return self._verified(self._pool.items())
         if self._asking is None or self._asking.done():
             self._asking = concurrent.futures.Future()
             # A daemon, unlike those of a pool: it does not keep a process from ending.
             threading.Thread(target=self._ask, args=(self._asking,), name="usage-sessions", daemon=True).start()
         asking = asyncio.wrap_future(self._asking)
         try:
-            return _verified(await asyncio.wait_for(asyncio.shield(asking), REDIS_TIMEOUT))
+            return self._verified(await asyncio.wait_for(asyncio.shield(asking), REDIS_TIMEOUT))
         except TimeoutError:
             asking.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise TimeoutError("Redis does not say who is connected") from None
 
-    def _ask(self, answer: concurrent.futures.Future[list[Any]]) -> None:
+    def _ask(self, answer: concurrent.futures.Future[list[tuple[str, Any]]]) -> None:
         try:
-            answer.set_result(list(self._pool.values()))
+            answer.set_result(list(self._pool.items()))
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             answer.set_exception(error)
 
+    async def emit(self, user_id: str, event: Mapping[str, Any]) -> None:
+        """Send `event` to all sockets of a user."""
+        rooms = [f"user:{user_id}"] if self._has_rooms else self._sids.get(user_id, [])
+        for room in rooms:
+            await self._sio.emit(EVENT, event, room=room)
 
-def _verified(sessions: Iterable[Any]) -> dict[str, str]:
-    return {
-        session["id"]: session.get("role", "")
-        for session in list(sessions)
-        if isinstance(session, dict) and session.get("id") and session.get("role") in ("user", "admin")
-    }
+    def _verified(self, sessions: Iterable[tuple[str, Any]]) -> dict[str, str]:
+        self._sids = {}
+        users = {}
+        for sid, session in list(sessions):
+            if isinstance(session, dict) and session.get("id") and session.get("role") in ("user", "admin"):
+                users[session["id"]] = session.get("role", "")
+                self._sids.setdefault(session["id"], []).append(sid)
+        return users

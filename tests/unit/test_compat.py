@@ -98,16 +98,137 @@ class Functions:
 
 def test_our_filters_are_left_out_and_come_back() -> None:
     functions = Functions()
-    undo = compat.wrap_active_filters(functions, lambda function_id: function_id != "ours")
+    undo = compat.leave_out_filters(functions, ModuleType("open_webui.utils.filter"), is_theirs)
     assert asyncio.run(functions.get_active_filter_ids()) == [("theirs", True)]
     undo()
     assert len(asyncio.run(functions.get_active_filter_ids())) == 2
 
 
+def is_theirs(function_id: str) -> bool:
+    return function_id != "ours"
+
+
+class OlderFunctions:
+    """As before 0.11; sync as before 0.9."""
+
+    def get_global_filter_functions(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(id="theirs"), SimpleNamespace(id="ours")]
+
+    def get_functions_by_type(self, kind: str, active_only: bool = False) -> list[SimpleNamespace]:
+        assert (kind, active_only) == ("filter", True)
+        return self.get_global_filter_functions()
+
+    def get_function_by_id(self, function_id: str) -> str:
+        return f"the function {function_id}"
+
+
+class AsyncFunctions(OlderFunctions):
+    """As from 0.9 on."""
+
+    async def get_global_filter_functions(self) -> list[SimpleNamespace]:  # type: ignore[override]
+        return super().get_global_filter_functions()
+
+    async def get_functions_by_type(self, kind: str, active_only: bool = False) -> list[SimpleNamespace]:  # type: ignore[override]
+        return super().get_global_filter_functions()
+
+
+@pytest.mark.parametrize("functions", [OlderFunctions(), AsyncFunctions()], ids=["sync", "async"])
+def test_an_older_host_finds_no_filter_of_ours(functions: Any) -> None:
+    filters = host_module(Functions=functions)
+
+    async def listed() -> list[list[str]]:
+        host = vars(filters)["Functions"]
+        found = host.get_global_filter_functions(), host.get_functions_by_type("filter", active_only=True)
+        return [[each.id for each in await compat.maybe_await(one)] for one in found]
+
+    undo = compat.leave_out_filters(functions, filters, is_theirs)
+    assert asyncio.run(listed()) == [["theirs"], ["theirs"]]
+    assert vars(filters)["Functions"].get_function_by_id("ours") == "the function ours"
+    undo()
+    assert vars(filters)["Functions"] is functions
+
+
 def test_a_host_without_a_list_of_filters_is_left_alone() -> None:
-    functions = SimpleNamespace()
-    compat.wrap_active_filters(functions, lambda function_id: False)()
+    functions, filters = SimpleNamespace(), host_module(Functions=SimpleNamespace())
+    before = dict(vars(filters))
+    compat.leave_out_filters(functions, filters, lambda function_id: False)()
     assert vars(functions) == {}
+    assert vars(filters) == before
+
+
+def middleware(source: str) -> ModuleType:
+    module = ModuleType("open_webui.utils.middleware")
+    exec(source, vars(module))
+    return module
+
+
+@pytest.mark.parametrize(
+    ("source", "completes"),
+    [
+        ("async def outlet_filter_handler(ctx): pass", True),
+        ("async def outlets_as_of_late(ctx): await process_pipeline_outlet_filter(ctx)", True),
+        ("process_pipeline_outlet_filter = print\nasync def process_chat_response(): pass", False),
+    ],
+    ids=["since 0.9", "by another name", "before 0.9"],
+)
+def test_who_sees_that_a_reply_is_complete(source: str, completes: bool) -> None:
+    assert compat.completes_replies(middleware(source)) is completes
+
+
+def test_a_host_of_unknown_middleware_counts_as_a_new_one() -> None:
+    assert compat.completes_replies(None)
+
+
+class Refuses:
+    """The models of a host, of which one user may use one."""
+
+    @staticmethod
+    def check_model_access(user: Any, model: dict[str, Any]) -> None:
+        if model["id"] == "broken":
+            raise RuntimeError("the database is away")
+        if model["id"] != user.model:
+            raise Exception("Model not found")
+
+
+def host_models(monkeypatch: pytest.MonkeyPatch, *, bypass: bool = False, **names: Any) -> None:
+    """The host's modules, where there is nothing but these."""
+    for name in ("open_webui", "open_webui.utils"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    for name, members in {"utils.models": names, "env": {"BYPASS_MODEL_ACCESS_CONTROL": bypass}}.items():
+        module = ModuleType(f"open_webui.{name}")
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    vars(sys.modules["open_webui.utils"])["models"] = sys.modules["open_webui.utils.models"]
+
+
+MODELS = [{"id": "a"}, {"id": "b"}]
+SOMEBODY = SimpleNamespace(role="user", model="b")
+
+
+def usable(models: list[dict[str, Any]], user: Any) -> list[str]:
+    return [model["id"] for model in asyncio.run(compat.usable_models(models, user))]
+
+
+def test_one_function_tells_the_models_that_a_user_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    host_models(monkeypatch, get_filtered_models=lambda models, user: models[:1])
+    assert usable(MODELS, SOMEBODY) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("user", "bypass", "ids"),
+    [(SOMEBODY, False, ["b"]), (SOMEBODY, True, ["a", "b"]), (SimpleNamespace(role="admin"), False, ["a", "b"])],
+)
+def test_an_older_host_tells_it_model_by_model(
+    monkeypatch: pytest.MonkeyPatch, user: Any, bypass: bool, ids: list[str]
+) -> None:
+    host_models(monkeypatch, bypass=bypass, check_model_access=Refuses.check_model_access)
+    assert usable(MODELS, user) == ids
+
+
+def test_a_fault_of_the_host_hides_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    host_models(monkeypatch, check_model_access=Refuses.check_model_access)
+    with pytest.raises(RuntimeError, match="away"):
+        usable([*MODELS, {"id": "broken"}], SOMEBODY)
 
 
 class Config:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from openwebui_usage.host import sockets
-from openwebui_usage.host.sockets import Publisher
+from openwebui_usage.host.sockets import Publisher, _Sessions
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.known_totals import KnownTotals
 from openwebui_usage.ledger.own_limits import OwnLimit
@@ -69,6 +69,9 @@ class Sockets(ModuleType):
     async def emit(self, event: str, data: dict[str, Any], room: str) -> None:
         assert event == "usage"
         self.told.append((room.removeprefix("user:"), data))
+
+    async def emit_to_users(self) -> None:
+        """Hosts that have rooms for users have this."""
 
     def connect(self, *sessions: dict[str, str]) -> None:
         self.SESSION_POOL.clear()
@@ -272,6 +275,19 @@ def test_without_redis_what_other_workers_count_is_found(
         engine.dispose()
 
 
+def test_where_users_have_no_room_each_socket_is_told(host: Sockets, store: WatchedStore) -> None:
+    host.SESSION_POOL = {"a tab": ADA, "another tab": ADA, "of a stranger": {"id": "eve", "role": "pending"}}
+    sessions = _Sessions(SimpleNamespace(**{**vars(host), "sio": host}))
+
+    async def scenario() -> None:
+        assert await sessions.users() == {"ada": "admin"}
+        await sessions.emit("ada", {"groups": {}})
+        await sessions.emit("eve", {"groups": {}})
+
+    asyncio.run(scenario())
+    assert [sid for sid, _ in host.told] == ["a tab", "another tab"]
+
+
 class SlowPool:
     """The host's dictionary in Redis, which answers late."""
 
@@ -279,10 +295,10 @@ class SlowPool:
         self.sessions, self.seconds = sessions, seconds
         self.asked_in: set[str] = set()
 
-    def values(self) -> list[dict[str, str]]:
+    def items(self) -> list[tuple[str, dict[str, str]]]:
         self.asked_in.add(threading.current_thread().name)
         time.sleep(self.seconds)
-        return self.sessions
+        return [(session["id"], session) for session in self.sessions]
 
 
 def test_a_redis_that_is_slow_never_keeps_the_event_loop(host: Sockets, store: WatchedStore) -> None:
