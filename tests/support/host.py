@@ -52,6 +52,11 @@ class HostEnvironment:
     def site_packages(self) -> Path:
         return next(self.prefix.glob("lib/python3.*/site-packages"))
 
+    def mentions(self, file: str, text: str) -> bool:
+        """Whether Open WebUI's own `file`, by its path in the package, has `text`: a way to know what a host offers."""
+        found = next(HostEnvironment.cached().site_packages.glob(f"open_webui/{file}"), None)
+        return found is not None and text in found.read_text(encoding="utf-8")
+
     def overlay(self, prefix: Path, like: HostEnvironment | None = None) -> HostEnvironment:
         """A new environment that sees everything of this one, yet has a site-packages of its own to install into.
 
