@@ -8,11 +8,19 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from openwebui_usage.host.autoload import TARGETS
-from openwebui_usage.host.patch_points import CHAT_ENDPOINT, LAST_CHANGES, OUTLET, PATCH_POINTS, RESPONSES_PAYLOAD
+from openwebui_usage.host.patch_points import (
+    CHAT_ENDPOINT,
+    DISPATCH,
+    LAST_CHANGES,
+    OUTLET,
+    PATCH_POINTS,
+    RESPONSES_PAYLOAD,
+)
 from openwebui_usage.host.seam import Seam
 from openwebui_usage.host.wrapping import wrap_module
 
 CALLS = PATCH_POINTS[0].loss
+OTHERS = (CHAT_ENDPOINT, DISPATCH, OUTLET, RESPONSES_PAYLOAD, *LAST_CHANGES)
 PATHS = {
     "responses": "/responses",
     "generate_anthropic_messages": "/v1/messages",
@@ -36,7 +44,7 @@ def function() -> Any:
 def modules(missing: set[str], renamed: set[str] = frozenset()) -> list[ModuleType]:  # type: ignore[assignment]
     """A host without some functions, and with others by names that nobody knows."""
     found: dict[str, ModuleType] = {}
-    for point in (*PATCH_POINTS, CHAT_ENDPOINT, OUTLET, RESPONSES_PAYLOAD, *LAST_CHANGES):
+    for point in (*PATCH_POINTS, *OTHERS):
         module = found.setdefault(point.module, ModuleType(point.module))
         if point.module.startswith("open_webui.routers."):
             module.__dict__.setdefault("router", APIRouter())
@@ -61,7 +69,7 @@ def wrapped(host: list[ModuleType]) -> Seam:
 
 def test_everything_is_found_on_a_host_of_today() -> None:
     patches = wrapped(modules(set())).patches
-    assert len(patches.wrapped) == len(PATCH_POINTS) + 3 + len(LAST_CHANGES)
+    assert len(patches.wrapped) == len(PATCH_POINTS) + len(OTHERS)
     assert patches.missing == []
     assert patches.losses == {}
 
@@ -74,12 +82,13 @@ def test_routes_that_a_host_does_not_have_yet_are_no_loss() -> None:
 
 
 def test_a_function_with_another_name_is_a_loss() -> None:
-    names = {point.name for point in (*PATCH_POINTS, CHAT_ENDPOINT, OUTLET, RESPONSES_PAYLOAD, *LAST_CHANGES)}
+    names = {point.name for point in (*PATCH_POINTS, *OTHERS)}
     patches = wrapped(modules(set(), names)).patches
     assert patches.wrapped == []
     assert len(patches.losses[CALLS]) == len(PATCH_POINTS)
     assert {loss: len(functions) for loss, functions in patches.losses.items() if loss != CALLS} == {
         CHAT_ENDPOINT.loss: 1,
+        DISPATCH.loss: 1,
         OUTLET.loss: 1,
         RESPONSES_PAYLOAD.loss: 1,
         LAST_CHANGES[0].loss: 2,
@@ -97,6 +106,4 @@ def test_what_was_wrapped_is_put_back() -> None:
 
 
 def test_the_import_hook_waits_for_every_module_of_the_table() -> None:
-    assert {
-        point.module for point in (*PATCH_POINTS, CHAT_ENDPOINT, OUTLET, RESPONSES_PAYLOAD, *LAST_CHANGES)
-    } == TARGETS
+    assert {point.module for point in (*PATCH_POINTS, *OTHERS)} == TARGETS
