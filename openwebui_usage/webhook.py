@@ -263,6 +263,7 @@ def notices(change: Change, now: datetime) -> Iterator[dict[str, Any]]:
             "user_id": user_id or None,
             "unit": budget.unit,
             "limit": to_json_amount(budget.limit or 0, budget.unit),
+            "limit_from": "budget" if budget.override is None else budget.override.kind,
             "used": to_json_amount(after, budget.unit),
             "period": budget.period,
             "resets_at": iso_utc(period.ends_at),

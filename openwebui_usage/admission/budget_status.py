@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.rules.budgets import Counter, Subject, subject_of
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.periods import rolling_slots
 
 BudgetStatus = tuple[Counter, Sums]
 
 
 def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> Mapping[Subject, list[BudgetStatus]]:
-    """For each caller, every budget that applies, with its sums. Blocks. Takes two queries for any number of callers.
+    """For each caller, every budget that applies, with its sums. Blocks. Takes two queries for any number of callers,
+    and some more where a budget rolls.
 
     A shared budget has the sum of all its users. No user gets a sum that belongs to another.
     """
@@ -22,7 +25,11 @@ def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> 
     counters = {caller: counters_of(definitions, caller, now) for caller in callers}
     keys = {counter.key for found in counters.values() for counter in found}
     totals = store.totals(keys) if keys else {}
-    return {caller: [(counter, totals[counter.key]) for counter in found] for caller, found in counters.items()}
+    found = [(counter, totals[counter.key]) for of_caller in counters.values() for counter in of_caller]
+    if any(rolling_slots(counter.budget.period) for counter, _ in found):
+        found = store.in_windows(found, now)
+    statuses = iter(found)
+    return {caller: list(islice(statuses, len(of_caller))) for caller, of_caller in counters.items()}
 
 
 def counters_of(definitions: Definitions, caller: Subject, now: datetime) -> list[Counter]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from openwebui_usage.admission.counters import LiveCounters, Reservation
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.steering import NOTHING, PER, Steering, most_output, steering
 from openwebui_usage.admission.usual_answers import UsualAnswers
+from openwebui_usage.admission.windows import WindowedCounters
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.ledger.refusals import PendingRefusals
@@ -67,7 +69,7 @@ class Gate:
         self._refusals = refusals
         self._misses_refusals = False
         self._store = store
-        self._live = live
+        self._live: LiveCounters = WindowedCounters(store, live)
         self._fail_closed = fail_closed
         self._definitions = Definitions()
         self._known_at = float("-inf")
@@ -226,7 +228,7 @@ class Gate:
         """Whether there is any limit that may refuse a call."""
         definitions = self._definitions
         budgets = (*map(budget_of_group, definitions.groups), *definitions.budgets)
-        return any(may_refuse(budget, ()) for budget in budgets)
+        return any(may_refuse(replace(budget, limit=budget.least_limit), ()) for budget in budgets)
 
     async def _binding(self, info: CallInfo) -> list[Counter]:
         """The counters whose limits hold for a call, whatever happens there."""

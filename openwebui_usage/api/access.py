@@ -11,6 +11,7 @@ from fastapi import Request
 from openwebui_usage.api.directory import Directory
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.ledger.report_query import Readable
+from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.effort import Choice
 
 
@@ -21,6 +22,8 @@ class Caller:
     id: str
     name: str
     is_admin: bool
+    role: str | None = None
+    """The host's, as budgets ask for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,7 @@ class Access:
     """A dependency that returns whose calls a caller may read reports of, as `Readable`, or raises 401 and 403."""
     directory: Directory
     """What admins choose from."""
+
+    async def subject(self, caller: Caller) -> Subject:
+        """A caller as budgets see them."""
+        return Subject(caller.id, frozenset(await self.user_groups(caller)), caller.role)

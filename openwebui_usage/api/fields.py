@@ -14,6 +14,8 @@ from fastapi import Path
 from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from openwebui_usage.rules.periods import PATTERN, CalendarPeriod, checked_period
+
 MAX_NAME = 100
 MAX_MODELS = 1000
 MAX_MODEL_ID = 256
@@ -63,7 +65,7 @@ def _is_model(value: object) -> bool:
 
 def _id(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or not value.isprintable():
-        _wrong("id", f"must be the id of a user or of a user group, 1 to {MAX_NAME} characters", value)
+        _wrong("id", f"must be the id of a user or of a user group, or a role, 1 to {MAX_NAME} characters", value)
     return value
 
 
@@ -130,6 +132,13 @@ def _amount(field: str, most: int) -> Callable[[object], Decimal | None]:
 
 
 _price = _amount("price", MAX_PRICE)
+
+
+def _period(value: object) -> str:
+    try:
+        return checked_period(value if isinstance(value, str) else "")
+    except ValueError as error:
+        _wrong("period", str(error), value)
 
 
 def _state(value: object) -> str:
@@ -221,6 +230,20 @@ SoftLimits = Annotated[
         description="Percent of the limit at which the webhook is told.",
         examples=[[80, 95]],
     ),
+]
+Period = Annotated[
+    str,
+    BeforeValidator(_period),
+    Field(
+        pattern=PATTERN,
+        description="How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, "
+        "`quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time "
+        "(`last 5 hours`, `last 30 days`), exact to a quarter of an hour.",
+        examples=["month"],
+    ),
+]
+GroupPeriod = Annotated[
+    CalendarPeriod, Field(description="How long the limit lasts before it begins anew.", examples=["month"])
 ]
 Amount = Annotated[
     Annotated[Decimal, Field(ge=0, le=MAX_LIMIT)] | None,

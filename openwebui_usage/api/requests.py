@@ -14,6 +14,7 @@ from openwebui_usage.api.at_limit import AtLimit, check_at_limit
 from openwebui_usage.api.fields import (
     MAX_DOLLARS,
     Amount,
+    GroupPeriod,
     Id,
     Limit,
     Models,
@@ -21,23 +22,22 @@ from openwebui_usage.api.fields import (
     OptionalRate,
     Page,
     Pattern,
+    Period,
     Rate,
     ReaderGroups,
     SoftLimits,
     State,
     Timezone,
 )
+from openwebui_usage.api.override_bodies import MOST_OVERRIDES, OverrideBody, overrides_of
 from openwebui_usage.ledger.own_limits import OwnLimit, OwnPeriod
 from openwebui_usage.ledger.reader_store import StoredReaders
 from openwebui_usage.rules.budgets import Budget, Scope, ScopeKind, Unit
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Action, Counting
 from openwebui_usage.rules.money import nano_dollars
-from openwebui_usage.rules.periods import PeriodKind
+from openwebui_usage.rules.overrides import SeveralGroups
 from openwebui_usage.rules.pricing import Price
 
-_Period = Annotated[
-    PeriodKind, Field(description="How long the limit lasts before it begins anew.", examples=["month"])
-]
 _Action = Annotated[
     Action, Field(description="At the limit `block` refuses the next call, `warn` only shows it.", examples=["block"])
 ]
@@ -61,7 +61,7 @@ class NewGroup(_Body):
     name: Name
     models: Models
     limit: Limit = None
-    period: _Period = "total"
+    period: GroupPeriod = "total"
     timezone: Timezone = "UTC"
     action: _Action = "block"
     soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
@@ -77,7 +77,7 @@ class GroupChanges(_Body):
 
     models: Models = []
     limit: Limit = None
-    period: _Period = "total"
+    period: GroupPeriod = "total"
     timezone: Timezone = "UTC"
     action: _Action = "block"
     soft_limits: SoftLimits = []
@@ -88,19 +88,20 @@ class ScopeBody(_Body):
     """Whom a budget binds."""
 
     kind: ScopeKind = Field(
-        description="Everyone together, each user alone, one user, a user group together, or each member of one.",
+        description="Everyone together, each user alone, one user, a user group or everybody with a role together, or "
+        "each of them alone.",
         examples=["each_user"],
     )
     id: Id | None = Field(
         default=None,
-        description="Of the user or of Open WebUI's user group, for the last three kinds alone.",
+        description="Of the user or of Open WebUI's user group, or the name of the role, for the kinds that name one.",
         examples=[None],
     )
 
     @model_validator(mode="after")
     def _has_id(self) -> ScopeBody:
         if (self.id is None) != (self.kind in ("everyone", "each_user")):
-            need = "needs the id of a user or of a user group" if self.id is None else "takes no id"
+            need = "needs the id of a user or of a user group, or a role" if self.id is None else "takes no id"
             raise PydanticCustomError("scope", 'kind "{kind}" {need}', {"kind": self.kind, "need": need})
         return self
 
@@ -117,7 +118,7 @@ class BudgetChanges(AtLimit, _Body):
     group: Name | None = Field(
         default=None, description="A usage group whose models are counted, in place of `models`.", examples=[None]
     )
-    period: _Period = "total"
+    period: Period = "total"
     timezone: Timezone = "UTC"
     soft_limits: SoftLimits = list(DEFAULT_SOFT_LIMITS)
     counting: _Counting = "documented"
@@ -125,6 +126,20 @@ class BudgetChanges(AtLimit, _Body):
         default=True,
         description="Models that cost nothing stay usable when a budget of money is spent.",
         examples=[True],
+    )
+    overrides: list[OverrideBody] = Field(
+        default=[],
+        max_length=MOST_OVERRIDES,
+        description="Exceptions, where users are counted separately: the user's own wins, else one of the user's "
+        "groups (see `several_groups`), else the role's; of several for the same, the first.",
+        examples=[
+            [{"user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "limit": 30}, {"role": "admin", "limit": None}]
+        ],
+    )
+    several_groups: SeveralGroups = Field(
+        default="highest",
+        description="Which exception holds for a member of several user groups that have one.",
+        examples=["highest"],
     )
 
     def changes(self, before: Budget) -> dict[str, Any]:
@@ -150,6 +165,15 @@ class BudgetChanges(AtLimit, _Body):
             given["carry_over"] = _in_unit(self.carry_over, unit, "carry_over")
         elif unit != before.unit and "carry_over" not in given and isinstance(before.carry_over, int):
             raise ValueError("carry_over: must be given together with another unit")
+        if "overrides" in given:
+            given["overrides"] = overrides_of(self.overrides, lambda limit: _in_unit(limit, unit))
+        elif unit != before.unit and any(override.limit for override in before.overrides):
+            raise ValueError("overrides: must be given together with another unit")
+        scope: Scope = given.get("scope", before.scope)
+        if scope.is_shared and given.get("overrides", before.overrides):
+            raise ValueError(
+                f'overrides: the scope "{scope.kind}" has one sum for all; use one that begins with each_user'
+            )
         check_at_limit(given, replace(before, **given))
         return given
 
@@ -286,6 +310,29 @@ NEW_BUDGETS: Examples = {
             "unit": "requests",
             "limit": 200,
             "period": "day",
+        }
+    },
+    "A window that moves": {
+        "value": {
+            "name": "Steady",
+            "scope": {"kind": "each_user"},
+            "unit": "requests",
+            "limit": 100,
+            "period": "last 5 hours",
+        }
+    },
+    "Ten dollars for each user, more for some": {
+        "value": {
+            "name": "Monthly allowance",
+            "scope": {"kind": "each_user"},
+            "unit": "usd",
+            "limit": 10,
+            "period": "month",
+            "overrides": [
+                {"user": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "limit": 50},
+                {"user_group": "3d1f2a7b-6c5d-4c39-9f5e-8f1c2b9a6f1e", "limit": 30},
+                {"role": "admin", "limit": None},
+            ],
         }
     },
 }

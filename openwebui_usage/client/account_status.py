@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select
 from openwebui_usage.client.account import Account
 from openwebui_usage.client.account_budgets import budget_name, calls_of
 from openwebui_usage.ledger.definitions import budget_from
+from openwebui_usage.ledger.rolling import in_windows
 from openwebui_usage.ledger.schema import usage_budget
 from openwebui_usage.ledger.totals import read_totals, sum_calls
-from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.budgets import Budget, Counter
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
 
@@ -74,5 +75,7 @@ def statuses_of(connection: Connection, accounts: Iterable[Account]) -> list[Acc
             found.append(AccountStatus(account, None, sum_calls(connection, ALL_TIME, calls_of(account))))
         else:
             period = periods[own.id]
-            found.append(AccountStatus(account, own, totals.get((own.id, period.key), Sums()), period))
+            sums = totals.get((own.id, period.key), Sums())
+            [(_, sums)] = in_windows(connection, [(Counter(own, own.id, period), sums)], now)
+            found.append(AccountStatus(account, own, sums, period))
     return found

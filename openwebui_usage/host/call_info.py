@@ -36,6 +36,7 @@ async def call_info(
         user_name=arguments.of_user("name"),
         user_groups=tuple(user_groups),
         user_group_names=tuple(user_groups.values()),
+        user_role=arguments.of_user("role"),
         chat_id=text(metadata.get("chat_id")),
         message_id=text(metadata.get("message_id")),
         task=task,

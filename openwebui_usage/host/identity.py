@@ -33,7 +33,7 @@ def host_access(
 
     async def user(request: Request, host_user: Annotated[Any, Depends(get_verified_user)]) -> Caller:
         request.state.openwebui_usage_user = host_user
-        return Caller(id=host_user.id, name=host_user.name, is_admin=host_user.role == "admin")
+        return Caller(id=host_user.id, name=host_user.name, is_admin=host_user.role == "admin", role=host_user.role)
 
     async def admin(caller: Annotated[Caller, Depends(user)]) -> Caller:
         # Open WebUI's get_admin_user answers 401 to somebody who is signed in.

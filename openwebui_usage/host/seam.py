@@ -111,7 +111,7 @@ class Running:
         is_for_budget = True
         try:
             budgets = self.gate.definitions.budgets
-            is_for_budget = any(budget.scope.kind.endswith("group") for budget in budgets)
+            is_for_budget = any(budget.needs_groups for budget in budgets)
             if is_for_budget:
                 return await self.host.models.user_group_names(user_id)
             return await self.host.models.remembered_user_group_names(user_id)

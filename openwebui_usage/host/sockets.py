@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +27,7 @@ from openwebui_usage.ledger.own_limits import OwnLimit, OwnLimitStatus
 from openwebui_usage.ledger.schema import ALL_TIME_KEY
 from openwebui_usage.rules.budgets import Subject
 from openwebui_usage.rules.groups import Group, GroupUsage
-from openwebui_usage.rules.periods import PeriodKind, period_at
+from openwebui_usage.rules.periods import PeriodKind, period_at, rolling_slots
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,8 @@ class Publisher:
     async def _publish(self, sessions: _Sessions, users: Mapping[str, str], news: _News) -> None:
         """Tell each of `users` what changed for them."""
         callers = {
-            user_id: Subject(user_id, frozenset(await self._host_models.user_groups(user_id))) for user_id in users
+            user_id: Subject(user_id, frozenset(await self._host_models.user_groups(user_id)), role)
+            for user_id, role in users.items()
         }
         views = {user_id: await self._visibility(user_id, role) for user_id, role in users.items()}
         definitions, now = self._definitions(), datetime.now(UTC)
@@ -212,6 +214,8 @@ class Publisher:
             for group in definitions.groups
         }
         found = {user_id: [(counter, sums[counter.key]) for counter in own] for user_id, own in counters.items()}
+        if any(rolling_slots(budget.period) for budget in definitions.budgets):
+            found = await asyncio.to_thread(self._in_windows, found, now)
         changed = {name for name in told.keys() | self._told.keys() if told.get(name) != self._told.get(name)}
         if sessions.is_shared:  # What other workers count they publish themselves.
             changed = (changed & (unsure | redefined)) | news.groups
@@ -223,6 +227,10 @@ class Publisher:
         # Only now: what could not be sent is sent the next time.
         self._told, self._told_budgets, self._told_revision = told, told_budgets, definitions.revision
         self._unsure = changed if sessions.is_shared and events else None
+
+    def _in_windows(self, found: Mapping[str, list[BudgetStatus]], now: datetime) -> dict[str, list[BudgetStatus]]:
+        statuses = iter(self._store.in_windows([status for own in found.values() for status in own], now))
+        return {user_id: list(islice(statuses, len(own))) for user_id, own in found.items()}
 
     def _redefined(self, groups: Iterable[Group], periods: Mapping[str, str]) -> set[str]:
         """Groups that are others than browsers were told, or whose new period has begun: nobody else may tell of it."""

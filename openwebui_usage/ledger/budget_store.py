@@ -30,7 +30,7 @@ from openwebui_usage.rules.budgets import Budget
 
 _MOST_RECOUNTS = 5
 """How often a change is tried that others keep changing."""
-_WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone")
+_WHAT_IS_COUNTED = ("scope", "models", "group_id", "period", "timezone", "reset_at")
 """Fields of a budget that determine which calls it counts. A change of any other field, such as unit or counting, needs
 no recount, because all sums are kept."""
 
@@ -48,8 +48,8 @@ class BudgetStore(Tables):
     def create_budget(self, budget: Budget) -> Budget:
         """Make a budget. Its current period begins with what rows of the ledger already add to it.
 
-        `group` is the name of a usage group, if any. A budget for a user group begins at zero, because rows do not tell
-        who was a member. Raises `BudgetExists`, `GroupUnknown`.
+        `group` is the name of a usage group, if any. A budget for a user group or a role begins at zero, because rows
+        do not tell who was in it. Raises `BudgetExists`, `GroupUnknown`.
         """
         with self._engine.connect() as connection:  # Check first, before rows are counted in vain.
             budget = self._resolved(connection, replace(budget, id=uuid.uuid4().hex))
@@ -140,8 +140,8 @@ class BudgetStore(Tables):
 
 
 def is_known_by_rows(budget: Budget) -> bool:
-    """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group."""
-    return budget.scope.kind not in ("group", "each_user_of_group")
+    """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group or had a role."""
+    return not (budget.scope.is_of_group or budget.scope.is_of_role)
 
 
 def counts_the_same(one: Budget, other: Budget) -> bool:

@@ -11,6 +11,7 @@ from openwebui_usage.ledger.call_log import Call, CallLog, CallQuery
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.report_query import Readable
+from openwebui_usage.ledger.roles import read_roles
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.rules.budgets import Budget, Subject
 from openwebui_usage.rules.groups import Group
@@ -54,15 +55,16 @@ class DetailedCalls:
         row = call.row
         with self._engine.connect() as connection:
             raw = connection.execute(select(usage_call.c.raw_usage).where(usage_call.c.id == id_)).scalar()
+            role = read_roles(connection, [row.user_id or ""]).get(row.user_id or "")
         held_by = set(row.groups.split())
-        subject = Subject(row.user_id, frozenset(group.id for group in call.facts.user_groups))
+        subject = Subject(row.user_id, frozenset(group.id for group in call.facts.user_groups), role)
         models = (row.model, row.called_model)
         return CallDetails(
             call,
             _parsed(raw),
             tuple(group for group in definitions.groups if group.id in held_by),
             tuple(
-                budget
+                budget.for_caller(subject)
                 for budget in definitions.budgets
                 if not row.unverified and budget.scope.binds(subject) and budget.covers(models, definitions.groups)
             ),

@@ -25,6 +25,8 @@ _PER_STATEMENT = 50
 _LONGEST_KEY = MOST_TEXT_BYTES
 """UTF-8 bytes. PostgreSQL refuses index entries above 2,704, see `ledger.bounds`."""
 _DIGEST = "sha256:"
+USER_ROLE = "user_role"
+"""The kind of dimension whose names are the roles that users had at last, by the users' ids. No combination has one."""
 
 Values = tuple[str | None, ...]
 """What a combination is of, in the order of `DIMENSIONS`; None for none or not recorded."""
@@ -90,6 +92,7 @@ def names_of(info: CallInfo, groups: Iterable[Group]) -> dict[Name, str]:
     """The names that what a call is grouped by has at this time, beside its keys."""
     names: dict[tuple[str, str | None], str | None] = {
         ("user", info.user_id): info.user_name,
+        (USER_ROLE, info.user_id): info.user_role,
         ("connection", info.connection): info.connection_name,
         ("key", info.key): info.key_name,
         **{("usage_group", group.id): group.name for group in groups},
@@ -123,6 +126,7 @@ def _facts_of(info: CallInfo, outcome: Outcome, groups: tuple[Group, ...]) -> _F
         info.key_name,
         info.user_groups,
         info.user_group_names,
+        info.user_role,
         outcome,
         tuple([group.id for group in groups]),
     )

@@ -233,6 +233,8 @@ def _budget_as_before(
         # Of no meaning beside a group, and what it was before.
         models = known.models if known is not None and known.group == budget.group else budget.models
         budget = replace(budget, group_id=groups[budget.group].id, models=models)
+    if known is not None:
+        budget = replace(budget, reset_at=known.reset_at)
     is_new = known is None or not counts_the_same(known, budget)
     return replace(budget, id=uuid.uuid4().hex if is_new or known is None else known.id)
 

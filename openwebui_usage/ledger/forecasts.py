@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 
-from openwebui_usage.ledger.combinations import full_key
+from openwebui_usage.ledger.combinations import full_key, members_of
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.definitions import Definitions
@@ -23,11 +23,14 @@ from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.report_spans import stretches
 from openwebui_usage.ledger.report_sums import Grouping, SumReader
 from openwebui_usage.ledger.report_values import Values
-from openwebui_usage.ledger.schema import CUBE_SUMS, usage_budget, usage_dimension, usage_group
+from openwebui_usage.ledger.roles import read_roles, users_with_role
+from openwebui_usage.ledger.rolling import has_left, in_windows, slot_sums
+from openwebui_usage.ledger.schema import CUBE_SUMS, usage_budget, usage_combination, usage_dimension, usage_group
 from openwebui_usage.ledger.totals import read_totals
 from openwebui_usage.rules.budgets import Budget, Counter, Subject, budget_of_group, subject_of
-from openwebui_usage.rules.forecast import MOST_DAYS, Forecast, days_before, forecast
+from openwebui_usage.rules.forecast import MOST_DAYS, Forecast, days_before, forecast, rolling_forecast
 from openwebui_usage.rules.groups import Group, Sums
+from openwebui_usage.rules.periods import rolling_slots
 
 MOST_USERS = 10
 """How many users a budget that counts them separately is forecast for: those who used the most of it."""
@@ -77,7 +80,7 @@ class Forecasts:
                 if budget.scope.is_shared:
                     counter = Counter(budget, budget.id, definitions.period(budget, now))
                     targets.append(_Target("budget", counter, budget.scope.id if budget.scope.kind == "user" else None))
-                elif budget.limit is not None:
+                elif budget.least_limit is not None:
                     targets += _greatest(connection, users, budget, definitions, now)
             return self._answer(connection, users, targets, definitions, now)
 
@@ -93,7 +96,9 @@ class Forecasts:
         targets = list(_groups(groups, definitions, now))
         for budget in budgets:
             if budget.scope.binds(caller):
-                counter = Counter(budget, subject_of(budget, caller), definitions.period(budget, now))
+                counter = Counter(
+                    budget.for_caller(caller), subject_of(budget, caller), definitions.period(budget, now)
+                )
                 is_own = budget.scope.kind == "user" or not budget.scope.is_shared
                 targets.append(_Target("budget", counter, caller.user_id if is_own else None))
         with reading(self._engine) as connection:
@@ -111,13 +116,20 @@ class Forecasts:
         totals = read_totals(connection, [target.counter.key for target in limited])
         created = _created(connection)
         history = _History(connection, self._schema, limited, users, definitions.groups, now)
+        standing = in_windows(
+            connection, [(target.counter, totals.get(target.counter.key, Sums())) for target in limited], now
+        )
         found = []
-        for target in limited:
-            budget = target.counter.budget
-            used = budget.used(totals.get(target.counter.key, Sums()))
+        for target, (counter, sums) in zip(limited, standing, strict=True):
+            budget, used = counter.budget, counter.budget.used(sums)
             days = [budget.used(sums) for sums in history.days(target, created.get(budget.id, now.timestamp()))]
-            expected = forecast(days, used, budget.limit or 0, target.counter.period, budget.timezone, now)
-            found.append(LimitForecast(target.kind, target.counter, _named(target.user, users), used, expected))
+            length, limit = rolling_slots(budget.period), budget.limit or 0
+            if length is None:
+                expected = forecast(days, used, limit, counter.period, budget.timezone, now)
+            else:
+                slots = [(slot, budget.used(of_slot)) for slot, of_slot in slot_sums(connection, counter, now)]
+                expected = rolling_forecast(days, slots, length, limit, budget.timezone, now)
+            found.append(LimitForecast(target.kind, counter, _named(target.user, users), used, expected))
         return sorted(found, key=_soonest)
 
 
@@ -139,18 +151,36 @@ def _groups(groups: Iterable[Group], definitions: Definitions, now: datetime) ->
 
 
 def _greatest(
-    connection: Connection, users: Iterable[str], budget: Budget, definitions: Definitions, now: datetime
+    connection: Connection, users: Mapping[str, _User], budget: Budget, definitions: Definitions, now: datetime
 ) -> list[_Target]:
     """Those who used the most of a budget that counts users separately."""
     period = definitions.period(budget, now)
     subjects = {subject_of(budget, Subject(user)): user for user in users}
     totals = read_totals(connection, [(subject, period.key) for subject in subjects])
-    used = sorted(((budget.used(sums), subject) for (subject, _), sums in totals.items()), reverse=True)
+    left = has_left(connection, [Counter(budget, subject, period) for subject, _ in totals], now)
+    used = sorted(
+        ((budget.used(sums) - budget.used(left.get(key, Sums())), key[0]) for key, sums in totals.items()), reverse=True
+    )
+    greatest = [subject for amount, subject in used[:MOST_USERS] if amount]
+    callers = _callers(connection, {user: users[user] for user in map(subjects.__getitem__, greatest)})
     return [
-        _Target("budget", Counter(budget, subject, period), subjects[subject])
-        for amount, subject in used[:MOST_USERS]
-        if amount
+        _Target("budget", Counter(budget.for_caller(callers[subjects[subject]]), subject, period), subjects[subject])
+        for subject in greatest
     ]
+
+
+def _callers(connection: Connection, users: Mapping[str, _User]) -> dict[str, Subject]:
+    """Users as budgets see them: with the user groups and the role that they had at last."""
+    roles, combination, dimension = read_roles(connection, users), usage_combination.c, usage_dimension.c
+    callers = {}
+    for id_, user in users.items():
+        sets = usage_combination.join(usage_dimension, combination.user_groups == dimension.id, isouter=True)
+        query = select(dimension.key, dimension.name).select_from(sets)
+        query = query.where(combination.user == user.number, combination.model > 0)
+        latest = connection.execute(query.order_by(combination.id.desc()).limit(1)).first()
+        groups = () if latest is None or latest.key is None else members_of(latest.key, latest.name)
+        callers[id_] = Subject(id_, frozenset(groups), roles.get(id_))
+    return callers
 
 
 def _created(connection: Connection) -> dict[str, float]:
@@ -208,8 +238,9 @@ class _History:
             models = (place.model, place.called_model)
             if models not in covered:
                 covered[models] = budget.covers(models, self._groups)
-            # Members of a user group together: whoever they are, they are somebody.
-            if covered[models] and budget.scope.binds(Subject(target.user or "", place.user_groups)):
+            # Members of a user group together: whoever they are, they are somebody. Roles were looked at before.
+            caller = Subject(target.user or "", place.user_groups, budget.scope.id if budget.scope.is_of_role else None)
+            if covered[models] and budget.scope.binds(caller):
                 days = [_plus(one, other) for one, other in zip(days, sums, strict=True)]
         starts = [start.timestamp() for start, _ in self._starts[budget.timezone]]
         known = next((number for number, start in enumerate(starts) if start >= created_at), MOST_DAYS)
@@ -233,6 +264,9 @@ class _History:
                     sets = self._values.sets("user_group", [source.user_group])
                     columns = ("user_groups", "model", "called_model")
                     self._read(timezone, columns, _one_of("user_groups", sets), source)
+                elif isinstance(source, _WithRole):
+                    having = users_with_role(self._connection, source.role)
+                    self._read(timezone, ("user", "model", "called_model"), _one_of("user", having), source)
 
     def _read(self, timezone: str, columns: Sequence[str], condition: str | None, source: object) -> None:
         """`source` is what `_source` says, or the users."""
@@ -276,6 +310,12 @@ class _Members(NamedTuple):
     user_group: str
 
 
+class _WithRole(NamedTuple):
+    """All users with a role together."""
+
+    role: str
+
+
 class _Place(NamedTuple):
     """All of some calls that decides whether a limit counts them."""
 
@@ -286,10 +326,12 @@ class _Place(NamedTuple):
 
 
 def _source(target: _Target) -> object:
-    """Whose calls are looked at: a user's, those of `_Members`, or everybody's (None)."""
+    """Whose calls are looked at: a user's, those of `_Members` or `_WithRole`, or everybody's (None)."""
     scope = target.counter.budget.scope
     if scope.kind == "group":
         return _Members(scope.id or "")
+    if scope.kind == "role":
+        return _WithRole(scope.id or "")
     return target.user
 
 

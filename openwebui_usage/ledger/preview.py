@@ -8,7 +8,7 @@ writes, so calls go on as ever.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.errors import TooManyCalls
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.reached import Reached, limit_reached
+from openwebui_usage.ledger.roles import read_roles
 from openwebui_usage.ledger.schema import usage_combination, usage_dimension
 from openwebui_usage.ledger.statements import prefix
 from openwebui_usage.rules.budgets import Budget, Subject
@@ -84,15 +85,16 @@ def preview_budget(
     """What `budget` would have refused from `start` to `end` (not included), in seconds since the epoch.
 
     It is in force from the beginning of the period that `start` lies in; one without periods begins at `start`.
-    Models and groups are matched as `definitions` have them. Blocks, for seconds where many calls have to be replayed.
-    Raises `TooManyCalls`.
+    Models and groups are matched as `definitions` have them, roles as users had them at last. Blocks, for seconds where
+    many calls have to be replayed. Raises `TooManyCalls`.
     """
     period = period_at(budget.period, budget.timezone, datetime.fromtimestamp(start, UTC))
     begin = start if period.starts_at is None else period.starts_at.timestamp()
     with reading(engine) as connection:
         since = read_progress(connection, "recorded_since")
+        roles = read_roles(connection)
         reached: list[Reached] | None = []
-        if budget.limit is not None and budget.action == "block":
+        if budget.least_limit is not None and budget.action == "block":
             reached = limit_reached(connection, schema, budget, definitions, begin, end)
     if reached is None:
         reached = [Reached(begin, end, 0)]
@@ -100,7 +102,7 @@ def preview_budget(
     if calls > MOST_REPLAYED:
         raise TooManyCalls(calls)
     replay = Replay(budget, told_from=start)
-    rows = _Rows(engine, schema, budget, definitions)
+    rows = _Rows(engine, schema, budget, definitions, roles)
     for part in reached:
         for row, caller in rows.between(part):
             exempt = _is_exempt(budget, row, definitions)
@@ -112,12 +114,20 @@ def preview_budget(
 class _Rows:
     """The rows that a budget counts, each with who called."""
 
-    def __init__(self, engine: Engine, schema: str | None, budget: Budget, definitions: Definitions) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        schema: str | None,
+        budget: Budget,
+        definitions: Definitions,
+        roles: Mapping[str, str],
+    ) -> None:
         self._engine = engine
         self._table = f"{prefix(schema)}usage_call"
         self._budget = budget
         self._definitions = definitions
-        self._needs_groups = budget.scope.kind in ("group", "each_user_of_group")
+        self._needs_groups = budget.needs_groups
+        self._roles = roles
         self._groups: dict[int, frozenset[str]] = {}
         self._callers: dict[tuple[object, ...], Subject | None] = {}
 
@@ -162,7 +172,8 @@ class _Rows:
                 self._callers.clear()
             is_covered = self._budget.covers((row.model, row.called_model), self._definitions.groups)
             groups = _NOBODY if row.combination is None else self._groups.get(row.combination, _NOBODY)
-            self._callers[key] = Subject(row.user_id, groups) if is_covered else None
+            role = self._roles.get(row.user_id or "")
+            self._callers[key] = Subject(row.user_id, groups, role) if is_covered else None
         return self._callers[key]
 
     def _look_up(self, connection: Connection, combinations: Iterable[int | None]) -> None:

@@ -20,11 +20,12 @@ from openwebui_usage.ledger.folding import read_marks
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.report_spans import stretches
 from openwebui_usage.ledger.report_values import Values
+from openwebui_usage.ledger.roles import users_with_role
 from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_dimension
 from openwebui_usage.ledger.statements import prefix
 from openwebui_usage.rules.budgets import Budget
-from openwebui_usage.rules.periods import period_at
+from openwebui_usage.rules.periods import period_at, rolling_slots
 
 _MOST_STRETCHES = 500
 """That SQLite takes in one statement."""
@@ -94,7 +95,12 @@ class _Covered:
             number = values.number("user", scope.id or "")
             is_possible = is_possible and number is not None
             conditions.append(f'c."user" = {number}')
-        elif scope.kind in ("group", "each_user_of_group"):
+        elif scope.is_of_role:
+            self.columns.add("user")
+            numbers = users_with_role(connection, scope.id or "")
+            is_possible = is_possible and bool(numbers)
+            conditions.append(f'c."user" IN ({_listed(numbers)})')
+        elif scope.is_of_group:
             self.columns |= {"user", "user_groups"}
             sets = values.sets("user_group", {scope.id or ""})
             is_possible = is_possible and bool(sets)
@@ -104,7 +110,11 @@ class _Covered:
 
 
 def _periods(budget: Budget, start: float, end: float) -> list[tuple[float, float]] | None:
-    """None where one begins within a quarter of an hour, as in some zones long ago."""
+    """None where one begins within a quarter of an hour, as in some zones long ago. In place of a rolling one stands all
+    of the time: whoever used less than the limit in it did so in each part of it.
+    """
+    if rolling_slots(budget.period) is not None:
+        return [(start, end)]
     found = []
     while start < end:
         ends_at = period_at(budget.period, budget.timezone, datetime.fromtimestamp(start, UTC)).ends_at
@@ -141,13 +151,14 @@ def _sums(
     if len(rows) > _MOST_STRETCHES:
         return None
     before, user = prefix(schema), 'c."user"' if covered.is_by_user else "0"
+    least = budget.least_limit or 0
     statement = (
         f"WITH r(cube, first, last, part, width, sign) AS (VALUES {', '.join(str(tuple(row)) for row in rows)}) "  # noqa: S608
         f"SELECT part, who, sum(calls) FROM (SELECT r.part + (u.start - r.first) / r.width AS part, {user} AS who, "
         f"sum(r.sign * ({_AMOUNTS[budget.unit, budget.counting]})) AS amount, sum(r.sign * u.calls) AS calls "
         f"FROM r CROSS JOIN {before}usage_cube u CROSS JOIN {before}usage_combination c "
         f"WHERE u.cube = r.cube AND u.start >= r.first AND u.start < r.last AND c.id = u.combination "
-        f"AND {covered.condition} GROUP BY 1, 2) AS sums GROUP BY part, who HAVING sum(amount) >= {budget.limit or 0}"
+        f"AND {covered.condition} GROUP BY 1, 2) AS sums GROUP BY part, who HAVING sum(amount) >= {least}"
     )
     try:
         found = fetch(connection, statement)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -27,15 +27,17 @@ from openwebui_usage.ledger.combinations import Combinations, Resolved
 from openwebui_usage.ledger.cubes import CubeAdditions
 from openwebui_usage.ledger.database import Transaction
 from openwebui_usage.ledger.definitions import Definitions, read_definitions, read_revision
+from openwebui_usage.ledger.rolling import slot_key
 from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_call
 from openwebui_usage.ledger.statements import ROWS_PER_STATEMENT, addition, insertion, prefix
 from openwebui_usage.rules.budgets import Counter
-from openwebui_usage.rules.groups import Group, Sums
+from openwebui_usage.rules.groups import SUM_FIELDS, Group, Sums
+from openwebui_usage.rules.periods import SLOT, rolling_slots
 from openwebui_usage.rules.pricing import Cost, is_absurd
 from openwebui_usage.rules.tokens import TokenUsage
 
-SUMS = tuple(item.name for item in fields(Sums))
+SUMS = SUM_FIELDS
 Key = tuple[str, str]
 """A total's subject and period."""
 
@@ -119,7 +121,7 @@ class Batch:
             raise ValueError(f"started_at is no time that a call can begin at: {row.started_at!r}")
         moment = self._definitions.moment(row)
         info = row.info
-        kind = (info.model, info.called_model, info.user_id, info.user_groups, moment, info.unverified)
+        kind = (info.model, info.called_model, info.user_id, info.user_role, info.user_groups, moment, info.unverified)
         tally = self._tallies.get(kind)
         if tally is None:
             tally = self._tallies[kind] = _Tally(
@@ -139,7 +141,7 @@ class _Counted(NamedTuple):
 
 _Values = tuple[Any, ...]
 """What one row says, in the order of `_COLUMNS`."""
-_Kind = tuple[str, str, str | None, tuple[str, ...], float, bool]
+_Kind = tuple[str, str, str | None, str | None, tuple[str, ...], float, bool]
 """All of a row that decides what counts it."""
 
 
@@ -150,18 +152,22 @@ _counts = operator.attrgetter("input", "cached_input", "cache_write", "completio
 class _Tally:
     """What rows of one kind come to, and where that is added."""
 
-    __slots__ = ("counted", "counters", "groups", "sums")
+    __slots__ = ("counted", "counters", "groups", "slot", "sums")
 
     def __init__(self, groups: tuple[Group, ...], counters: Sequence[Counter], started_at: float) -> None:
         self.groups = groups
         self.counted = [group for group in groups if group.reset_at is None or started_at >= group.reset_at]
         self.counters = counters
+        self.slot = slot_key(int(started_at) // SLOT)
         self.sums = (0,) * len(SUMS)
 
     @property
     def keys(self) -> Iterable[Key]:
-        """A group keeps the sum of all time, too."""
-        yield from (counter.key for counter in self.counters)
+        """A group keeps the sum of all time, too, and a rolling budget that of the slot."""
+        for counter in self.counters:
+            yield counter.key
+            if rolling_slots(counter.budget.period) is not None:
+                yield counter.subject, self.slot
         yield from ((group.id, ALL_TIME_KEY) for group in self.counted if group.period != ALL_TIME_KEY)
 
     def add(self, row: CallRow, counts: tuple[int, ...], cost: Cost | None) -> None:

@@ -16,16 +16,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Engine, Integer, cast, delete, func, insert, literal_column, select, tuple_, update
 
 from openwebui_usage.ledger.database import Transaction, sharing, writing
 from openwebui_usage.ledger.definitions import raise_revision, read_definitions, recount_text
 from openwebui_usage.ledger.recording import SUMS, Key, add_to_totals
+from openwebui_usage.ledger.rolling import slot_key
 from openwebui_usage.ledger.schema import usage_call, usage_recount, usage_total
 from openwebui_usage.ledger.totals import plus, sum_query, sums_of
 from openwebui_usage.rules.budgets import Budget, Subject, subject_of
 from openwebui_usage.rules.groups import Group, Sums
-from openwebui_usage.rules.periods import Period, period_at
+from openwebui_usage.rules.periods import SLOT, Period, period_at, rolling_slots
 
 ABANDONED_SECONDS = 3600.0
 """A recount that began this long ago has ended with its process."""
@@ -158,14 +159,26 @@ def _sums_of_budget(
     reader: Connection, budget: Budget, period: Period, until_now: Any, groups: tuple[Group, ...]
 ) -> dict[Key, Sums]:
     counted = until_now & usage_call.c.unverified.is_(False)
-    by = (usage_call.c.user_id, usage_call.c.model, usage_call.c.called_model)
+    if budget.reset_at is not None:
+        counted &= usage_call.c.started_at >= budget.reset_at
+    by: list[Any] = [usage_call.c.user_id, usage_call.c.model, usage_call.c.called_model]
+    is_rolling = rolling_slots(budget.period) is not None
+    if is_rolling:
+        by.append(_slot(reader).label("slot"))
     sums: dict[Key, Sums] = {}
     for row in reader.execute(sum_query(period, counted, *by)):
         caller = Subject(row.user_id)
         if budget.scope.binds(caller) and budget.covers((row.model, row.called_model), groups):
-            key = (subject_of(budget, caller), period.key)
-            sums[key] = plus(sums.get(key, Sums()), sums_of(row))
+            subject = subject_of(budget, caller)
+            for key in (period.key, slot_key(int(row.slot))) if is_rolling else (period.key,):
+                sums[subject, key] = plus(sums.get((subject, key), Sums()), sums_of(row))
     return sums
+
+
+def _slot(connection: Connection) -> Any:
+    """The slot in which a call began. SQLite has no `floor` everywhere, and PostgreSQL rounds where it casts."""
+    slots = usage_call.c.started_at / SLOT
+    return cast(slots, Integer) if connection.dialect.name == "sqlite" else cast(func.floor(slots), Integer)
 
 
 def _sums_of_group(

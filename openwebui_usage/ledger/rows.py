@@ -58,6 +58,8 @@ class CallInfo:
     connection_name: str | None = None
     user_group_names: tuple[str, ...] = ()
     """In the order of `user_groups`; empty where they are not known."""
+    user_role: str | None = None
+    """The host's role of the user, for budgets that ask for it."""
     unverified: bool = False
     """True if the numbers come from the browser (direct connections). Such rows are stored, but not in any total."""
     provider_url: str | None = None
@@ -73,7 +75,7 @@ class CallInfo:
     @property
     def caller(self) -> Subject:
         """The caller, as budgets need it."""
-        return Subject(self.user_id, frozenset(self.user_groups))
+        return Subject(self.user_id, frozenset(self.user_groups), self.user_role)
 
 
 @dataclass(frozen=True, slots=True)

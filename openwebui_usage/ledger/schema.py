@@ -241,7 +241,7 @@ usage_dimension = Table(
 groups.
 
 `kind` is a column of `usage_combination`, or `usage_group`, `user_group`: the members of `groups` and `user_groups`,
-whose keys are ids in order, with a space between two.
+whose keys are ids in order, with a space between two; or `user_role`: the role of the user whose id is the key.
 """
 
 DIMENSIONS = ("user", "model", "called_model", "connection", "kind", "key", "outcome", "groups", "user_groups")

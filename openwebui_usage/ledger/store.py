@@ -38,6 +38,7 @@ from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
+from openwebui_usage.ledger.rolling import has_left, in_windows, minus, until_free
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_call, usage_total
 from openwebui_usage.ledger.sent_reports import SentReports
@@ -46,6 +47,7 @@ from openwebui_usage.ledger.typical import TypicalCalls
 from openwebui_usage.ledger.unusual import UnusualUsers
 from openwebui_usage.ledger.upkeep import Upkeep
 from openwebui_usage.ledger.views import Views
+from openwebui_usage.rules.budgets import Counter
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.schedules import Schedule
@@ -135,6 +137,21 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
             found = read_totals(connection, wanted)
         return {key: found.get(key, Sums()) for key in wanted}
 
+    def has_left(self, counters: Iterable[Counter], now: datetime) -> dict[Key, Sums]:
+        """What rolling counters counted before their windows, see `ledger.rolling`."""
+        with self._engine.connect() as connection:
+            return has_left(connection, counters, now)
+
+    def in_windows(self, found: Sequence[tuple[Counter, Sums]], now: datetime) -> list[tuple[Counter, Sums]]:
+        """Counters with their totals, of which rolling ones become what is used in their windows."""
+        with self._engine.connect() as connection:
+            return in_windows(connection, found, now)
+
+    def until_free(self, counter: Counter, now: datetime) -> Counter:
+        """A rolling counter at its limit with a period that ends when there is room again."""
+        with self._engine.connect() as connection:
+            return until_free(connection, counter, now)
+
     def state(self) -> tuple[int, int]:
         """Two numbers that change with every change: the revision of the definitions, and the number of calls in all
         counters together.
@@ -186,7 +203,13 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
         if self.notices is None:
             return 0
         now = datetime.now(UTC)
-        told = [notice for change in changes for notice in self.notices(change, now)]
+        limited = [change for change in changes if change.counter.budget.limit is not None]
+        afters = in_windows(connection, [(change.counter, change.after) for change in limited], now)
+        told = [
+            notice
+            for change, (counter, after) in zip(limited, afters, strict=True)
+            for notice in self.notices(Change(counter, minus(after, minus(change.after, change.before)), after), now)
+        ]
         return put_notices(connection, told, now.timestamp()) if told else 0
 
     def check(self) -> None:

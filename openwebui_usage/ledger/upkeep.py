@@ -17,11 +17,13 @@ from sqlalchemy import Engine
 
 from openwebui_usage.ledger.conversion import Conversion
 from openwebui_usage.ledger.cubes import FOLDED, QUARTER
+from openwebui_usage.ledger.definitions import read_budgets
 from openwebui_usage.ledger.folding import Folding, read_marks
 from openwebui_usage.ledger.latency import LatencyFolding
 from openwebui_usage.ledger.partitioning import Partitioning
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.retention import Retention
+from openwebui_usage.ledger.rolling import remove_old_slots
 from openwebui_usage.rules.json_values import iso_utc
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,14 @@ class Upkeep:
         """
         errors: list[Exception] = []
         with self._working:
-            for work in (self._fold, self._convert, self._latency.step, self._remove, self._partitioning.step):
+            for work in (
+                self._fold,
+                self._convert,
+                self._latency.step,
+                self._remove,
+                self._remove_slots,
+                self._partitioning.step,
+            ):
                 try:
                     self._do(work)
                 except Exception as error:  # noqa: BLE001 - raised below
@@ -102,6 +111,11 @@ class Upkeep:
 
     def _remove(self) -> bool:
         return self._retention.step(self._engine, schema=self._schema)
+
+    def _remove_slots(self) -> bool:
+        with self._engine.connect() as connection:
+            budgets = read_budgets(connection, {})
+        return remove_old_slots(self._engine, budgets, datetime.now(UTC))
 
     def _fold(self) -> bool:
         is_left = self._folding.step()

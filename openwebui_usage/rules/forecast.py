@@ -15,7 +15,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from openwebui_usage.rules.periods import Period, period_at, zone_of
+from openwebui_usage.rules.periods import SLOT, Period, period_at, zone_of
 
 WEEK = 7
 MOST_DAYS = 4 * WEEK
@@ -74,6 +74,42 @@ def forecast(days: Sequence[int], used: int, limit: int, period: Period, timezon
     if reached_at is not None and period.ends_at is not None and reached_at >= period.ends_at:
         reached_at = None
     return Forecast(week.pace, _projection(used, week, period, timezone, now), reached_at)
+
+
+def rolling_forecast(
+    days: Sequence[int], slots: Sequence[tuple[int, int]], length: int, limit: int, timezone: str, now: datetime
+) -> Forecast:
+    """What is to be expected of a limit that holds for the last `length` quarters of an hour.
+
+    `slots` are those in the window, each with what it used, in order of time; for `days` see `forecast`. Each hour to
+    come is expected to use the same, while what is in the window leaves it; the projection is of the whole window.
+    """
+    known, used = days[-MOST_DAYS:], sum(amount for _, amount in slots)
+    if not known:
+        return Forecast(None, None, now if used >= limit else None, "no_history")
+    week = _Week(known, now.astimezone(zone_of(timezone)).date())
+    span = timedelta(seconds=length * SLOT)
+    whole = span / _ONE_DAY
+    expected, spread = week.pace * whole, week.spread(whole)
+    projection = Projection(now + span, round(max(0.0, expected - spread)), round(expected), round(expected + spread))
+    return Forecast(week.pace, projection, _reached_while_rolling(slots, length, used, limit, week.pace, now))
+
+
+def _reached_while_rolling(
+    slots: Sequence[tuple[int, int]], length: int, used: int, limit: int, pace: float, now: datetime
+) -> datetime | None:
+    if used >= limit:
+        return now
+    if pace <= 0:
+        return None
+    since, rest = now, float(limit - used)
+    leaving = [(datetime.fromtimestamp((slot + length + 1) * SLOT, UTC), amount) for slot, amount in slots]
+    for at, amount in [*leaving, (now + timedelta(seconds=length * SLOT), 0)]:
+        more = pace * max(0.0, (at - since) / _ONE_DAY)
+        if more >= rest:
+            return since + (at - since) * (rest / more)
+        since, rest = max(since, at), rest - more + amount
+    return None
 
 
 class _Week:

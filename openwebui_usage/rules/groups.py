@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Literal
 
@@ -63,6 +63,9 @@ class Sums:
     def total(self, counting: Counting) -> int:
         """TOTAL = IN + OUT."""
         return self.input + self.out(counting)
+
+
+SUM_FIELDS = tuple(item.name for item in fields(Sums))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Amount, Done, ResetsAt, SoftLimits, to_amount
 from openwebui_usage.rules.actions import BudgetAction, lowers_effort, seconds_to_wait
+from openwebui_usage.api.answers.overrides import LimitFrom, UsageOverride, limit_from, to_override
 from openwebui_usage.rules.budgets import Budget, Counter, ScopeKind, Unit
 from openwebui_usage.rules.groups import Counting, Sums
 from openwebui_usage.rules.json_values import iso_utc, to_json_amount
+from openwebui_usage.rules.overrides import SeveralGroups
 from openwebui_usage.rules.periods import PeriodKind
 
 
@@ -19,7 +21,7 @@ class BudgetScope(BaseModel):
 
     kind: ScopeKind = Field(examples=["each_user"])
     id: str | None = Field(
-        description="The id of the user or user group, for the kinds that name one.", examples=[None]
+        description="The id of the user or user group, or the role, for the kinds that name one.", examples=[None]
     )
 
 
@@ -56,6 +58,10 @@ class UsageBudget(BaseModel):
     free_models_exempt: bool = Field(
         description="Whether models that cost nothing stay usable when a budget of money is spent.", examples=[True]
     )
+    overrides: list[UsageOverride] = Field(description="Exceptions: other limits for some of those it counts.")
+    several_groups: SeveralGroups = Field(
+        description="Which exception holds for a member of several user groups that have one.", examples=["highest"]
+    )
 
     @classmethod
     def of(cls, budget: Budget) -> UsageBudget:
@@ -81,6 +87,8 @@ class UsageBudget(BaseModel):
             soft_limits=list(budget.soft_limits),
             counting=budget.counting,
             free_models_exempt=budget.free_models_exempt,
+            overrides=[to_override(override, budget.unit) for override in budget.overrides],
+            several_groups=budget.several_groups,
         )
 
 
@@ -121,6 +129,10 @@ class UsageBudgetStatus(BaseModel):
     )
     wait_seconds: float = Field(ge=0, description="How long each call waits at the moment.", examples=[0])
     low_effort: bool = Field(description="Whether models reason with low effort at the moment.", examples=[False])
+    limit_from: LimitFrom = Field(
+        description="Whether `limit` is the budget's own, or an exception for the user, a user group or a role.",
+        examples=["budget"],
+    )
 
     @classmethod
     def of(
@@ -145,4 +157,5 @@ class UsageBudgetStatus(BaseModel):
             fallback_model=fallback_model,
             wait_seconds=round(seconds_to_wait(budget, used), 1),
             low_effort=lowers_effort(budget, used),
+            limit_from=limit_from(budget),
         )

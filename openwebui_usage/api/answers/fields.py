@@ -20,7 +20,9 @@ Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"}, example
 ResetsAt = Annotated[
     Moment | None,
     Field(
-        description="When the next period begins; null where this one never ends.", examples=["2026-11-30T23:00:00Z"]
+        description="When the next period begins, or a window that moves has room again; null where this one never "
+        "ends, and for a window that has room.",
+        examples=["2026-11-30T23:00:00Z"],
     ),
 ]
 

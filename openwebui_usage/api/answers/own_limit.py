@@ -63,6 +63,7 @@ def own_budgets(status: OwnLimitStatus | None) -> list[UsageBudgetStatus]:
             used=own.used,
             remaining=own.remaining,
             period=own.period,
+            limit_from="budget",
             resets_at=own.resets_at,
             models=["*"],
             group=None,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from openwebui_usage.ledger.configuration import Configuration
-from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.budgets import Budget, Unit
 from openwebui_usage.rules.differences import Fields, Sections
 from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.money import NANO
@@ -64,14 +64,20 @@ def _of_group(group: Group) -> Fields:
 def _of_budget(budget: Budget) -> Fields:
     scope = budget.scope
     counted: Mapping[str, Any] = {"models": list(budget.models)} if budget.group is None else {"group": budget.group}
-    limit: Any = budget.limit
-    if limit is not None and budget.unit == "usd":
-        limit = _number(Decimal(limit) / NANO)
+    exceptions: dict[str, Any] = {}
+    if budget.overrides:
+        exceptions["overrides"] = [
+            {override.kind: override.id, "limit": _in_unit(override.limit, budget.unit)}
+            for override in budget.overrides
+        ]
+    if budget.overrides or budget.several_groups != "highest":
+        exceptions["several_groups"] = budget.several_groups
     return {
         "scope": {"kind": scope.kind} if scope.id is None else {"kind": scope.kind, "id": scope.id},
         **counted,
         "unit": budget.unit,
-        "limit": limit,
+        "limit": _in_unit(budget.limit, budget.unit),
+        **exceptions,
         "period": budget.period,
         "timezone": budget.timezone,
         "action": budget.action,
@@ -91,6 +97,10 @@ def _of_carry_over(budget: Budget) -> Any:
     if isinstance(budget.carry_over, int) and budget.unit == "usd":
         return _number(Decimal(budget.carry_over) / NANO)
     return budget.carry_over
+
+
+def _in_unit(limit: int | None, unit: Unit) -> int | float | str | None:
+    return _number(Decimal(limit) / NANO) if limit is not None and unit == "usd" else limit
 
 
 def _of_price(price: Price) -> Fields:

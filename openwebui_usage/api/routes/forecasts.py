@@ -10,7 +10,6 @@ from openwebui_usage.api.access import Access, Caller
 from openwebui_usage.api.answers.forecasts import UsageForecasts
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.ledger import Store
-from openwebui_usage.rules.budgets import Subject
 
 
 def add_forecasts(router: APIRouter, store: Store, access: Access) -> None:
@@ -29,7 +28,7 @@ def add_forecasts(router: APIRouter, store: Store, access: Access) -> None:
     @router.get("/me/forecast", summary="When your own limits will be reached", responses=problems(401, 503))
     async def get_own_forecast(request: Request, caller: Annotated[Caller, Depends(access.user)]) -> UsageForecasts:
         visible = await access.visibility(request, caller)
-        subject, now = Subject(caller.id, frozenset(await access.user_groups(caller))), datetime.now(UTC)
+        subject, now = await access.subject(caller), datetime.now(UTC)
 
         def answer() -> UsageForecasts:
             definitions = store.definitions()

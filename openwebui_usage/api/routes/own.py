@@ -59,8 +59,7 @@ def add_own(router: APIRouter, store: Store, access: Access) -> None:
 
     async def view(request: Request, caller: Caller) -> Callable[[], dict[str, str]]:
         visible = await access.visibility(request, caller)
-        subject = Subject(caller.id, frozenset(await access.user_groups(caller)))
-        return partial(own_view, store, visible, caller.id, subject)
+        return partial(own_view, store, visible, caller.id, await access.subject(caller))
 
 
 def own_view(store: Store, visible: Visibility, user_id: str, subject: Subject) -> dict[str, str]:
