@@ -71,10 +71,13 @@ class NewGroup(_Body):
 
 
 class GroupChanges(_Body):
-    """What to change of a usage group: a field left out stays, `"limit": null` removes the limit."""
+    """What to change of a usage group: a field left out stays, `"limit": null` removes the limit. Budgets that count
+    the group still do so under another `name`.
+    """
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
+    name: Name = ""
     models: Models = []
     limit: Limit = None
     period: GroupPeriod = "total"
@@ -300,6 +303,7 @@ GROUP_CHANGES: Examples = {
     "Another limit": {"value": {"limit": 2_000_000}},
     "No limit": {"value": {"limit": None}},
     "Other models": {"value": {"models": ["gpt-4o*", "gpt-5*"]}},
+    "Another name": {"value": {"name": "Reasoning"}},
 }
 NEW_BUDGETS: Examples = {
     "Dollars for everyone": {"value": {"name": "All of us", "unit": "usd", "limit": 200, "period": "month"}},

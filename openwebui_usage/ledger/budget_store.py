@@ -112,6 +112,22 @@ class BudgetStore(Tables):
             raise
         raise Busy(name)
 
+    def reset_budget(self, name: str) -> Budget:
+        """Set a budget's counters to zero. The ledger keeps its rows. Raises `BudgetMissing`.
+
+        Calls that began before the reset never count again: neither if they still run or wait in a spool file, nor
+        after a change of the period, the unit or the zone.
+        """
+        with writing(self._engine) as connection:
+            before = _one_budget(connection, name)
+            # A new id, so that sums need not be removed while writers wait, and reservations are gone as well.
+            budget = replace(before, id=uuid.uuid4().hex, reset_at=time.time())
+            values = {"id": budget.id, "reset_at": budget.reset_at}
+            connection.execute(update(usage_budget).where(usage_budget.c.id == before.id).values(values))
+            raise_revision(connection)
+        self._recount.forget(before.id)
+        return budget
+
     def delete_budget(self, name: str) -> None:
         """Remove a budget and its sums. Raises `BudgetMissing`."""
         with writing(self._engine) as connection:

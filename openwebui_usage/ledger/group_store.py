@@ -66,7 +66,9 @@ class GroupStore(Tables):
             raise GroupExists(name) from error
 
     def update_group(self, name: str, changes: Mapping[str, Any]) -> GroupUsage:
-        """Change some fields of a group (`models`, `limit`, `period`, …). Raises `GroupMissing`.
+        """Change some fields of a group (`name`, `models`, `limit`, `period`, …). Raises `GroupMissing`, `GroupExists`.
+
+        Budgets that count the group know it by its id, so they count it under another name as well.
 
         After a change of the period, its usage since the last reset is available immediately.
         """
@@ -78,6 +80,7 @@ class GroupStore(Tables):
             with writing(self._engine) as connection:
                 before = _one_group(connection, name).group
                 group = replace(before, **given)
+                _check_name(connection, group)
                 is_counted = _is_of_period(counted, group) or group.period == ALL_TIME_KEY
                 if is_counted or (group.period, group.timezone) == (before.period, before.timezone):
                     values = update(usage_group).where(usage_group.c.id == group.id).values(group_values(group))
@@ -86,7 +89,7 @@ class GroupStore(Tables):
                         self._recount.adopt_for_group(connection, counted, group)
                         counted = None
                     raise_revision(connection)
-                    after = _one_group(connection, name)
+                    after = _one_group(connection, group.name)
                     break
             if counted is not None:  # The group was reset, or its period changed, meanwhile.
                 self._recount.forget(counted.id)
@@ -161,6 +164,13 @@ def _one_group(connection: Connection, name: str) -> GroupUsage:
     if not found:
         raise GroupMissing(name)
     return found[0]
+
+
+def _check_name(connection: Connection, group: Group) -> None:
+    """Raises `GroupExists` where another group has the name."""
+    others = select(usage_group.c.id).where(usage_group.c.name == group.name, usage_group.c.id != group.id)
+    if connection.execute(others).first():
+        raise GroupExists(group.name)
 
 
 def _is_of_period(counted: Budget | None, group: Group) -> bool:

@@ -110,8 +110,8 @@ class _Covered:
 
 
 def _periods(budget: Budget, start: float, end: float) -> list[tuple[float, float]] | None:
-    """None where one begins within a quarter of an hour, as in some zones long ago. In place of a rolling one stands all
-    of the time: whoever used less than the limit in it did so in each part of it.
+    """None where one begins within a quarter of an hour, as in some zones long ago. In place of a rolling one stands
+    all of the time: whoever used less than the limit in it did so in each part of it.
     """
     if rolling_slots(budget.period) is not None:
         return [(start, end)]

@@ -25,6 +25,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("PUT", "/api/usage/groups/{name}"): ({"limit": 5}, "admin"),
     ("DELETE", "/api/usage/groups/{name}"): (None, "admin"),
     ("POST", "/api/usage/groups/{name}/reset"): (None, "admin"),
+    ("POST", "/api/usage/budgets/{name}/reset"): (None, "admin"),
     ("GET", "/api/usage/budgets"): (None, "admin"),
     ("POST", "/api/usage/budgets"): (BUDGET, "admin"),
     ("PUT", "/api/usage/budgets/{name}"): ({"limit": 5}, "admin"),

@@ -20,6 +20,7 @@ OPERATIONS = [
     ("PUT", "/api/usage/groups/{name}"),
     ("DELETE", "/api/usage/groups/{name}"),
     ("POST", "/api/usage/groups/{name}/reset"),
+    ("POST", "/api/usage/budgets/{name}/reset"),
     ("GET", "/api/usage/budgets"),
     ("POST", "/api/usage/budgets"),
     ("PUT", "/api/usage/budgets/{name}"),

@@ -46,8 +46,8 @@ from tests.support.clients import Client
 from tests.support.documented import Documented
 
 PEOPLE = {
-    "admin": Caller("admin", "Ada", is_admin=True),
-    "user": Caller("user", "Uma", is_admin=False),
+    "admin": Caller("admin", "Ada", is_admin=True, role="admin"),
+    "user": Caller("user", "Uma", is_admin=False, role="user"),
     "lead": Caller("lead", "Lea", is_admin=False),
     "reader": Caller("reader", "Ray", is_admin=False),
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from openwebui_usage.api.answers.fields import Amount, Done, ResetsAt, SoftLimits, to_amount
+from openwebui_usage.api.answers.fields import Amount, Done, Moment, ResetsAt, SoftLimits, to_amount
 from openwebui_usage.rules.actions import BudgetAction, lowers_effort, seconds_to_wait
 from openwebui_usage.api.answers.overrides import LimitFrom, UsageOverride, limit_from, to_override
 from openwebui_usage.rules.budgets import Budget, Counter, ScopeKind, Unit
@@ -59,6 +60,9 @@ class UsageBudget(BaseModel):
         description="Whether models that cost nothing stay usable when a budget of money is spent.", examples=[True]
     )
     overrides: list[UsageOverride] = Field(description="Exceptions: other limits for some of those it counts.")
+    reset_at: Moment | None = Field(
+        description="When its counters were last set to zero; calls that began before count no more."
+    )
     several_groups: SeveralGroups = Field(
         description="Which exception holds for a member of several user groups that have one.", examples=["highest"]
     )
@@ -88,6 +92,7 @@ class UsageBudget(BaseModel):
             counting=budget.counting,
             free_models_exempt=budget.free_models_exempt,
             overrides=[to_override(override, budget.unit) for override in budget.overrides],
+            reset_at=None if budget.reset_at is None else iso_utc(datetime.fromtimestamp(int(budget.reset_at), UTC)),
             several_groups=budget.several_groups,
         )
 

@@ -105,6 +105,15 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
         await changed([])
         return Done(status=True)
 
+    @router.post(
+        "/budgets/{name}/reset",
+        summary="Set a budget's counters to zero",
+        dependencies=[admin],
+        responses=problems(401, 403, 404, 422, 503),
+    )
+    async def reset_budget(name: Name) -> BudgetChanged:
+        return await answer(await asyncio.to_thread(store.reset_budget, name))
+
 
 def _new(form: NewBudget) -> Budget:
     with _as_invalid_input():

@@ -23,8 +23,8 @@ def add_groups(router: APIRouter, store: Store, access: Access, counting: Counti
     """`counting` is the default of new groups."""
     admin = Depends(access.admin)
 
-    async def answer(entry: GroupUsage) -> GroupChanged:
-        await changed([entry.group.name])
+    async def answer(entry: GroupUsage, old_name: str | None = None) -> GroupChanged:
+        await changed(dict.fromkeys([entry.group.name, old_name or entry.group.name]))
         return GroupChanged.of(entry)
 
     @router.get(
@@ -59,7 +59,7 @@ def add_groups(router: APIRouter, store: Store, access: Access, counting: Counti
         name: Name, form: Annotated[GroupChanges, Body(openapi_examples=GROUP_CHANGES)]
     ) -> GroupChanged:
         changes = form.model_dump(include=form.model_fields_set)
-        return await answer(await asyncio.to_thread(store.update_group, name, changes))
+        return await answer(await asyncio.to_thread(store.update_group, name, changes), name)
 
     @router.delete(
         "/groups/{name}",

@@ -66,6 +66,7 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
         409: ("/budgets/existing", {"period": "day"}),
         422: ("/budgets/existing", {"unit": "usd"}),
     },
+    "POST /budgets/{name}/reset": {200: ("/budgets/existing/reset", None), 404: ("/budgets/none/reset", None)},
     "DELETE /budgets/{name}": {200: ("/budgets/existing", None), 404: ("/budgets/none", None)},
     "POST /budgets/preview": {
         200: ("/budgets/preview", BUDGET),
