@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Literal
 
-from openwebui_usage.rules.periods import PeriodKind
+from openwebui_usage.rules.periods import CalendarPeriod
 
 Counting = Literal["documented", "billed"]
 """How a group's OUT is counted: completion + reasoning tokens as reported (the documented way), or as billed."""
@@ -27,7 +27,7 @@ class Group:
     models: tuple[str, ...]
     limit: int | None = None
     counting: Counting = "documented"
-    period: PeriodKind = "total"
+    period: CalendarPeriod = "total"
     timezone: str = "UTC"
     action: Action = "block"
     soft_limits: tuple[int, ...] = DEFAULT_SOFT_LIMITS

@@ -13,6 +13,8 @@ export interface Limit {
   resetsAt: string | null;
   /** Whether it is only shown, and refuses nothing. */
   warnsOnly: boolean;
+  /** Whether it is an exception for the person, for a user group or for a role. */
+  from: Schemas['UsageBudgetStatus']['limit_from'];
   /** Whether others use of it as well. */
   shared: boolean;
   estimated: number;
@@ -37,7 +39,8 @@ export function limitsOf(
     limit: budget.limit,
     resetsAt: budget.resets_at,
     warnsOnly: budget.action === 'warn',
-    shared: budget.scope === 'everyone' || budget.scope === 'group',
+    from: budget.limit_from,
+    shared: budget.scope === 'everyone' || budget.scope === 'group' || budget.scope === 'role',
     estimated: 0,
     unpriced: 0,
     forecast: forecastOf('budget', budget.name),
@@ -50,6 +53,7 @@ export function limitsOf(
     limit: group.limit,
     resetsAt: group.resets_at,
     warnsOnly: group.action === 'warn',
+    from: 'budget',
     shared: true,
     estimated: group.usage.estimated_calls,
     unpriced: 0,

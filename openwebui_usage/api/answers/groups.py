@@ -12,7 +12,7 @@ from openwebui_usage.api.answers.fields import Count, Dollars, Done, ResetsAt, S
 from openwebui_usage.rules.groups import Action, Counting, GroupUsage, Sums
 from openwebui_usage.rules.json_values import iso_utc
 from openwebui_usage.rules.money import dollars
-from openwebui_usage.rules.periods import Period, PeriodKind, period_at
+from openwebui_usage.rules.periods import CalendarPeriod, Period, period_at
 
 
 class TokenCounts(BaseModel):
@@ -72,7 +72,7 @@ class UsageGroup(BaseModel):
     usage: PeriodUsage
     all_time: TokenCounts = Field(description="The same counts for all periods together.")
     counting: Counting = Field(examples=["documented"])
-    period: PeriodKind = Field(examples=["month"])
+    period: CalendarPeriod = Field(examples=["month"])
     timezone: str = Field(description="Where days begin.", examples=["Europe/Berlin"])
     action: Action = Field(examples=["block"])
     soft_limits: SoftLimits

@@ -118,6 +118,9 @@ DEFAULTS = {
     "soft_limits": [80, 95],
     "counting": "documented",
     "free_models_exempt": True,
+    "overrides": [],
+    "reset_at": None,
+    "several_groups": "highest",
 }
 
 

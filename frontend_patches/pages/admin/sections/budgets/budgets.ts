@@ -6,11 +6,25 @@ export type Budget = components['schemas']['UsageBudget'];
 export type ScopeKind = Budget['scope']['kind'];
 export type Forecast = components['schemas']['UsageForecast'];
 
-export const SCOPES: readonly ScopeKind[] = ['each_user', 'everyone', 'user', 'group', 'each_user_of_group'];
+export const SCOPES: readonly ScopeKind[] = [
+  'each_user',
+  'everyone',
+  'user',
+  'group',
+  'each_user_of_group',
+  'role',
+  'each_user_of_role',
+];
 
 /** What a scope names, where it names something. */
 export const namedBy = (kind: ScopeKind): Kind | undefined =>
   kind === 'user' ? 'user' : kind === 'group' || kind === 'each_user_of_group' ? 'user-group' : undefined;
+
+/** Whether it names a role. */
+export const isOfRole = (kind: ScopeKind): boolean => kind === 'role' || kind === 'each_user_of_role';
+
+/** Whether each person has a sum of their own, so that there may be exceptions. */
+export const isEach = (kind: ScopeKind): boolean => kind.startsWith('each_user');
 
 export interface Row {
   budget: Budget;
@@ -27,8 +41,7 @@ export function rowsOf(budgets: readonly Budget[], forecasts: readonly Forecast[
       (most, each) => (most && most.used >= each.used ? most : each),
       undefined,
     );
-    const isEach = budget.scope.kind === 'each_user' || budget.scope.kind === 'each_user_of_group';
-    const reached = isEach ? own.filter(({ used, limit }) => used >= limit).length : 0;
+    const reached = isEach(budget.scope.kind) ? own.filter(({ used, limit }) => used >= limit).length : 0;
     return { budget, greatest, reached };
   });
 }

@@ -15,16 +15,20 @@ export interface BurnPath {
 }
 
 const DAY = 86_400_000;
+/** Of periods that are always as long, but for a change of the clocks, in days. */
+const LENGTHS: Record<string, number> = { hour: 1 / 24, day: 1, week: 7 };
 
 /** When the current period began, in milliseconds; undefined where it has no end. */
 export function startOf({ period, resets_at }: Pick<Forecast, 'period' | 'resets_at'>): number | undefined {
-  if (period === 'total' || !resets_at) return undefined;
+  if (period === 'total' || period.startsWith('last ') || !resets_at) return undefined;
   const end = Date.parse(resets_at);
-  if (period !== 'month') return end - (period === 'day' ? 1 : 7) * DAY;
+  const days = LENGTHS[period] ?? Number(/^(\d+) days? from /.exec(period)?.[1] ?? 0);
+  if (days) return end - days * DAY;
   // The period ends where a month begins in some zone: a day later it is that month in UTC, too.
   const next = new Date(end + DAY);
-  const days = new Date(Date.UTC(next.getUTCFullYear(), next.getUTCMonth(), 0)).getUTCDate();
-  return end - days * DAY;
+  const months = period === 'year' ? 12 : period === 'quarter' ? 3 : 1;
+  const [year, month] = [next.getUTCFullYear(), next.getUTCMonth()];
+  return end - (Date.UTC(year, month) - Date.UTC(year, month - months));
 }
 
 /** The drawing; undefined where nothing is expected. */

@@ -1,0 +1,42 @@
+/** Periods of limits, as the API writes them: `month`, `14 days from 2026-11-01`, `last 5 hours`. */
+import type texts from '../words/manage.json';
+import type { Format } from './format';
+import { fill, plural } from './words';
+
+export const CALENDAR = ['hour', 'day', 'week', 'month', 'quarter', 'year', 'total'] as const;
+export type Calendar = (typeof CALENDAR)[number];
+export type PeriodKind = Calendar | 'days' | 'last';
+
+/** A period in parts, as they are chosen. */
+export interface PeriodParts {
+  kind: PeriodKind;
+  /** How many days, or hours or days of a window that moves. As it is typed. */
+  count: string;
+  unit: 'hour' | 'day';
+  /** A date. */
+  from: string;
+}
+
+/** What stands in the parts that a period does not have is `usual`. */
+export function partsOf(period: string, usual: Omit<PeriodParts, 'kind'>): PeriodParts {
+  const [, days, from] = /^(\d+) days? from (\S+)$/.exec(period) ?? [];
+  if (days && from) return { ...usual, kind: 'days', count: days, from };
+  const [, count, unit] = /^last (\d+) (hour|day)s?$/.exec(period) ?? [];
+  if (count) return { ...usual, kind: 'last', count, unit: unit === 'hour' ? 'hour' : 'day' };
+  return { ...usual, kind: CALENDAR.find((kind) => kind === period) ?? 'month' };
+}
+
+/** What is no number is sent as it is: the server says what is wrong with it. */
+export function periodOf({ kind, count, unit, from }: PeriodParts): string {
+  const number = count.trim();
+  if (kind === 'days') return `${number} days from ${from}`;
+  return kind === 'last' ? `last ${number} ${unit}s` : kind;
+}
+
+/** What stands behind an amount: "a month", "every 14 days from 1 November", "in the last 5 hours". */
+export function periodText(period: string, t: (typeof texts)['en'], format: Format): string {
+  const { kind, count, unit, from } = partsOf(period, { count: '', unit: 'hour', from: '' });
+  if (kind === 'days') return fill(plural(t.periodDays, Number(count)), { date: format.date(from) });
+  if (kind === 'last') return plural(unit === 'hour' ? t.lastHours : t.lastDays, Number(count));
+  return t.periods[kind];
+}
