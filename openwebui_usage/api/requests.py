@@ -135,9 +135,7 @@ class BudgetChanges(AtLimit, _Body):
         max_length=MOST_OVERRIDES,
         description="Exceptions, where users are counted separately: the user's own wins, else one of the user's "
         "groups (see `several_groups`), else the role's; of several for the same, the first.",
-        examples=[
-            [{"user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "limit": 30}, {"role": "admin", "limit": None}]
-        ],
+        examples=[[{"user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "limit": 30}]],
     )
     several_groups: SeveralGroups = Field(
         default="highest",
@@ -303,7 +301,7 @@ GROUP_CHANGES: Examples = {
     "Another limit": {"value": {"limit": 2_000_000}},
     "No limit": {"value": {"limit": None}},
     "Other models": {"value": {"models": ["gpt-4o*", "gpt-5*"]}},
-    "Another name": {"value": {"name": "Reasoning"}},
+    "Another name": {"value": {"name": "Large models"}},
 }
 NEW_BUDGETS: Examples = {
     "Dollars for everyone": {"value": {"name": "All of us", "unit": "usd", "limit": 200, "period": "month"}},
@@ -335,7 +333,7 @@ NEW_BUDGETS: Examples = {
             "overrides": [
                 {"user": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "limit": 50},
                 {"user_group": "3d1f2a7b-6c5d-4c39-9f5e-8f1c2b9a6f1e", "limit": 30},
-                {"role": "admin", "limit": None},
+                {"role": "admin", "limit": 100},
             ],
         }
     },

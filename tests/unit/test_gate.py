@@ -178,7 +178,7 @@ class TestWhatACallWillUse:
         async def play() -> None:
             gate = gate_on(store)
             await gate.refresh()
-            (reservation,) = gate._reservations(asking("gpt-4o", body={**BODY, **says}, wire=wire))
+            (reservation,) = await gate._reservations(asking("gpt-4o", body={**BODY, **says}, wire=wire))
             assert reservation.amount - output == pytest.approx(self.PROMPT, abs=3)
 
         asyncio.run(play())
@@ -194,7 +194,7 @@ class TestWhatACallWillUse:
             body = {"model": "embed", "input": "x" * 200, **says}
             for call_id in ("a", "b"):
                 assert await gate.admit(call_id, asking("embed", body=body, generates=False)) is None
-            (reservation,) = gate._reservations(asking("embed", body=body, generates=False))
+            (reservation,) = await gate._reservations(asking("embed", body=body, generates=False))
             assert 0 < reservation.amount <= 100
 
         asyncio.run(play())
@@ -209,9 +209,9 @@ class TestWhatACallWillUse:
                 usage = TokenUsage(input=5, completion=2000, reasoning=1500, output=2000)
                 row = call_row("mine", id=str(number), started_at=1.0, called_model="o1", usage=usage)
                 gate.settled(store.record([row]))
-            (reservation,) = gate._reservations(asking("another", "o1"))
+            (reservation,) = await gate._reservations(asking("another", "o1"))
             assert reservation.amount == pytest.approx(2000 + 1500, abs=20)
-            (reservation,) = gate._reservations(asking("never-seen"))
+            (reservation,) = await gate._reservations(asking("never-seen"))
             assert reservation.amount == pytest.approx(FIRST_GUESS, abs=20)
 
         asyncio.run(play())
@@ -268,9 +268,9 @@ def test_an_unpriced_model_can_be_limited_in_requests_and_tokens_only(store: Sto
     async def play() -> None:
         gate = gate_on(store)
         await gate.refresh()
-        (reservation,) = gate._reservations(asking("nobody-knows-this"))
+        (reservation,) = await gate._reservations(asking("nobody-knows-this"))
         assert reservation.amount == 0
-        (reservation,) = gate._reservations(asking("gpt-4o", body={**BODY, "max_tokens": 1000}))
+        (reservation,) = await gate._reservations(asking("gpt-4o", body={**BODY, "max_tokens": 1000}))
         assert reservation.amount == pytest.approx(1000 * 10_000, rel=0.01), "a million tokens of gpt-4o cost $10"
 
     asyncio.run(play())
@@ -330,7 +330,7 @@ def test_what_a_chats_own_tasks_used_does_not_refuse_its_answer(store: Store) ->
         gate.settled(store.record([title]))
         assert not await admitted(gate, "somebody else's")
         assert await gate.admit("answer", asking("gpt-4o", own_tasks=(title,))) is None
-        (reservation,) = gate._reservations(asking("o1", own_tasks=(title,)))
+        (reservation,) = await gate._reservations(asking("o1", own_tasks=(title,)))
         assert reservation.limit == 2, "only of what counted them"
 
     asyncio.run(play())
@@ -402,17 +402,17 @@ def test_nobody_lowers_what_others_reserve_and_long_answers_are_remembered(store
         gate = gate_on(store)
         await gate.refresh()
 
-        def expected(user_id: str) -> int:
-            (reservation,) = gate._reservations(asking("o1", goes={"user_id": user_id}))
+        async def expected(user_id: str) -> int:
+            (reservation,) = await gate._reservations(asking("o1", goes={"user_id": user_id}))
             return reservation.amount
 
         gate.settled(done_rows("o1", "bob", [20_000] * 3))
         gate.settled(done_rows("o1", "eve", [5] * 10_000))
-        assert expected("bob") >= 20_000
-        assert expected("ann") >= 20_000
-        assert expected("eve") >= 20_000, "the same model may write as much for everybody"
+        assert await expected("bob") >= 20_000
+        assert await expected("ann") >= 20_000
+        assert await expected("eve") >= 20_000, "the same model may write as much for everybody"
         gate.settled(done_rows("o1", "bob", [5] * 12))
-        assert expected("bob") >= 20_000
+        assert await expected("bob") >= 20_000
 
     asyncio.run(play())
 

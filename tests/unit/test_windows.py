@@ -238,7 +238,7 @@ class TestLedger:
         with store._engine.connect() as connection:
             count = select(usage_total.c.subject, func.count()).where(usage_total.c.period >= slot_key(0))
             found = count.where(usage_total.c.period < "slot:").group_by(usage_total.c.subject)
-            left = {subject: number for subject, number in connection.execute(found)}
+            left = dict(map(tuple, connection.execute(found)))
         assert left == {f"{budget.id}:ann": 1, f"{other.id}:ann": 3}
         statuses = budget_statuses(store, [ANN], datetime.now(UTC))[ANN]
         assert [counter.budget.used(sums) for counter, sums in statuses] == [10, 30]

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Amount, Done, Moment, ResetsAt, SoftLimits, to_amount
-from openwebui_usage.rules.actions import BudgetAction, lowers_effort, seconds_to_wait
 from openwebui_usage.api.answers.overrides import LimitFrom, UsageOverride, limit_from, to_override
+from openwebui_usage.rules.actions import BudgetAction, lowers_effort, seconds_to_wait
 from openwebui_usage.rules.budgets import Budget, Counter, ScopeKind, Unit
 from openwebui_usage.rules.groups import Counting, Sums
 from openwebui_usage.rules.json_values import iso_utc, to_json_amount
@@ -59,9 +59,12 @@ class UsageBudget(BaseModel):
     free_models_exempt: bool = Field(
         description="Whether models that cost nothing stay usable when a budget of money is spent.", examples=[True]
     )
-    overrides: list[UsageOverride] = Field(description="Exceptions: other limits for some of those it counts.")
+    overrides: list[UsageOverride] = Field(
+        description="Exceptions: other limits for some of those it counts.",
+        examples=[[{"user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d", "limit": 30}]],
+    )
     reset_at: Moment | None = Field(
-        description="When its counters were last set to zero; calls that began before count no more."
+        description="When its counters were last set to zero; calls that began before count no more.", examples=[None]
     )
     several_groups: SeveralGroups = Field(
         description="Which exception holds for a member of several user groups that have one.", examples=["highest"]

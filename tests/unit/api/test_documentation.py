@@ -164,7 +164,13 @@ WITHOUT_LEDGER = {
     "POST /webhook/test",
 }
 UNREACHED = {
-    422: {"POST /groups/{name}/reset", "DELETE /budgets/{name}", "DELETE /prices/{model}", "GET /page"},
+    422: {
+        "POST /groups/{name}/reset",
+        "POST /budgets/{name}/reset",
+        "DELETE /budgets/{name}",
+        "DELETE /prices/{model}",
+        "GET /page",
+    },
     409: {"POST /webhook/test"},
     503: {"GET /me/access"},
 }
