@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.credits import raised
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.rules.budgets import Counter, Subject, subject_of
 from openwebui_usage.rules.groups import Sums
@@ -23,6 +24,8 @@ def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> 
     """
     definitions = store.definitions()
     counters = {caller: counters_of(definitions, caller, now) for caller in callers}
+    if definitions.any_may_exceed:
+        counters = _with_allowances(store, definitions, counters, now)
     keys = {counter.key for found in counters.values() for counter in found}
     totals = store.totals(keys) if keys else {}
     found = [(counter, totals[counter.key]) for of_caller in counters.values() for counter in of_caller]
@@ -30,6 +33,15 @@ def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> 
         found = store.in_windows(found, now)
     statuses = iter(found)
     return {caller: list(islice(statuses, len(of_caller))) for caller, of_caller in counters.items()}
+
+
+def _with_allowances(
+    store: Store, definitions: Definitions, counters: Mapping[Subject, list[Counter]], now: datetime
+) -> dict[Subject, list[Counter]]:
+    """The same, with the limits that hold with credit and remainders."""
+    asked = [(counter, caller) for caller, found in counters.items() for counter in found]
+    given = iter(store.allowances(asked, definitions))
+    return {caller: [raised(counter, next(given), now) for counter in found] for caller, found in counters.items()}
 
 
 def counters_of(definitions: Definitions, caller: Subject, now: datetime) -> list[Counter]:

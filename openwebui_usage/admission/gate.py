@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from openwebui_usage.admission.allowances import Allowances
 from openwebui_usage.admission.counters import LiveCounters, Reservation
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.steering import NOTHING, PER, Steering, most_output, steering
@@ -76,6 +77,7 @@ class Gate:
         self._looking = asyncio.Lock()
         self._usual = UsualAnswers()
         self._has_learned = False
+        self._allowances = Allowances(store)
         self._steers = self._caps = self._falls_back = False
 
     @property
@@ -232,12 +234,13 @@ class Gate:
 
     async def _binding(self, info: CallInfo) -> list[Counter]:
         """The counters whose limits hold for a call, whatever happens there."""
-        definitions = self._definitions
-        return [
+        definitions, now = self._definitions, datetime.now(UTC)
+        counters = [
             counter
-            for counter in definitions.counters(info.model_ids, info.caller, datetime.now(UTC))
+            for counter in definitions.counters(info.model_ids, info.caller, now)
             if counter.budget.limit is not None and not _exempts(counter.budget, info, definitions.book)
         ]
+        return await self._allowances.applied(definitions, counters, info.caller, now)
 
     async def _refusing(self, info: CallInfo) -> list[Counter]:
         """Those that can refuse it."""

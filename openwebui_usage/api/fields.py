@@ -131,6 +131,19 @@ def _amount(field: str, most: int) -> Callable[[object], Decimal | None]:
     return check
 
 
+def positive_amount(field: str) -> Callable[[object], Decimal]:
+    """What takes a number that is more than 0."""
+    check = _amount(field, MAX_LIMIT)
+
+    def positive(value: object) -> Decimal:
+        number = check(value)
+        if number is None or not number:
+            _wrong(field, f"must be a number, more than 0 and up to {MAX_LIMIT}", value)
+        return number
+
+    return positive
+
+
 _price = _amount("price", MAX_PRICE)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.ledger.credits import forget_credits
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import (
     budget_from,
@@ -23,6 +24,7 @@ from openwebui_usage.ledger.errors import (
     Busy,
     GroupUnknown,
 )
+from openwebui_usage.ledger.journal import note
 from openwebui_usage.ledger.preview import BudgetPreview, preview_budget
 from openwebui_usage.ledger.schema import usage_budget, usage_group
 from openwebui_usage.ledger.tables import Tables
@@ -63,6 +65,7 @@ class BudgetStore(Tables):
                     raise GroupUnknown(str(budget.group))  # Deleted meanwhile, and perhaps made again.
                 connection.execute(insert(usage_budget), {**budget_values(budget), "created_at": time.time()})
                 self._recount.adopt(connection, budget)
+                note(connection, "budget", budget.name, "added", None, budget)
                 raise_revision(connection)
         except BaseException as error:
             self._recount.forget(budget.id)
@@ -96,6 +99,7 @@ class BudgetStore(Tables):
                             self._recount.adopt(connection, budget)
                         values = update(usage_budget).where(usage_budget.c.id == before.id)
                         connection.execute(values.values(budget_values(budget)))
+                        note(connection, "budget", name, "changed", before, budget)
                         raise_revision(connection)
                 if is_counted:
                     useless = {before.id, counted.id if counted else before.id} - {budget.id}
@@ -124,6 +128,7 @@ class BudgetStore(Tables):
             budget = replace(before, id=uuid.uuid4().hex, reset_at=time.time())
             values = {"id": budget.id, "reset_at": budget.reset_at}
             connection.execute(update(usage_budget).where(usage_budget.c.id == before.id).values(values))
+            note(connection, "budget", name, "reset", None, None)
             raise_revision(connection)
         self._recount.forget(before.id)
         return budget
@@ -133,6 +138,8 @@ class BudgetStore(Tables):
         with writing(self._engine) as connection:
             budget = _one_budget(connection, name)
             connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
+            forget_credits(connection, [name])
+            note(connection, "budget", name, "removed", budget, None)
             raise_revision(connection)
         self._recount.forget(budget.id)
 

@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, delete, insert, update
 
 from openwebui_usage.ledger.budget_store import counts_the_same, is_known_by_rows
+from openwebui_usage.ledger.credits import forget_credits
 from openwebui_usage.ledger.database import reading, writing
 from openwebui_usage.ledger.definitions import budget_values, price_values, raise_revision, read_definitions
 from openwebui_usage.ledger.errors import Busy, GroupInUse, GroupUnknown
 from openwebui_usage.ledger.focus import read_cost_centers, write_cost_centers
 from openwebui_usage.ledger.group_store import group_values
+from openwebui_usage.ledger.journal import Section, note
 from openwebui_usage.ledger.reader_store import StoredReaders, read_readers, write_readers
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.tables import Tables
@@ -153,6 +155,8 @@ class ConfigurationStore(Tables):
         for group in change.removed(before.groups, after.groups):
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             connection.execute(delete(usage_group).where(usage_group.c.id == group.id))
+        self._note(connection, before, after)
+        forget_credits(connection, [budget.name for budget in change.removed(before.budgets, after.budgets)])
         if before.prices != after.prices:
             connection.execute(delete(usage_price))
             for price in after.prices.values():
@@ -161,6 +165,21 @@ class ConfigurationStore(Tables):
             write_cost_centers(connection, after.cost_centers)
         if before.readers != after.readers:
             write_readers(connection, after.readers)
+
+    def _note(self, connection: Connection, before: Configuration, after: Configuration) -> None:
+        sections: tuple[tuple[Section, Mapping[str, Any], Mapping[str, Any]], ...] = (
+            ("group", before.groups, after.groups),
+            ("budget", before.budgets, after.budgets),
+            ("price", before.prices, after.prices),
+        )
+        for section, old, new in sections:
+            for name in [*old, *(name for name in new if name not in old)]:
+                if name not in new:
+                    note(connection, section, name, "removed", old[name], None)
+                elif old.get(name) != new[name]:
+                    note(connection, section, name, "changed" if name in old else "added", old.get(name), new[name])
+        note(connection, "cost_centers", "cost_centers", "changed", before.cost_centers, after.cost_centers)
+        note(connection, "readers", "readers", "changed", before.readers, after.readers)
 
     def _forget(self, ids: Iterable[str]) -> None:
         useless = list(ids)

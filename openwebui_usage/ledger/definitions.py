@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,8 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from openwebui_usage.ledger.rows import CallRow
-from openwebui_usage.ledger.schema import usage_budget, usage_group, usage_price, usage_recount, usage_revision
+from openwebui_usage.ledger.schema import (
+    usage_budget,
+    usage_credit,
+    usage_group,
+    usage_price,
+    usage_recount,
+    usage_revision,
+)
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, budget_of_group, subject_of
+from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.overrides import overrides_from
 from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at
@@ -42,6 +51,7 @@ class Definitions:
         revision: int = -1,
         fallback_price: Price | None = None,
         recounts: tuple[Budget, ...] = (),
+        credits_: Iterable[Credit] = (),
     ) -> None:
         """`revision` is the database's when they were read. For `fallback_price` see `PriceBook`.
 
@@ -52,10 +62,29 @@ class Definitions:
         self.book = PriceBook(by_specificity(prices), fallback_price)
         self.revision = revision
         self._recounts = recounts
+        self._credits: dict[str, list[Credit]] = {}
+        for credit in credits_:
+            self._credits.setdefault(credit.budget, []).append(credit)
+        self._may_exceed = frozenset(
+            budget.id for budget in budgets if budget.carry_over != "none" or budget.name in self._credits
+        )
         resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in (*budgets, *recounts)))
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
         self._matching: dict[tuple[str, ...], Matching] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
+
+    @property
+    def any_may_exceed(self) -> bool:
+        """Whether there is credit, or a remainder that is carried over, at all."""
+        return bool(self._may_exceed)
+
+    def may_exceed(self, budget: Budget) -> bool:
+        """Whether more than a budget's limit may be used by somebody."""
+        return budget.id in self._may_exceed
+
+    def credits_for(self, budget: Budget, caller: Subject) -> list[Credit]:
+        """The credit that calls of `caller` may use of a budget."""
+        return [credit for credit in self._credits.get(budget.name, ()) if credit.is_for(caller)]
 
     def matching(self, model_ids: tuple[str, ...]) -> Matching:
         """Everything that counts calls to a model, for any caller."""
@@ -131,7 +160,14 @@ def read_definitions(connection: Connection, fallback_price: Price | None = None
         revision,
         fallback_price,
         tuple(map(_recount_from, connection.execute(select(usage_recount.c.counter)).scalars())),
+        _current_credits(connection),
     )
+
+
+def _current_credits(connection: Connection) -> list[Credit]:
+    """Credit that has not expired. `ledger.credits` reads all."""
+    is_current = usage_credit.c.expires_at.is_(None) | (usage_credit.c.expires_at > time.time())
+    return [Credit(**row) for row in connection.execute(select(usage_credit).where(is_current)).mappings()]
 
 
 def read_budgets(connection: Connection, names: Mapping[str, str]) -> list[Budget]:

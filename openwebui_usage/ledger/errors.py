@@ -19,6 +19,10 @@ class BudgetMissing(Exception):
     """No budget has that name."""
 
 
+class CreditMissing(Exception):
+    """The budget has no credit with that id."""
+
+
 class PriceMissing(Exception):
     """No price has that pattern."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from openwebui_usage.ledger.credits import forget_credits
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import (
     budget_from,
@@ -24,6 +25,7 @@ from openwebui_usage.ledger.errors import (
     GroupInUse,
     GroupMissing,
 )
+from openwebui_usage.ledger.journal import note
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_group, usage_total
 from openwebui_usage.ledger.tables import Tables
@@ -60,6 +62,7 @@ class GroupStore(Tables):
         try:
             with writing(self._engine) as connection:
                 connection.execute(insert(usage_group), {**group_values(group), "created_at": time.time()})
+                note(connection, "group", name, "added", None, group)
                 raise_revision(connection)
                 return GroupUsage(group)
         except IntegrityError as error:
@@ -88,6 +91,7 @@ class GroupStore(Tables):
                     if counted is not None and _is_of_period(counted, group):
                         self._recount.adopt_for_group(connection, counted, group)
                         counted = None
+                    note(connection, "group", name, "changed", before, group)
                     raise_revision(connection)
                     after = _one_group(connection, group.name)
                     break
@@ -114,6 +118,10 @@ class GroupStore(Tables):
             connection.execute(delete(usage_budget).where(usage_budget.c.group_id == group.id))
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             connection.execute(delete(usage_group).where(usage_group.c.id == group.id))
+            forget_credits(connection, [budget.name for budget in budgets])
+            for budget in budgets:
+                note(connection, "budget", budget.name, "removed", budget, None)
+            note(connection, "group", name, "removed", group, None)
             raise_revision(connection)
         if budgets:
             self._recount.forget(*(budget.id for budget in budgets))
@@ -128,6 +136,7 @@ class GroupStore(Tables):
             group = replace(_one_group(connection, name).group, reset_at=time.time())
             connection.execute(update(usage_group).where(usage_group.c.id == group.id).values(reset_at=group.reset_at))
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
+            note(connection, "group", name, "reset", None, None)
             raise_revision(connection)
             return GroupUsage(group)
 

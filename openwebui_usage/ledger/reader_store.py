@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, delete, insert, select
 
 from openwebui_usage.ledger.database import writing
+from openwebui_usage.ledger.journal import note
 from openwebui_usage.ledger.schema import usage_reader
 from openwebui_usage.ledger.tables import Tables
 
@@ -32,6 +33,7 @@ class ReaderStore(Tables):
     def put_readers(self, readers: StoredReaders) -> None:
         """Replace all of them."""
         with writing(self._engine) as connection:
+            note(connection, "readers", "readers", "changed", read_readers(connection), readers)
             write_readers(connection, readers)
 
 

@@ -153,6 +153,38 @@ limits of `overrides`, a list of objects with `kind`, `id` and `limit`. `reset_a
 total of the budget any more.
 """
 
+usage_credit = Table(
+    "usage_credit",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("budget", String(100), nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("user_id", String(255)),
+    Column("user_group", String(255)),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("created_by", Text),
+)
+"""`budget` is a budget's name, because its id changes when it counts anew; `amount` is in its unit. Ids increase with
+time.
+"""
+
+usage_journal = Table(
+    "usage_journal",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("user_id", String(255)),
+    Column("user_name", Text, nullable=False),
+    Column("section", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("change", String(16), nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+)
+"""Who changed what. Only ever added to; ids increase with time."""
+
 usage_price = Table(
     "usage_price",
     metadata,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +18,10 @@ from openwebui_usage.ledger.chats import Chats
 from openwebui_usage.ledger.checking import Check
 from openwebui_usage.ledger.combinations import Combinations
 from openwebui_usage.ledger.configuration import ConfigurationStore
+from openwebui_usage.ledger.credits import CreditStore, raised, read_allowances
 from openwebui_usage.ledger.database import Recorder, Transaction, migrate, sharing
 from openwebui_usage.ledger.definitions import (
+    Definitions,
     read_definitions,
     read_revision,
 )
@@ -27,6 +30,7 @@ from openwebui_usage.ledger.figures import LedgerFigures
 from openwebui_usage.ledger.focus import Focus
 from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
+from openwebui_usage.ledger.journal import Journal
 from openwebui_usage.ledger.latency import Latencies
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.own_limits import OwnLimits
@@ -47,7 +51,7 @@ from openwebui_usage.ledger.typical import TypicalCalls
 from openwebui_usage.ledger.unusual import UnusualUsers
 from openwebui_usage.ledger.upkeep import Upkeep
 from openwebui_usage.ledger.views import Views
-from openwebui_usage.rules.budgets import Counter
+from openwebui_usage.rules.budgets import Counter, Subject
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.schedules import Schedule
@@ -63,7 +67,7 @@ class _Mine(threading.local):
         self.combinations = Combinations()
 
 
-class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore):
+class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, ConfigurationStore):
     """The ledger: definitions, and the one transaction that writes rows and totals together. Every method is one short
     transaction and blocks: call it off the event loop.
     """
@@ -99,6 +103,7 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
         self.typical_calls = TypicalCalls(self._engine)
         self.figures = LedgerFigures(self._engine, schema)
         self.views = Views(self._engine)
+        self.journal = Journal(self._engine)
         self.own_limits = OwnLimits(self._engine, self.reports)
         self.chats = Chats(self._engine, schema)
 
@@ -183,7 +188,8 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
                     is_stale = True
                     transaction.undo()
                     continue
-                notices = self._put_notices(transaction.connection, written.changes)
+                changes = self._as_limited(transaction.connection, definitions, written.changes, rows)
+                notices = self._put_notices(transaction.connection, changes)
             self._mine.combinations.remember(written.resolved)
             return Recorded(given, written.groups, written.changes, notices, written.totals, written.revision)
 
@@ -198,6 +204,21 @@ class Store(GroupStore, BudgetStore, PriceStore, ReaderStore, ConfigurationStore
             transaction = Transaction(connection, connection.connection.cursor())
             resolved = write_refusals(transaction, counts, self._schema, self._refused_combinations)
         self._refused_combinations.remember(resolved)
+
+    def _as_limited(
+        self, connection: Connection, definitions: Definitions, changes: Sequence[Change], rows: Iterable[CallRow]
+    ) -> Sequence[Change]:
+        """The changes, each with the limit that holds for its subject with credit and remainders."""
+        if self.notices is None or not definitions.any_may_exceed:
+            return changes
+        callers = {row.info.user_id: row.info.caller for row in rows}
+        subjects = [callers.get(change.counter.subject.partition(":")[2] or None, Subject()) for change in changes]
+        asked = [(change.counter, caller) for change, caller in zip(changes, subjects, strict=True)]
+        found, now = read_allowances(connection, definitions, asked), datetime.now(UTC)
+        return [
+            replace(change, counter=raised(change.counter, given, now))
+            for change, given in zip(changes, found, strict=True)
+        ]
 
     def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:
         if self.notices is None:

@@ -31,6 +31,10 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("PUT", "/api/usage/budgets/{name}"): ({"limit": 5}, "admin"),
     ("DELETE", "/api/usage/budgets/{name}"): (None, "admin"),
     ("POST", "/api/usage/budgets/preview"): (BUDGET, "admin"),
+    ("GET", "/api/usage/budgets/{name}/credits"): (None, "admin"),
+    ("POST", "/api/usage/budgets/{name}/credits"): ({"amount": 5}, "admin"),
+    ("DELETE", "/api/usage/budgets/{name}/credits/{id}"): (None, "admin"),
+    ("GET", "/api/usage/journal"): (None, "admin"),
     ("GET", "/api/usage/refusals"): (None, "admin"),
     ("GET", "/api/usage/forecast"): (None, "admin"),
     ("GET", "/api/usage/me/forecast"): (None, "user"),
@@ -172,7 +176,8 @@ def test_who_may_do_what(people: dict[str, Client], admin: Client, call: str, en
     for who, is_as in PEOPLE.items():
         if "/views/" in path:
             people[who].http.put("/api/usage/views/existing", json={"page": "overview", "state": ""})
-        filled = path.format(name="existing", model="existing", id=call)
+        id_ = credit(admin) if "/credits/" in path else call
+        filled = path.format(name="existing", model="existing", id=id_)
         answer = people[who].http.request(method, filled, json=body)
         expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
         assert answer.status_code == expected, f"{who}: {answer.text}"
@@ -192,6 +197,12 @@ def define(admin: Client) -> None:
     admin.add_group("existing", ["gpt-4o-mini"])
     admin.request("POST", "/api/usage/budgets", {"name": "existing", "limit": 7})
     admin.request("PUT", "/api/usage/prices", {"model": "existing", "input": 1, "output": 1})
+
+
+def credit(admin: Client) -> str:
+    """The id of one that the budget has."""
+    given = admin.request("POST", "/api/usage/budgets/existing/credits", {"amount": 5})
+    return str(given["credit"]["id"])
 
 
 def everything(admin: Client) -> list[Any]:

@@ -10,12 +10,14 @@ from openwebui_usage.api.routes.budgets import add_budgets
 from openwebui_usage.api.routes.calls import add_calls
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.configuration import add_configuration
+from openwebui_usage.api.routes.credits import add_credits
 from openwebui_usage.api.routes.directory import add_directory
 from openwebui_usage.api.routes.errors import LedgerRoute
 from openwebui_usage.api.routes.focus import add_focus
 from openwebui_usage.api.routes.forecasts import add_forecasts
 from openwebui_usage.api.routes.groups import add_groups
 from openwebui_usage.api.routes.health import Health, add_health
+from openwebui_usage.api.routes.journal import add_journal, noting_who
 from openwebui_usage.api.routes.own import add_own
 from openwebui_usage.api.routes.own_chats import add_own_chats
 from openwebui_usage.api.routes.own_limit import add_own_limit
@@ -54,8 +56,11 @@ def usage_router(
     router = APIRouter(
         prefix="/api/usage", tags=["usage"], route_class=LedgerRoute, dependencies=[Depends(same_origin)]
     )
+    access = noting_who(access)
     add_groups(router, store, access, counting, changed)
     add_budgets(router, store, access, changed)
+    add_credits(router, store, access, changed)
+    add_journal(router, store, access)
     add_prices(router, store, access, changed)
     add_own(router, store, access)
     add_own_limit(router, store, access)

@@ -17,6 +17,7 @@ from openwebui_usage.ledger import (
     BudgetExists,
     BudgetMissing,
     Busy,
+    CreditMissing,
     GroupExists,
     GroupInUse,
     GroupMissing,
@@ -31,6 +32,7 @@ from openwebui_usage.ledger.views import MOST_VIEWS
 _ANSWERS: dict[type[Exception], tuple[int, str]] = {
     GroupMissing: (404, 'There is no usage group "{}".'),
     BudgetMissing: (404, 'There is no budget "{}".'),
+    CreditMissing: (404, 'There is no credit "{}".'),
     PriceMissing: (404, 'There is no price for "{}".'),
     GroupExists: (409, 'name: a usage group "{}" exists already.'),
     BudgetExists: (409, 'name: a budget "{}" exists already.'),

@@ -55,6 +55,7 @@ def test_less_effort_begins_somewhere(admin: Client, name: str) -> None:
         ({"carry_over": 0, "period": "month"}, "carry_over", 'must be "none", "all", or an amount'),
         ({"carry_over": 2.5, "period": "month"}, "carry_over", "must be a whole number of tokens"),
         ({"carry_over": "all"}, "carry_over", "must be none for a budget that never begins anew"),
+        ({"carry_over": 5, "period": "last 5 hours"}, "carry_over", "must be none for a budget that never begins anew"),
         ({"action": "explode"}, "action", "Input should be"),
     ],
     ids=str,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from sqlalchemy import insert
 
-from openwebui_usage.api import requests
+from openwebui_usage.api import credit_body, requests
 from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID, MAX_MODELS, MAX_NAME, MAX_PRICE, MAX_SOFT_LIMITS
 from openwebui_usage.api.readers import FixedReaders
+from openwebui_usage.ledger.schema import usage_credit
 from openwebui_usage.ledger.views import View
+from openwebui_usage.rules.credits import Credit
 from tests.support.clients import Client
 from tests.support.router import Router
 from tests.support.tables import dbapi_connection
@@ -68,6 +72,18 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     },
     "POST /budgets/{name}/reset": {200: ("/budgets/existing/reset", None), 404: ("/budgets/none/reset", None)},
     "DELETE /budgets/{name}": {200: ("/budgets/existing", None), 404: ("/budgets/none", None)},
+    "GET /budgets/{name}/credits": {200: ("/budgets/existing/credits", None), 404: ("/budgets/none/credits", None)},
+    "POST /budgets/{name}/credits": {
+        200: ("/budgets/existing/credits", {"amount": 5, "note": "once"}),
+        400: ("/budgets/existing/credits", b"\xff"),
+        404: ("/budgets/none/credits", {"amount": 5}),
+        422: ("/budgets/existing/credits", {"amount": 0}),
+    },
+    "DELETE /budgets/{name}/credits/{id}": {
+        200: ("/budgets/existing/credits/0123", None),
+        404: ("/budgets/existing/credits/none", None),
+    },
+    "GET /journal": {200: ("/journal?limit=5", None), 422: ("/journal?limit=0", None)},
     "POST /budgets/preview": {
         200: ("/budgets/preview", BUDGET),
         400: ("/budgets/preview", b"\xff"),
@@ -165,6 +181,8 @@ WITHOUT_LEDGER = {
 }
 UNREACHED = {
     422: {
+        "GET /budgets/{name}/credits",
+        "DELETE /budgets/{name}/credits/{id}",
         "POST /groups/{name}/reset",
         "POST /budgets/{name}/reset",
         "DELETE /budgets/{name}",
@@ -199,6 +217,9 @@ def furnished(admin: Client, router: Router) -> Iterator[sqlite3.Connection]:
     for budget in budgets:
         admin.request("POST", f"{BASE}/budgets", budget)
     admin.request("PUT", f"{BASE}/prices", {"model": "existing", "input": 1, "output": 0.5, "cached_input": 0.1})
+    with router.engine.begin() as connection:
+        credit = Credit("0123", "existing", 5, expires_at=4e9)
+        connection.execute(insert(usage_credit), asdict(credit))
     router.record("gpt-4o", "o3", reasoning=3)
     router.record_call(CALL)
     for user in ("admin", "user"):
@@ -328,7 +349,11 @@ def test_what_a_change_leaves_out_has_no_default(router: Router) -> None:
 
 def test_each_number_of_an_answer_has_its_least(router: Router) -> None:
     schemas = router.documented.openapi["components"]["schemas"]
-    answers = set(schemas) - {name for name in schemas if hasattr(requests, name)} - {"InvalidField"}
+    answers = (
+        set(schemas)
+        - {name for name in schemas if hasattr(requests, name) or hasattr(credit_body, name)}
+        - {"InvalidField"}
+    )
     unbounded = []
     for schema in answers:
         for name, field in schemas[schema].get("properties", {}).items():

@@ -1,0 +1,135 @@
+"""Credit in SQL, and what it and earlier periods add to limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from openwebui_usage.ledger.database import writing
+from openwebui_usage.ledger.definitions import Definitions, raise_revision
+from openwebui_usage.ledger.errors import BudgetMissing, CreditMissing
+from openwebui_usage.ledger.journal import note
+from openwebui_usage.ledger.recording import SUMS
+from openwebui_usage.ledger.rows import new_id
+from openwebui_usage.ledger.schema import usage_budget, usage_credit, usage_total
+from openwebui_usage.ledger.tables import Tables
+from openwebui_usage.rules.budgets import Counter, Subject, Unit
+from openwebui_usage.rules.credits import MOST_PERIODS, Allowance, Credit, allowance, looks_back
+from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.json_values import to_json_amount
+
+_SUBJECTS_PER_QUERY = 500
+
+
+class CreditStore(Tables):
+    """Every method is one short transaction and blocks: call it off the event loop."""
+
+    def credits(self, budget: str) -> list[Credit]:
+        """All that were given for a budget, the newest first. Raises `BudgetMissing`."""
+        with self._engine.connect() as connection:
+            _unit(connection, budget)
+            query = select(usage_credit).where(usage_credit.c.budget == budget).order_by(usage_credit.c.id.desc())
+            return [credit_from(row) for row in connection.execute(query)]
+
+    def add_credit(self, credit: Credit) -> Credit:
+        """Give credit, from now on. Returns it with its id. Raises `BudgetMissing`."""
+        given = replace(credit, id=new_id(), created_at=time.time())
+        with writing(self._engine) as connection:
+            unit = _unit(connection, credit.budget)
+            connection.execute(insert(usage_credit), asdict(given))
+            note(connection, "credit", given.budget, "added", None, _facts(given, unit))
+            raise_revision(connection)
+        return given
+
+    def delete_credit(self, budget: str, id_: str) -> None:
+        """Take credit back: what was used of it stays used. Raises `BudgetMissing`, `CreditMissing`."""
+        with writing(self._engine) as connection:
+            unit = _unit(connection, budget)
+            mine = (usage_credit.c.budget == budget) & (usage_credit.c.id == id_)
+            row = connection.execute(select(usage_credit).where(mine)).first()
+            if row is None:
+                raise CreditMissing(id_)
+            connection.execute(delete(usage_credit).where(mine))
+            note(connection, "credit", budget, "removed", _facts(credit_from(row), unit), None)
+            raise_revision(connection)
+
+    def allowances(
+        self, counters: Sequence[tuple[Counter, Subject]], definitions: Definitions
+    ) -> list[Allowance | None]:
+        """What each counter's subject may use beyond the limit, see `read_allowances`."""
+        with self._engine.connect() as connection:
+            return read_allowances(connection, definitions, counters)
+
+
+def raised(counter: Counter, given: Allowance | None, now: datetime) -> Counter:
+    """A counter with a limit that is higher by what an allowance comes to."""
+    extra = 0 if given is None else given.at(now.timestamp())
+    budget = counter.budget
+    if not extra or budget.limit is None:
+        return counter
+    return replace(counter, budget=replace(budget, limit=budget.limit + extra))
+
+
+def read_allowances(
+    connection: Connection, definitions: Definitions, counters: Iterable[tuple[Counter, Subject]]
+) -> list[Allowance | None]:
+    """What each counter's subject may use beyond the limit; None where its budget has neither credit nor remainders."""
+    asked = [(counter, definitions.credits_for(counter.budget, caller)) for counter, caller in counters]
+    needed = {
+        counter.subject
+        for counter, credits_ in asked
+        if definitions.may_exceed(counter.budget) and looks_back(counter.budget, credits_)
+    }
+    used = _used(connection, sorted(needed))
+    return [
+        allowance(
+            counter.budget,
+            credits_,
+            counter.period,
+            {key: counter.budget.used(sums) for key, sums in used.get(counter.subject, {}).items()},
+        )
+        if definitions.may_exceed(counter.budget)
+        else None
+        for counter, credits_ in asked
+    ]
+
+
+def _used(connection: Connection, subjects: Sequence[str]) -> dict[str, dict[str, Sums]]:
+    """The sums of all periods of some subjects, by their keys."""
+    found: dict[str, dict[str, Sums]] = {}
+    columns = [usage_total.c[name] for name in SUMS]
+    for start in range(0, len(subjects), _SUBJECTS_PER_QUERY):
+        part = subjects[start : start + _SUBJECTS_PER_QUERY]
+        query = select(usage_total.c.subject, usage_total.c.period, *columns).where(usage_total.c.subject.in_(part))
+        for subject, period, *sums in connection.execute(query.limit(len(part) * MOST_PERIODS * 4)):
+            found.setdefault(subject, {})[period] = Sums(*map(int, sums))
+    return found
+
+
+def forget_credits(connection: Connection, budgets: Iterable[str]) -> None:
+    """Remove the credit of budgets that are gone."""
+    names = list(budgets)
+    if names:
+        connection.execute(delete(usage_credit).where(usage_credit.c.budget.in_(names)))
+
+
+def credit_from(row: Row[Any]) -> Credit:
+    """The credit in a row of `usage_credit`."""
+    return Credit(**row._mapping)
+
+
+def _facts(credit: Credit, unit: Unit) -> dict[str, Any]:
+    facts = {key: value for key, value in asdict(credit).items() if key not in ("budget", "created_by", "created_at")}
+    return {**facts, "amount": to_json_amount(credit.amount, unit)}
+
+
+def _unit(connection: Connection, budget: str) -> Unit:
+    unit: Unit | None = connection.execute(select(usage_budget.c.unit).where(usage_budget.c.name == budget)).scalar()
+    if unit is None:
+        raise BudgetMissing(budget)
+    return unit

@@ -1,0 +1,211 @@
+"""Credit and remainders: what may be used beyond a limit, and that the limits hold with it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openwebui_usage.admission.budget_status import budget_statuses
+from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.journal import Actor, set_actor
+from openwebui_usage.rules.budgets import Budget, Scope, Subject
+from openwebui_usage.rules.credits import Allowance, Credit, allowance
+from openwebui_usage.rules.periods import period_at
+from openwebui_usage.rules.pricing import Price
+from openwebui_usage.rules.tokens import TokenUsage
+from openwebui_usage.webhook import notices
+from tests.support.recorder import call_row, engine_like_open_webui
+from tests.unit.test_gate import asking, gate_on
+
+NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
+ANN, BOB = Subject("ann"), Subject("bob", frozenset({"staff"}))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(engine_like_open_webui(f"sqlite:///{tmp_path}/webui.db"))
+    store.migrate()
+    return store
+
+
+def at(month: int, day: int = 1) -> float:
+    return datetime(2026, month, day, tzinfo=UTC).timestamp()
+
+
+def monthly(limit: int = 100, **others: Any) -> Budget:
+    return Budget("b", "b", limit, period="month", **others)
+
+
+def left(budget: Budget, used: dict[int, int], *credits_: Credit, now: datetime = NOW) -> int:
+    """What may be used beyond the limit. `used` is by month."""
+    keys = {f"2026-{month:02} UTC": amount for month, amount in used.items()}
+    return allowance(budget, credits_, period_at("month", "UTC", now), keys).at(now.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("carry_over", "used", "carried"),
+    [
+        ("none", {10: 40}, 0),
+        ("all", {10: 40}, 60),
+        ("all", {9: 40, 10: 100}, 60),
+        ("all", {9: 40, 10: 130}, 30),
+        ("all", {9: 40, 10: 500}, 0),
+        ("all", {}, 0),
+        ("all", {8: 100}, 200),
+        (50, {9: 0, 10: 0}, 50),
+        (50, {9: 90, 10: 95}, 15),
+        ("all", {11: 70}, 0),
+    ],
+)
+def test_what_was_left_of_earlier_periods_is_carried_over_as_the_admin_says(
+    carry_over: Any, used: dict[int, int], carried: int
+) -> None:
+    assert left(monthly(carry_over=carry_over), used) == carried
+
+
+def test_credit_without_an_end_holds_for_the_period_that_it_was_given_in() -> None:
+    assert left(monthly(), {}, Credit("c", "b", 20, created_at=at(11, 2))) == 20
+    assert left(monthly(), {}, Credit("c", "b", 20, created_at=at(10, 2))) == 0
+    given = [Credit("c", "b", 20, created_at=at(1))]
+    total = allowance(Budget("b", "b", 100), given, period_at("total", "UTC", NOW), {})
+    assert total.at(NOW.timestamp()) == 20, "for ever, where the budget has no periods"
+
+
+def test_what_one_period_used_of_credit_the_next_does_not_have() -> None:
+    credit = Credit("c", "b", 50, created_at=at(9, 2), expires_at=at(12))
+    assert left(monthly(), {9: 130}, credit) == 20
+    assert left(monthly(), {9: 130, 10: 115}, credit) == 5
+    assert left(monthly(), {9: 90, 10: 100}, credit) == 50, "the limit is used first"
+    assert left(monthly(), {9: 500}, credit) == 0
+    assert left(monthly(), {9: 130}, credit, now=datetime(2026, 12, 2, tzinfo=UTC)) == 0, "it has ended"
+
+
+def test_what_ends_first_is_used_first() -> None:
+    soon = Credit("soon", "b", 50, created_at=at(9, 2), expires_at=at(11))
+    late = Credit("late", "b", 50, created_at=at(9, 2), expires_at=at(12))
+    assert left(monthly(), {9: 140}, late, soon) == 50
+    assert left(monthly(), {9: 170}, late, soon) == 30
+
+
+@given(
+    st.lists(st.integers(0, 300), max_size=10),
+    st.one_of(st.sampled_from(["none", "all"]), st.integers(1, 500)),
+    st.integers(0, 200),
+)
+def test_nobody_ever_gets_more_than_all_limits_and_credit_together(used: list[int], carry: Any, amount: int) -> None:
+    budget = monthly(carry_over=carry)
+    credit = Credit("c", "b", amount, created_at=at(1), expires_at=at(12))
+    by_month = dict(enumerate(used, start=1))
+    extra = left(budget, by_month, credit)
+    assert 0 <= extra <= 100 * 10 + amount
+    spent, allowed = 0, 0
+    for month in range(1, 11):
+        spent, allowed = spent + by_month.get(month, 0), allowed + 100
+    if carry == "all" and spent <= allowed and used:
+        assert extra >= amount
+    if isinstance(carry, int):
+        assert extra <= carry + amount
+
+
+def use(store: Store, user: str, tokens: int, **values: Any) -> None:
+    store.record([call_row("gpt-4o", user_id=user, usage=TokenUsage(input=tokens), **values)])
+
+
+def test_who_has_credit_may_go_on_and_nobody_else(store: Store) -> None:
+    store.create_budget(Budget("", "each", 100, scope=Scope("each_user"), period="month"))
+    for user in ("ann", "bob", "cy"):
+        use(store, user, 100)
+    store.add_credit(Credit("", "each", 50, "thesis", user_id="ann"))
+    store.add_credit(Credit("", "each", 30, user_group="staff"))
+
+    async def is_admitted(who: Subject) -> bool:
+        gate = gate_on(store)
+        await gate.refresh()
+        goes = {"user_id": who.user_id, "user_groups": tuple(who.user_groups)}
+        return await gate.admit("a", asking("gpt-4o", goes=goes)) is None
+
+    assert [asyncio.run(is_admitted(who)) for who in (ANN, BOB, Subject("cy"))] == [True, True, False]
+    found = budget_statuses(store, [ANN, BOB, Subject("cy")], datetime.now(UTC))
+    assert [found[who][0][0].budget.limit for who in (ANN, BOB, Subject("cy"))] == [150, 130, 100]
+    use(store, "ann", 50)
+    assert not asyncio.run(is_admitted(ANN))
+
+
+def test_a_gate_knows_new_credit_at_the_next_call(store: Store) -> None:
+    store.create_budget(Budget("", "all", 10))
+    use(store, "ann", 10)
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        assert await gate.admit("a", asking("gpt-4o")) is not None
+        given = store.add_credit(Credit("", "all", 5))
+        await gate.changed()
+        assert await gate.admit("b", asking("gpt-4o")) is None
+        gate.release("b")
+        store.delete_credit("all", given.id)
+        await gate.changed()
+        assert await gate.admit("c", asking("gpt-4o")) is not None
+
+    asyncio.run(play())
+
+
+def test_a_remainder_of_last_month_admits_calls_of_this_one(store: Store) -> None:
+    store.create_budget(Budget("", "all", 100, period="month", carry_over=40))
+    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    use(store, "ann", 30, started_at=(first - timedelta(days=1)).timestamp())
+    use(store, "ann", 120)
+    [(counter, sums)] = budget_statuses(store, [ANN], datetime.now(UTC))[ANN]
+    assert (counter.budget.limit, sums.input) == (140, 120)
+
+
+def test_the_webhook_is_told_when_limit_and_credit_are_used_up(store: Store) -> None:
+    told: list[Any] = []
+    store.notices = lambda change, now: told.extend(notices(change, now)) or []  # type: ignore[func-returns-value]
+    store.create_budget(Budget("", "each", 100, scope=Scope("each_user"), soft_limits=()))
+    store.add_credit(Credit("", "each", 50, user_group="staff"))
+    use(store, "bob", 110, user_groups=("staff",))
+    assert told == []
+    use(store, "bob", 40, user_groups=("staff",))
+    assert [(notice["event"], notice["limit"]) for notice in told] == [("limit", 150)]
+
+
+def test_the_journal_knows_who_changed_what_and_forgets_nothing(store: Store) -> None:
+    set_actor(Actor("a", "Ada"))
+    store.create_budget(Budget("", "all", 10**9, unit="usd", period="day"))
+    store.update_budget("all", {"limit": 2 * 10**9})
+    store.update_budget("all", {"limit": 2 * 10**9})
+    store.add_credit(Credit("", "all", 5 * 10**9, "once"))
+    store.create_group("G", ["*"], 5, "documented")
+    store.reset_group("G")
+    store.put_price(Price("m", Decimal(1), Decimal(1)))
+    store.delete_budget("all")
+    entries = store.journal.entries(100)
+    assert [(entry.section, entry.name, entry.change) for entry in reversed(entries)] == [
+        ("budget", "all", "added"),
+        ("budget", "all", "changed"),
+        ("credit", "all", "added"),
+        ("group", "G", "added"),
+        ("group", "G", "reset"),
+        ("price", "m", "added"),
+        ("budget", "all", "removed"),
+    ]
+    changed = entries[-2]
+    assert (changed.before, changed.after) == ({"limit": 1.0}, {"limit": 2.0})
+    assert {entry.user_name for entry in entries} == {"Ada"}
+    assert entries[-3].after is not None
+    assert (entries[-3].after["amount"], entries[-3].after["note"]) == (5.0, "once")
+    assert store.journal.entries(2, entries[2].id) == entries[3:5]
+    assert store.definitions().any_may_exceed is False, "credit goes with its budget"
+
+
+def test_an_allowance_holds_while_its_credit_does() -> None:
+    given = Allowance(5, ((10.0, 20.0, 7), (15.0, None, 1)))
+    assert [given.at(moment) for moment in (9, 10, 15, 20)] == [5, 12, 13, 6]
