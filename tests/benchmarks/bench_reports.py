@@ -208,7 +208,7 @@ def _size(engine: Engine) -> int:
 
 
 def pages(engine: Engine, year: Year) -> dict[str, Callable[[], object]]:
-    """Pages of the list of calls, and all of it."""
+    """Pages of the list of calls."""
     log = CallLog(engine, None)
     middle = f"{round((year.last - 48) * QUARTER * 1e9):016x}"
     everything, of_one = CallQuery(), CallQuery(filters={"user": (year.a_user,)})
@@ -219,7 +219,6 @@ def pages(engine: Engine, year: Year) -> dict[str, Callable[[], object]]:
         "a page of 100 calls of one user and one model": lambda: log.page(
             CallQuery(filters={"user": (year.a_user,), "model": ("model-7",)}), 100
         ),
-        "all calls, read once": lambda: sum(1 for _ in log.all(everything)),
     }
 
 
