@@ -104,6 +104,8 @@ class Year:
 
     def fill_rows(self, calls: int) -> int:
         """The rows of the latest calls, at most about so many; returns how many. Once, after the cubes."""
+        if not self._numbers:
+            self._number()
         count = _bulk(self._engine, "usage_call", _COLUMNS, self._call_rows(calls))
         _analyze(self._engine)
         return count
