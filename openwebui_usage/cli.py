@@ -8,6 +8,7 @@ from openwebui_usage.client.commands.serve import serve as serve_client
 from openwebui_usage.client.commands.users import users
 from openwebui_usage.commands.calls import calls, export
 from openwebui_usage.commands.config import config
+from openwebui_usage.commands.doctor import doctor, status
 from openwebui_usage.commands.ledger import ledger
 from openwebui_usage.commands.prices import prices
 from openwebui_usage.commands.report import report
@@ -76,6 +77,8 @@ def demo(port: Port = 8082) -> None:
 
 
 app.command("client")(serve_client)
+app.command("doctor")(doctor)
+app.command("status")(status)
 app.command("report")(report)
 app.command("calls")(calls)
 app.add_typer(users, name="users")

@@ -52,6 +52,11 @@ class Place:
         return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
     @property
+    def shown(self) -> str:
+        """As it may be printed: the file, or the URL without its password."""
+        return str(self.file) if self.file is not None else make_url(self.url).render_as_string(hide_password=True)
+
+    @property
     def folder(self) -> Path:
         """Where the secret and the spool are: next to the file, or in the working directory."""
         return self.file.parent if self.file is not None else Path()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import logging
 import re
 from collections.abc import Callable
-from importlib.resources.abc import Traversable
-from pathlib import Path
 
 from openwebui_usage.checks.plugin import FunctionState
+from openwebui_usage.checks.saved_functions import AUTHOR, function_sources
 from openwebui_usage.host.compat import leave_out_filters, maybe_await
 
 log = logging.getLogger(__name__)
 
-AUTHOR = "openwebui-usage"
-"""What the header of our functions says; a function of the same name by somebody else is left alone."""
-_BOOTSTRAP = "usage_bootstrap.py"
-"""That one is for where we are not yet."""
 _HEADER = re.compile(r"^([a-z_]+):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 
@@ -28,7 +22,7 @@ async def install_functions() -> frozenset[str]:
     """
     owner = await _owner()
     ours = set()
-    for source in _sources():
+    for source in function_sources():
         function_id = source.name.removesuffix(".py")
         try:
             if await _install(function_id, source.read_text(encoding="utf-8"), owner):
@@ -69,7 +63,7 @@ async def function_states() -> dict[str, FunctionState]:
     from open_webui.models.functions import Functions
 
     states = {}
-    for source in _sources():
+    for source in function_sources():
         function_id = source.name.removesuffix(".py")
         known = await maybe_await(Functions.get_function_by_id(function_id))
         is_ours = known is not None and f"author: {AUTHOR}\n" in known.content
@@ -112,13 +106,3 @@ def leave_out_of_pipeline(ours: frozenset[str]) -> Callable[[], None]:
     from open_webui.utils import filter as filters
 
     return leave_out_filters(Functions, filters, lambda function_id: function_id not in ours)
-
-
-def _sources() -> list[Traversable | Path]:
-    """In an installed package they lie inside it, in a checkout beside it."""
-    inside = importlib.resources.files("openwebui_usage") / "functions"
-    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "functions"
-    if not folder.is_dir():
-        return []
-    found = (item for item in folder.iterdir() if item.name.endswith(".py") and item.name != _BOOTSTRAP)
-    return sorted(found, key=lambda item: item.name)

@@ -192,17 +192,16 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
 
     Raises `NewerLedger` and changes nothing if a newer version has upgraded them before.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config = _config()
     config.attributes["schema"] = schema
     with _migrating, writing(engine) as connection:
         if schema:  # ALTER TABLE ignores the engine's schema_translate_map.
             quoted = connection.dialect.identifier_preparer.quote_identifier(schema)
             connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
         config.attributes["connection"] = connection
-        script = ScriptDirectory.from_config(config)
-        for revision in _revisions(connection, schema):
-            if revision not in {known.revision for known in script.walk_revisions()}:
+        known = known_revisions()
+        for revision in revisions_of(connection, schema):
+            if revision not in known:
                 raise NewerLedger(revision)
         command.upgrade(config, "head")
         # A dropped table is made again, empty: a ledger that cannot be written would be worse.
@@ -213,7 +212,18 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
         partition_if_empty(connection, schema)
 
 
-def _revisions(connection: Connection, schema: str | None) -> tuple[str, ...]:
+def known_revisions() -> list[str]:
+    """All revisions that this version knows, the newest first."""
+    return [known.revision for known in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def revisions_of(connection: Connection, schema: str | None) -> tuple[str, ...]:
     """The revisions of the tables. Empty for an empty database."""
     options = {"version_table": VERSION_TABLE, "version_table_schema": schema}
     return MigrationContext.configure(connection, opts=options).get_current_heads()
