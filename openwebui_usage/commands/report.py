@@ -16,6 +16,7 @@ from openwebui_usage.commands.filters import Models, Values, asked
 
 if TYPE_CHECKING:
     from openwebui_usage.api.exports import ExportFormat
+    from openwebui_usage.ledger.latency import LatencyReport
     from openwebui_usage.ledger.report_query import Report
 
 
@@ -80,6 +81,10 @@ def report(
         int | None, typer.Option(min=1, max=1000, help="So many groups, by cost; the rest is one row, Other.")
     ] = None,
     compare: Annotated[CompareOption | None, typer.Option(help="Add what the time before came to.")] = None,
+    latency: Annotated[
+        bool,
+        typer.Option("--latency", help="Add percentiles of how long calls took. Only by model and connection."),
+    ] = False,
     format_: Annotated[FormatOption, typer.Option("--format", help="A table for people, or data.")] = (
         FormatOption.TABLE
     ),
@@ -104,45 +109,53 @@ def report(
     compared: Literal["previous"] | None = "previous" if compare else None
     request = asked(
         filters,
-        lambda found: report_request(found, from_, to, tz, bucket.value, [by], top, compared),
+        lambda found: report_request(found, from_, to, tz, bucket.value, [by], top, compared, "json", latency),
         more_outcomes=("refused",),
         options=_OPTIONS,
     )
     need_file(format_.value, output)
     with opened(database, open_webui) as session:
         found = session.store.reports.answer(request.query)
-    _tell(found, format_, output)
+        durations = session.store.latencies.of_report(found) if latency else None
+    _tell(found, durations, format_, output)
 
 
-def _tell(report: Report, format_: FormatOption, output: Path | None) -> None:
+def _tell(report: Report, latency: LatencyReport | None, format_: FormatOption, output: Path | None) -> None:
     from openwebui_usage.api.answers.reports import report_columns, report_json, report_table
     from openwebui_usage.api.exports import encode
 
     if format_ is FormatOption.TABLE:
-        _print(report)
+        _print(report, latency)
     elif format_ is FormatOption.JSON:
-        answer = report_json(report)
+        answer = report_json(report, latency)
         answer["rows"] = list(answer["rows"])
         write([json.dumps(answer, ensure_ascii=False, indent=2).encode() + b"\n"], output)
     else:
         kind = cast("ExportFormat", format_.value)
-        write(encode(report_columns(report.query), report_table(report), kind), output)
+        columns = report_columns(report.query, latency=latency is not None)
+        write(encode(columns, report_table(report, latency), kind), output)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, latency: LatencyReport | None) -> None:
     """The rows and the totals, as text."""
-    from openwebui_usage.api.answers.reports import report_columns, report_table, sums_json
+    from openwebui_usage.api.answers.reports import latency_json, report_columns, report_table, sums_json
 
     query = report.query
-    heads = list(report_columns(query))
+    heads = list(report_columns(query, latency=latency is not None))
+    durations = heads[len(report_columns(query)) :]
     labels = list(query.group_by) if query.bucket == "none" and query.group_by else ["start", *query.group_by]
-    shown = [*labels, *_NUMBERS]
-    rows = [[_text(name, dict(zip(heads, row, strict=True))[name]) for name in shown] for row in report_table(report)]
+    shown = [*labels, *_NUMBERS, *durations]
+    table = (dict(zip(heads, row, strict=True)) for row in report_table(report, latency))
+    rows = [[_text(name, row[name]) for name in shown] for row in table]
     for name, sums in (("Total", report.totals), ("Previous", report.previous)):
         if sums is not None:
-            numbers = sums_json(sums)
+            numbers: dict[str, object] = dict(sums_json(sums))
+            if latency is not None and name == "Total":
+                told = latency_json(latency.totals)
+                parts = ((measure, told[measure]) for measure in told if isinstance(told[measure], dict))
+                numbers |= {f"{measure}_{part}": value for measure, of in parts for part, value in of.items()}
             gap = [""] * (len(labels) - 1)
-            rows.append([name, *gap, *(_text(column, numbers[column]) for column in _NUMBERS)])
+            rows.append([name, *gap, *(_text(column, numbers.get(column)) for column in shown[len(labels) :])])
     time = query.time
     typer.echo(f"From {time.iso(time.start)} to {time.iso(time.end)}, {time.timezone}")
     print_table(shown, rows, right=frozenset(range(len(labels), len(shown))))
@@ -151,4 +164,8 @@ def _print(report: Report) -> None:
 def _text(name: str, value: object) -> str:
     if name == "cost" and isinstance(value, float):
         return f"${value:,.4f}"
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.3g} s"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,21 @@ def test_data_for_programs(database: Path) -> None:
     assert len(run(database, "--by", "model", "--format", "jsonl").stdout.splitlines()) == 2
 
 
+def test_how_long_calls_took(database: Path) -> None:
+    report = json.loads(run(database, "--by", "model", "--latency", "--format", "json").stdout)
+    told = {row["model"]: row["latency"]["duration"]["p50"] for row in report["rows"]}
+    assert set(told) == {"gpt-4o", "o3"}
+    assert all(seconds is not None for seconds in told.values())
+    table = run(database, "--by", "model", "--latency").stdout.splitlines()
+    assert table[1].split()[-6:] == [
+        f"{measure}_{share}" for measure in ("duration", "time_to_first_token") for share in ("p50", "p95", "p99")
+    ]
+    [total] = [line for line in table if line.startswith("Total")]
+    assert re.search(r" \d[\d.e+-]* s\b", total)
+    rows = list(csv.DictReader(io.StringIO(run(database, "--by", "model", "--latency", "--format", "csv").stdout)))
+    assert all(float(row["duration_p95"]) > 0 for row in rows)
+
+
 def test_a_file_is_written(database: Path, tmp_path: Path) -> None:
     for kind in ("json", "csv"):
         done = run(database, "--format", kind, "--output", f"report.{kind}")
@@ -78,6 +94,7 @@ def test_a_file_is_written(database: Path, tmp_path: Path) -> None:
         (("--tz", "Nowhere"), "--tz: must be an IANA time zone"),
         (("--from", "soon"), "--from: must be a date"),
         (("--bucket", "15m", "--to", "2028-01-01"), "--bucket: must cut the time into at most 20000 parts"),
+        (("--by", "user", "--latency"), "--latency: is known by model and connection alone (got user)"),
         (("--kind", "telepathy"), "--kind: must be one of chat, task"),
         (("--outcome", "fine"), "--outcome: must be one of done"),
         (("--format", "xlsx"), "--output: xlsx needs a file"),
