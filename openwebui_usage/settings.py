@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     keep_raw_usage: Kept = None
     """How long what providers said of a call's usage is kept, word for word."""
 
+    metrics_token: _Secret = None
+    """A bearer token that may read `GET /api/usage/metrics`, as admins may."""
+    metrics_models: int = Field(default=100, ge=1, le=10_000)
+    """How many models have metrics of their own; all others are one, `other`."""
+
     report_readers: str = ""
     """User groups of the host, by name or id, separated by commas: their members may read reports of everybody."""
     group_report_readers: str = ""

@@ -49,12 +49,19 @@ class Place:
     @property
     def _given_file(self) -> Path | None:
         url = make_url(self.url)
-        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+        # An encrypted file (sqlite+sqlcipher) keeps the ledger, for only its own driver knows the key.
+        is_plain = url.drivername in ("sqlite", "sqlite+pysqlite")
+        return Path(url.database) if is_plain and url.database else None
 
     @property
     def shown(self) -> str:
         """As it may be printed: the file, or the URL without its password."""
         return str(self.file) if self.file is not None else make_url(self.url).render_as_string(hide_password=True)
+
+    @property
+    def shown_host(self) -> str:
+        """The same of Open WebUI's database, where the ledger has a file of its own."""
+        return make_url(self.url).render_as_string(hide_password=True)
 
     @property
     def folder(self) -> Path:

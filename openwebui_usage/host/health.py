@@ -22,6 +22,7 @@ from openwebui_usage.api.answers.health import (
     TakenBack,
     WrongValue,
 )
+from openwebui_usage.api.metrics import WorkerState
 from openwebui_usage.checks import Check, Looks, Seen, ledger, plugin, threaded
 from openwebui_usage.checks.recent_errors import RecentErrors
 from openwebui_usage.host.assets import Served, has_script
@@ -71,6 +72,8 @@ class Health:
             }
         )
 
+        self._few_looks = Looks({"ledger": threaded(runtime.ledger_health), "redis": self._redis})
+
     def start(self) -> None:
         """Remember from now on what goes wrong."""
         self._started_at = datetime.now(UTC)
@@ -79,6 +82,18 @@ class Health:
     def stop(self) -> None:
         """Listen to the log no more."""
         self._errors.stop()
+
+    async def worker_state(self) -> WorkerState:
+        """What metrics say of this worker."""
+        seen = await self._few_looks.all()
+        redis, status = seen.get("redis"), seen.get("ledger") or {}
+        return WorkerState(
+            __version__,
+            spool_rows=status.get("spool_rows"),
+            rejected_rows=status.get("rejected_rows"),
+            writer_lag=status.get("lag"),
+            redis_up=None if self._app.state.redis is None else redis is not None and redis.state == "ok",
+        )
 
     async def tell(self) -> PluginHealth:
         """Everything, within seconds whatever hangs."""

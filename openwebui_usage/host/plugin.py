@@ -15,6 +15,7 @@ from openwebui_usage import __version__
 from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
+from openwebui_usage.api.metrics import Exposition
 from openwebui_usage.api.readers import FixedReaders, ReportReaders
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
@@ -205,6 +206,8 @@ class Plugin:
             return fixed.over(await asyncio.to_thread(self._store.readers))
 
         access = host_access(self._host.models, self._host.valves, self._host.connections, readers)
+        sums = self._store.metric_sums(self._settings.metrics_models)
+        token = self._settings.metrics_token
         usage = usage_router(
             self._store,
             access,
@@ -214,6 +217,8 @@ class Plugin:
             self._runtime.webhook,
             fixed,
             self._typical_use,
+            Exposition(lambda: sums.read(self._store.definitions()), self._health.worker_state),
+            token.get_secret_value() if token else None,
         )
         has_docs = self._app.openapi_url is not None
         docs = docs_routes(usage, access.user, _swagger_folder(), is_only=not has_docs)

@@ -55,16 +55,22 @@ class LedgerHealth:
         if before == "spooling":
             log.warning("The ledger can be written again, after %.1f s", time.time() - since)
 
-    def status(self, unspooled: int = 0) -> dict[str, object]:
-        """As JSON: `state`, `since` (ISO 8601, UTC), `reason`, `spool_folder`, and how many rows wait in the folder
-        (`spool_rows`), wait in memory only (`memory_rows`), and were set aside to be looked at (`rejected_rows`).
+    def status(self, unspooled: int = 0, lag: float = 0.0) -> dict[str, object]:
+        """As JSON: `state`, `since` (ISO 8601, UTC), `reason`, `lag` (seconds that the oldest unwritten row waits),
+        `spool_folder`, and how many rows wait in the folder (`spool_rows`), wait in memory only (`memory_rows`), and
+        were set aside to be looked at (`rejected_rows`).
+
+        `lag` is what it is while rows are written: since the writer took the oldest one.
         """
         waiting, rejected = self._spool.counts()
         with self._lock:
+            if self._state == "spooling":
+                lag = max(0.0, time.time() - self._since)
             return {
                 "state": self._state,
                 "since": datetime.fromtimestamp(self._since, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
                 "reason": self._reason,
+                "lag": round(lag, 3),
                 "spool_folder": str(self._spool.folder),
                 "spool_rows": waiting,
                 "memory_rows": unspooled,

@@ -59,6 +59,8 @@ class ReportQuery:
     """How many groups have rows of their own, by cost, then tokens, then calls; the others are one, `Other`."""
     compare_previous: bool = False
     readable: Readable = Readable()
+    with_refusals: bool = True
+    """Whether calls that a limit refused are counted, too: nothing coarser than quarters of an hour is kept of them."""
 
 
 class Named(NamedTuple):

@@ -242,7 +242,7 @@ class _Answer:
         given, and of all others together.
         """
         eras = self._eras(parts, {*group_by, *self._filters.dimensions})
-        found = self._refused(eras, group_by, kept)
+        found = self._refused(eras, group_by, kept) if self._query.with_refusals else {}
         for era in eras:
             grouping, condition = self._grouped(era, group_by, kept)
             stretches_ = stretches(era.parts, self._columns(group_by), self._marks)

@@ -32,6 +32,7 @@ from openwebui_usage.ledger.forecasts import Forecasts
 from openwebui_usage.ledger.group_store import GroupStore
 from openwebui_usage.ledger.journal import Journal
 from openwebui_usage.ledger.latency import Latencies
+from openwebui_usage.ledger.metric_sums import MetricSums
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.own_limits import OwnLimits
 from openwebui_usage.ledger.price_store import PriceStore
@@ -125,6 +126,10 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
     def sent_reports(self, schedule: Schedule) -> SentReports:
         """Which reports of a schedule were sent."""
         return SentReports(self._engine, schedule)
+
+    def metric_sums(self, most_models: int) -> MetricSums:
+        """What monitoring systems ask for. `most_models` are told apart."""
+        return MetricSums(self._engine, self.reports, self.latencies, most_models)
 
     def check_sums(self) -> Check:
         """What compares cubes and totals with the rows."""

@@ -142,7 +142,9 @@ class Writer:
 
     def health(self) -> dict[str, object]:
         """The health of the ledger as JSON, see `LedgerHealth.status`. Reads files: call it off the event loop."""
-        return self._health.status(len(self._unspooled))
+        hand = self._in_flight
+        lag = time.monotonic() - hand.since if hand is not None and hand.batch else 0.0
+        return self._health.status(len(self._unspooled), lag)
 
     def submit(self, row: CallRow) -> concurrent.futures.Future[None]:
         """Queue a row, from any thread. The future is done when the row is durable. It never fails."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 GROWTH = 1.1
 RELATIVE_ERROR = 0.05
@@ -42,8 +44,28 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     for interval in sorted(histogram):
         left -= histogram[interval]
         if left <= 0:
-            return SHORTEST * GROWTH**interval * (_MIDDLE if interval else 1.0)
+            return middle_of(interval)
     return None
+
+
+def middle_of(interval: int) -> float:
+    """The duration in seconds that stands for an interval."""
+    return SHORTEST * GROWTH**interval * (_MIDDLE if interval else 1.0)
+
+
+def cumulative(histogram: Mapping[int, int], bounds: Sequence[float]) -> list[int]:
+    """How many durations do not exceed each bound, in seconds and in ascending order; a bound is right within
+    `RELATIVE_ERROR`.
+    """
+    found = [0] * (len(bounds) + 1)
+    for interval, count in histogram.items():
+        found[bisect_left(bounds, middle_of(interval))] += count
+    return list(accumulate(found[:-1]))
+
+
+def sum_of(histogram: Mapping[int, int]) -> float:
+    """What the durations come to, in seconds, within `RELATIVE_ERROR`."""
+    return math.fsum(middle_of(interval) * count for interval, count in sorted(histogram.items()))
 
 
 def to_text(histogram: Mapping[int, int]) -> str:

@@ -42,6 +42,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("PUT", "/api/usage/prices"): (PRICE, "admin"),
     ("DELETE", "/api/usage/prices/{model}"): (None, "admin"),
     ("GET", "/api/usage/health"): (None, "admin"),
+    ("GET", "/api/usage/metrics"): (None, "admin"),
     ("GET", "/api/usage/reports"): (None, "admin"),
     ("GET", "/api/usage/me/report"): (None, "user"),
     ("GET", "/api/usage/calls"): (None, "admin"),

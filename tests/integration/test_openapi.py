@@ -37,6 +37,7 @@ OPERATIONS = [
     ("PUT", "/api/usage/prices"),
     ("DELETE", "/api/usage/prices/{model}"),
     ("GET", "/api/usage/health"),
+    ("GET", "/api/usage/metrics"),
     ("GET", "/api/usage/reports"),
     ("GET", "/api/usage/me/report"),
     ("GET", "/api/usage/calls"),

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 
 from openwebui_usage import __version__
 from openwebui_usage.api import Access, usage_router
+from openwebui_usage.api.metrics import Exposition
 from openwebui_usage.client.accounts import Accounts
 from openwebui_usage.client.app import create_app
 from openwebui_usage.client.tokens import TokenHasher
@@ -37,6 +38,7 @@ def usage() -> dict[str, Any]:
         changed=nobody,
         health=nobody,
         webhook=Notifier(store, None, None),
+        exposition=Exposition(nobody, nobody),
     )
     return get_openapi(title="Open WebUI usage", version=__version__, routes=router.routes)
 

@@ -30,6 +30,7 @@ from openwebui_usage.api.answers.health import (
     WrongValue,
 )
 from openwebui_usage.api.directory import DeployedModel, Person, UserGroup
+from openwebui_usage.api.metrics import Exposition, WorkerState
 from openwebui_usage.api.readers import FixedReaders
 from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.checks import Looks
@@ -68,6 +69,7 @@ DEPLOYED = (
     DeployedModel("mine", "Mine", None, "mine", "http://own:1", "http://own:1", True),
 )
 USERS = tuple(Person(caller.id, caller.name, f"{caller.id}@example.com", "user") for caller in PEOPLE.values())
+METRICS_TOKEN = "of-a-monitoring-system"
 WEBHOOK = "http://127.0.0.1:9/secret"
 """Where nobody listens."""
 
@@ -133,6 +135,11 @@ class Router:
         async def typical() -> TypicalModels | None:
             return self.typical
 
+        async def worker() -> WorkerState:
+            return WorkerState("1.0", spool_rows=0, rejected_rows=0, writer_lag=0.0)
+
+        sums = self.store.metric_sums(2)
+        exposition = Exposition(lambda: sums.read(self.store.definitions()), worker)
         self.notifier = Notifier(self.store, *webhook)
         access = make_access(self.store, readers)
         self.routes = usage_router(
@@ -144,6 +151,8 @@ class Router:
             webhook=self.notifier,
             readers=readers,
             typical=typical,
+            exposition=exposition,
+            metrics_token=METRICS_TOKEN,
         )
         self.documented = documentation()
         self.app = FastAPI(routes=self.routes.routes)

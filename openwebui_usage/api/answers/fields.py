@@ -11,6 +11,7 @@ from openwebui_usage.rules.json_values import to_json_amount
 
 Count = Annotated[int, Field(ge=0)]
 Dollars = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
 Amount = Annotated[Count | Dollars, WithJsonSchema({"type": "number", "minimum": 0})]
 """In the unit of a budget: whole tokens or requests, or US dollars."""
 Percent = Annotated[int, Field(ge=1, le=99)]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from openwebui_usage.api.answers.fields import Count, Moment
+from openwebui_usage.api.answers.fields import Count, Moment, Seconds
 from openwebui_usage.checks import Check, State
 from openwebui_usage.checks.recent_errors import RecentError
 from openwebui_usage.ledger.figures import Figures
@@ -20,6 +20,7 @@ class LedgerStatus(BaseModel):
         description="`spooling` while rows cannot be written and wait in a file.", examples=["ok"]
     )
     since: Moment
+    lag: Seconds = Field(description="How long the oldest row waits that is not written.", examples=[0.0])
     reason: str | None = Field(description="Why rows cannot be written.", examples=[None])
     spool_folder: str = Field(examples=["/app/backend/data/usage-spool"])
     spool_rows: Count = Field(description="Rows that wait in the folder.", examples=[0])

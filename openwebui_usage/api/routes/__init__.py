@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from openwebui_usage.api.access import Access
+from openwebui_usage.api.metrics import Exposition
 from openwebui_usage.api.readers import FixedReaders
 from openwebui_usage.api.routes.budgets import add_budgets
 from openwebui_usage.api.routes.calls import add_calls
@@ -18,6 +19,7 @@ from openwebui_usage.api.routes.forecasts import add_forecasts
 from openwebui_usage.api.routes.groups import add_groups
 from openwebui_usage.api.routes.health import Health, add_health
 from openwebui_usage.api.routes.journal import add_journal, noting_who
+from openwebui_usage.api.routes.metrics import add_metrics
 from openwebui_usage.api.routes.own import add_own
 from openwebui_usage.api.routes.own_chats import add_own_chats
 from openwebui_usage.api.routes.own_limit import add_own_limit
@@ -46,12 +48,15 @@ def usage_router(
     webhook: Notifier,
     readers: FixedReaders = FixedReaders(),  # noqa: B008 - a value that nobody can change
     typical: Typical = nothing_known,
+    exposition: Exposition | None = None,
+    metrics_token: str | None = None,
 ) -> APIRouter:
     """All routes, with paths of their own.
 
     `counting` is the default of new groups; `changed` is told the names of groups that an admin touched, and that
     definitions changed at all; `health` is what admins are told of the plugin itself;
-    `readers` is what the environment says of them; `typical` is what calls of models usually use.
+    `readers` is what the environment says of them; `typical` is what calls of models usually use;
+    `exposition` is what monitoring systems are told, who may have `metrics_token`.
     """
     router = APIRouter(
         prefix="/api/usage", tags=["usage"], route_class=LedgerRoute, dependencies=[Depends(same_origin)]
@@ -78,4 +83,6 @@ def usage_router(
     add_webhook(router, store, access, webhook)
     add_configuration(router, store, access, counting, changed)
     add_health(router, access, health)
+    if exposition is not None:
+        add_metrics(router, access, exposition, metrics_token)
     return router

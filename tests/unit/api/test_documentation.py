@@ -165,13 +165,15 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "GET /page": {200: ("/page?lang=de", None)},
     "GET /typical": {200: ("/typical", None)},
     "GET /health": {200: ("/health", None)},
+    "GET /metrics": {200: ("/metrics", None)},
 }
-FOR_ALL = {"GET /groups", "GET /page", "GET /typical"} | {endpoint for endpoint in ANSWERS if " /me" in endpoint}
+FOR_ALL = {"GET /groups", "GET /page", "GET /typical"} | {endpoint for endpoint in ANSWERS if " /me/" in f"{endpoint}/"}
 FOR_ALL |= {"GET /views", "GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_READERS_IN_PART = {"GET /views/{name}", "PUT /views/{name}", "DELETE /views/{name}"}
 FOR_ADMINS = {endpoint for endpoint in ANSWERS if endpoint not in FOR_ALL}
 WITHOUT_LEDGER = {
     "GET /health",
+    "GET /metrics",
     "GET /me/access",
     "GET /typical",
     "GET /directory/models",
