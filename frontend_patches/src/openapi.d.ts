@@ -107,6 +107,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/budgets/{name}/reset': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Set a budget's counters to zero */
+    post: operations['reset_budget_api_usage_budgets__name__reset_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/prices': {
     parameters: {
       query?: never;
@@ -663,6 +680,49 @@ export interface components {
      */
     BudgetChanges: {
       /**
+       * Action
+       * @description At the limit `block` refuses the next call, `warn` only shows it, `fallback` makes the call with `fallback_model`, `slow` lets it wait, and `effort` does no more than `effort_from` says.
+       * @example block
+       * @enum {string}
+       */
+      action?: 'block' | 'warn' | 'fallback' | 'slow' | 'effort';
+      /**
+       * Fallback Model
+       * @description The model for the action `fallback`, by its id.
+       * @example null
+       */
+      fallback_model?: string | null;
+      /**
+       * Slow Up To
+       * @description The longest wait for the action `slow`, in seconds.
+       * @example 30
+       */
+      slow_up_to?: number;
+      /**
+       * Effort From
+       * @description From which percent of the limit on models that reason do so with low effort; null: never.
+       * @example null
+       */
+      effort_from?: number | null;
+      /**
+       * Strict
+       * @description Whether a call is refused where its prompt alone, as estimated, does not fit into what is left.
+       * @example false
+       */
+      strict?: boolean;
+      /**
+       * Cap Output
+       * @description Whether an answer may be no longer than what is left.
+       * @example false
+       */
+      cap_output?: boolean;
+      /**
+       * Carry Over
+       * @description What of an unused remainder the next period begins with: `none`, `all`, or up to an amount in `unit`.
+       * @example none
+       */
+      carry_over?: ('none' | 'all') | number;
+      /**
        * Limit
        * @description In `unit`: whole tokens or requests, or US dollars up to 1000000000; null only counts.
        * @example 25
@@ -693,24 +753,16 @@ export interface components {
       group?: string | null;
       /**
        * Period
-       * @description How long the limit lasts before it begins anew.
+       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour.
        * @example month
-       * @enum {string}
        */
-      period?: 'total' | 'day' | 'week' | 'month';
+      period?: string;
       /**
        * Timezone
        * @description Where days begin: a name of the IANA time zone database.
        * @example Europe/Berlin
        */
       timezone?: string;
-      /**
-       * Action
-       * @description At the limit `block` refuses the next call, `warn` only shows it.
-       * @example block
-       * @enum {string}
-       */
-      action?: 'block' | 'warn';
       /**
        * Soft Limits
        * @description Percent of the limit at which the webhook is told.
@@ -733,6 +785,24 @@ export interface components {
        * @example true
        */
       free_models_exempt?: boolean;
+      /**
+       * Overrides
+       * @description Exceptions, where users are counted separately: the user's own wins, else one of the user's groups (see `several_groups`), else the role's; of several for the same, the first.
+       * @example [
+       *       {
+       *         "limit": 30,
+       *         "user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"
+       *       }
+       *     ]
+       */
+      overrides?: components['schemas']['OverrideBody'][];
+      /**
+       * Several Groups
+       * @description Which exception holds for a member of several user groups that have one.
+       * @example highest
+       * @enum {string}
+       */
+      several_groups?: 'highest' | 'lowest';
     };
     /**
      * BudgetScope
@@ -744,10 +814,10 @@ export interface components {
        * @example each_user
        * @enum {string}
        */
-      kind: 'everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group';
+      kind: 'everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group' | 'role' | 'each_user_of_role';
       /**
        * Id
-       * @description The id of the user or user group, for the kinds that name one.
+       * @description The id of the user or user group, or the role, for the kinds that name one.
        * @example null
        */
       id: string | null;
@@ -777,9 +847,8 @@ export interface components {
       /**
        * Period
        * @example month
-       * @enum {string}
        */
-      period: 'total' | 'day' | 'week' | 'month';
+      period: string;
     };
     /**
      * ChangedEntry
@@ -1234,9 +1303,16 @@ export interface components {
     };
     /**
      * GroupChanges
-     * @description What to change of a usage group: a field left out stays, `"limit": null` removes the limit.
+     * @description What to change of a usage group: a field left out stays, `"limit": null` removes the limit. Budgets that count
+     *     the group still do so under another `name`.
      */
     GroupChanges: {
+      /**
+       * Name
+       * @description Without slashes and control characters.
+       * @example GPT
+       */
+      name?: string;
       /**
        * Models
        * @description Ids of models, or globs: `*` is any run of characters, `?` any one.
@@ -1258,7 +1334,7 @@ export interface components {
        * @example month
        * @enum {string}
        */
-      period?: 'total' | 'day' | 'week' | 'month';
+      period?: 'total' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year';
       /**
        * Timezone
        * @description Where days begin: a name of the IANA time zone database.
@@ -1533,7 +1609,7 @@ export interface components {
        * @example month
        * @enum {string}
        */
-      period: 'total' | 'day' | 'week' | 'month';
+      period: 'total' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year';
       /**
        * Timezone
        * @description Where days begin.
@@ -1557,7 +1633,7 @@ export interface components {
       soft_limits: number[];
       /**
        * Resets At
-       * @description When the next period begins; null where this one never ends.
+       * @description When the next period begins, or a window that moves has room again; null where this one never ends, and for a window that has room.
        * @example 2026-11-30T23:00:00Z
        */
       resets_at: string | null;
@@ -1595,6 +1671,54 @@ export interface components {
      * @description A budget to create.
      */
     NewBudget: {
+      /**
+       * Action
+       * @description At the limit `block` refuses the next call, `warn` only shows it, `fallback` makes the call with `fallback_model`, `slow` lets it wait, and `effort` does no more than `effort_from` says.
+       * @default block
+       * @example block
+       * @enum {string}
+       */
+      action?: 'block' | 'warn' | 'fallback' | 'slow' | 'effort';
+      /**
+       * Fallback Model
+       * @description The model for the action `fallback`, by its id.
+       * @example null
+       */
+      fallback_model?: string | null;
+      /**
+       * Slow Up To
+       * @description The longest wait for the action `slow`, in seconds.
+       * @default 30
+       * @example 30
+       */
+      slow_up_to?: number;
+      /**
+       * Effort From
+       * @description From which percent of the limit on models that reason do so with low effort; null: never.
+       * @example null
+       */
+      effort_from?: number | null;
+      /**
+       * Strict
+       * @description Whether a call is refused where its prompt alone, as estimated, does not fit into what is left.
+       * @default false
+       * @example false
+       */
+      strict?: boolean;
+      /**
+       * Cap Output
+       * @description Whether an answer may be no longer than what is left.
+       * @default false
+       * @example false
+       */
+      cap_output?: boolean;
+      /**
+       * Carry Over
+       * @description What of an unused remainder the next period begins with: `none`, `all`, or up to an amount in `unit`.
+       * @default none
+       * @example none
+       */
+      carry_over?: ('none' | 'all') | number;
       /**
        * Limit
        * @description In `unit`: whole tokens or requests, or US dollars up to 1000000000; null only counts.
@@ -1635,12 +1759,11 @@ export interface components {
       group?: string | null;
       /**
        * Period
-       * @description How long the limit lasts before it begins anew.
+       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour.
        * @default total
        * @example month
-       * @enum {string}
        */
-      period?: 'total' | 'day' | 'week' | 'month';
+      period?: string;
       /**
        * Timezone
        * @description Where days begin: a name of the IANA time zone database.
@@ -1648,14 +1771,6 @@ export interface components {
        * @example Europe/Berlin
        */
       timezone?: string;
-      /**
-       * Action
-       * @description At the limit `block` refuses the next call, `warn` only shows it.
-       * @default block
-       * @example block
-       * @enum {string}
-       */
-      action?: 'block' | 'warn';
       /**
        * Soft Limits
        * @description Percent of the limit at which the webhook is told.
@@ -1684,6 +1799,26 @@ export interface components {
        * @example true
        */
       free_models_exempt?: boolean;
+      /**
+       * Overrides
+       * @description Exceptions, where users are counted separately: the user's own wins, else one of the user's groups (see `several_groups`), else the role's; of several for the same, the first.
+       * @default []
+       * @example [
+       *       {
+       *         "limit": 30,
+       *         "user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"
+       *       }
+       *     ]
+       */
+      overrides?: components['schemas']['OverrideBody'][];
+      /**
+       * Several Groups
+       * @description Which exception holds for a member of several user groups that have one.
+       * @default highest
+       * @example highest
+       * @enum {string}
+       */
+      several_groups?: 'highest' | 'lowest';
       /**
        * Name
        * @description Without slashes and control characters.
@@ -1724,7 +1859,7 @@ export interface components {
        * @example month
        * @enum {string}
        */
-      period?: 'total' | 'day' | 'week' | 'month';
+      period?: 'total' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year';
       /**
        * Timezone
        * @description Where days begin: a name of the IANA time zone database.
@@ -1844,6 +1979,36 @@ export interface components {
        * @example 0
        */
       request?: number | string;
+    };
+    /**
+     * OverrideBody
+     * @description Another limit for one user, the members of one user group, or everybody with a role: one of the three.
+     */
+    OverrideBody: {
+      /**
+       * User
+       * @description A user's id.
+       * @example null
+       */
+      user?: string | null;
+      /**
+       * User Group
+       * @description The id of a user group of Open WebUI.
+       * @example 8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d
+       */
+      user_group?: string | null;
+      /**
+       * Role
+       * @description A role of Open WebUI: `admin` or `user`.
+       * @example null
+       */
+      role?: string | null;
+      /**
+       * Limit
+       * @description In `unit`: whole tokens or requests, or US dollars up to 1000000000; null only counts.
+       * @example 25
+       */
+      limit: number | string | null;
     };
     /**
      * OwnAccess
@@ -2162,6 +2327,54 @@ export interface components {
      */
     PreviewedBudget: {
       /**
+       * Action
+       * @description At the limit `block` refuses the next call, `warn` only shows it, `fallback` makes the call with `fallback_model`, `slow` lets it wait, and `effort` does no more than `effort_from` says.
+       * @default block
+       * @example block
+       * @enum {string}
+       */
+      action?: 'block' | 'warn' | 'fallback' | 'slow' | 'effort';
+      /**
+       * Fallback Model
+       * @description The model for the action `fallback`, by its id.
+       * @example null
+       */
+      fallback_model?: string | null;
+      /**
+       * Slow Up To
+       * @description The longest wait for the action `slow`, in seconds.
+       * @default 30
+       * @example 30
+       */
+      slow_up_to?: number;
+      /**
+       * Effort From
+       * @description From which percent of the limit on models that reason do so with low effort; null: never.
+       * @example null
+       */
+      effort_from?: number | null;
+      /**
+       * Strict
+       * @description Whether a call is refused where its prompt alone, as estimated, does not fit into what is left.
+       * @default false
+       * @example false
+       */
+      strict?: boolean;
+      /**
+       * Cap Output
+       * @description Whether an answer may be no longer than what is left.
+       * @default false
+       * @example false
+       */
+      cap_output?: boolean;
+      /**
+       * Carry Over
+       * @description What of an unused remainder the next period begins with: `none`, `all`, or up to an amount in `unit`.
+       * @default none
+       * @example none
+       */
+      carry_over?: ('none' | 'all') | number;
+      /**
        * Limit
        * @description In `unit`: whole tokens or requests, or US dollars up to 1000000000; null only counts.
        * @example 25
@@ -2201,12 +2414,11 @@ export interface components {
       group?: string | null;
       /**
        * Period
-       * @description How long the limit lasts before it begins anew.
+       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour.
        * @default total
        * @example month
-       * @enum {string}
        */
-      period?: 'total' | 'day' | 'week' | 'month';
+      period?: string;
       /**
        * Timezone
        * @description Where days begin: a name of the IANA time zone database.
@@ -2214,14 +2426,6 @@ export interface components {
        * @example Europe/Berlin
        */
       timezone?: string;
-      /**
-       * Action
-       * @description At the limit `block` refuses the next call, `warn` only shows it.
-       * @default block
-       * @example block
-       * @enum {string}
-       */
-      action?: 'block' | 'warn';
       /**
        * Soft Limits
        * @description Percent of the limit at which the webhook is told.
@@ -2250,6 +2454,26 @@ export interface components {
        * @example true
        */
       free_models_exempt?: boolean;
+      /**
+       * Overrides
+       * @description Exceptions, where users are counted separately: the user's own wins, else one of the user's groups (see `several_groups`), else the role's; of several for the same, the first.
+       * @default []
+       * @example [
+       *       {
+       *         "limit": 30,
+       *         "user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"
+       *       }
+       *     ]
+       */
+      overrides?: components['schemas']['OverrideBody'][];
+      /**
+       * Several Groups
+       * @description Which exception holds for a member of several user groups that have one.
+       * @default highest
+       * @example highest
+       * @enum {string}
+       */
+      several_groups?: 'highest' | 'lowest';
       /**
        * Name
        * @description Without slashes and control characters.
@@ -2647,6 +2871,23 @@ export interface components {
       converted: number | null;
     };
     /**
+     * RoleOverride
+     * @description Another limit for each user with a role.
+     */
+    RoleOverride: {
+      /**
+       * Limit
+       * @description In the budget's `unit`; null for no limit.
+       * @example 50
+       */
+      limit: number | null;
+      /**
+       * Role
+       * @example admin
+       */
+      role: string;
+    };
+    /**
      * SavedView
      * @description What a page showed.
      */
@@ -2711,14 +2952,14 @@ export interface components {
     ScopeBody: {
       /**
        * Kind
-       * @description Everyone together, each user alone, one user, a user group together, or each member of one.
+       * @description Everyone together, each user alone, one user, a user group or everybody with a role together, or each of them alone.
        * @example each_user
        * @enum {string}
        */
-      kind: 'everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group';
+      kind: 'everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group' | 'role' | 'each_user_of_role';
       /**
        * Id
-       * @description Of the user or of Open WebUI's user group, for the last three kinds alone.
+       * @description Of the user or of Open WebUI's user group, or the name of the role, for the kinds that name one.
        * @example null
        */
       id?: string | null;
@@ -3026,9 +3267,8 @@ export interface components {
       /**
        * Period
        * @example day
-       * @enum {string}
        */
-      period: 'total' | 'day' | 'week' | 'month';
+      period: string;
       /**
        * Timezone
        * @description Where days begin.
@@ -3040,7 +3280,43 @@ export interface components {
        * @example block
        * @enum {string}
        */
-      action: 'block' | 'warn';
+      action: 'block' | 'warn' | 'fallback' | 'slow' | 'effort';
+      /**
+       * Fallback Model
+       * @description With which model calls are made at the limit, for the action `fallback`.
+       * @example null
+       */
+      fallback_model: string | null;
+      /**
+       * Slow Up To
+       * @description The longest wait for the action `slow`, in seconds.
+       * @example 30
+       */
+      slow_up_to: number;
+      /**
+       * Effort From
+       * @description From which percent of the limit on models reason with low effort; null: never.
+       * @example null
+       */
+      effort_from: number | null;
+      /**
+       * Strict
+       * @description Whether a call is refused where its prompt alone does not fit into what is left.
+       * @example false
+       */
+      strict: boolean;
+      /**
+       * Cap Output
+       * @description Whether an answer may be no longer than what is left.
+       * @example false
+       */
+      cap_output: boolean;
+      /**
+       * Carry Over
+       * @description What of an unused remainder the next period begins with, at most; an amount is in `unit`.
+       * @example none
+       */
+      carry_over: ('none' | 'all') | number;
       /**
        * Soft Limits
        * @description Percent at which the webhook is told.
@@ -3062,6 +3338,34 @@ export interface components {
        * @example true
        */
       free_models_exempt: boolean;
+      /**
+       * Overrides
+       * @description Exceptions: other limits for some of those it counts.
+       * @example [
+       *       {
+       *         "limit": 30,
+       *         "user_group": "8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d"
+       *       }
+       *     ]
+       */
+      overrides: (
+        | components['schemas']['UserOverride']
+        | components['schemas']['UserGroupOverride']
+        | components['schemas']['RoleOverride']
+      )[];
+      /**
+       * Reset At
+       * @description When its counters were last set to zero; calls that began before count no more.
+       * @example null
+       */
+      reset_at: string | null;
+      /**
+       * Several Groups
+       * @description Which exception holds for a member of several user groups that have one.
+       * @example highest
+       * @enum {string}
+       */
+      several_groups: 'highest' | 'lowest';
     };
     /**
      * UsageBudgetStatus
@@ -3078,7 +3382,9 @@ export interface components {
        * @description `own`: a limit that whoever asks has set for themselves.
        * @example each_user
        */
-      scope: ('everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group') | 'own';
+      scope:
+        | ('everyone' | 'each_user' | 'user' | 'group' | 'each_user_of_group' | 'role' | 'each_user_of_role')
+        | 'own';
       /**
        * Unit
        * @example requests
@@ -3106,12 +3412,11 @@ export interface components {
       /**
        * Period
        * @example day
-       * @enum {string}
        */
-      period: 'total' | 'day' | 'week' | 'month';
+      period: string;
       /**
        * Resets At
-       * @description When the next period begins; null where this one never ends.
+       * @description When the next period begins, or a window that moves has room again; null where this one never ends, and for a window that has room.
        * @example 2026-11-30T23:00:00Z
        */
       resets_at: string | null;
@@ -3134,7 +3439,32 @@ export interface components {
        * @example block
        * @enum {string}
        */
-      action: 'block' | 'warn';
+      action: 'block' | 'warn' | 'fallback' | 'slow' | 'effort';
+      /**
+       * Fallback Model
+       * @description With which model calls are made at the limit, where whoever asks may use it.
+       * @example null
+       */
+      fallback_model: string | null;
+      /**
+       * Wait Seconds
+       * @description How long each call waits at the moment.
+       * @example 0
+       */
+      wait_seconds: number;
+      /**
+       * Low Effort
+       * @description Whether models reason with low effort at the moment.
+       * @example false
+       */
+      low_effort: boolean;
+      /**
+       * Limit From
+       * @description Whether `limit` is the budget's own, or an exception for the user, a user group or a role.
+       * @example budget
+       * @enum {string}
+       */
+      limit_from: 'budget' | 'user' | 'user_group' | 'role';
     };
     /**
      * UsageBudgets
@@ -3752,12 +4082,11 @@ export interface components {
       /**
        * Period
        * @example month
-       * @enum {string}
        */
-      period: 'total' | 'day' | 'week' | 'month';
+      period: string;
       /**
        * Resets At
-       * @description When the next period begins; null where this one never ends.
+       * @description When the next period begins, or a window that moves has room again; null where this one never ends, and for a window that has room.
        * @example 2026-11-30T23:00:00Z
        */
       resets_at: string | null;
@@ -3826,7 +4155,7 @@ export interface components {
        * @example month
        * @enum {string}
        */
-      period: 'total' | 'day' | 'week' | 'month';
+      period: 'total' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year';
       /**
        * Timezone
        * @description Where days begin.
@@ -3850,7 +4179,7 @@ export interface components {
       soft_limits: number[];
       /**
        * Resets At
-       * @description When the next period begins; null where this one never ends.
+       * @description When the next period begins, or a window that moves has room again; null where this one never ends, and for a window that has room.
        * @example 2026-11-30T23:00:00Z
        */
       resets_at: string | null;
@@ -4518,6 +4847,42 @@ export interface components {
        * @description By name.
        */
       user_groups: components['schemas']['UserGroupChoice'][];
+    };
+    /**
+     * UserGroupOverride
+     * @description Another limit for each member of a user group.
+     */
+    UserGroupOverride: {
+      /**
+       * Limit
+       * @description In the budget's `unit`; null for no limit.
+       * @example 50
+       */
+      limit: number | null;
+      /**
+       * User Group
+       * @description The user group's id.
+       * @example 8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d
+       */
+      user_group: string;
+    };
+    /**
+     * UserOverride
+     * @description Another limit for one user.
+     */
+    UserOverride: {
+      /**
+       * Limit
+       * @description In the budget's `unit`; null for no limit.
+       * @example 50
+       */
+      limit: number | null;
+      /**
+       * User
+       * @description The user's id.
+       * @example 8f1c2b9a-6f1e-4c39-9f5e-3d1f2a7b6c5d
+       */
+      user: string;
     };
     /** ValidationError */
     ValidationError: {
@@ -5383,6 +5748,76 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['Done'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  reset_budget_api_usage_budgets__name__reset_post: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        /** @description A budget's */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['BudgetChanged'];
         };
       };
       /** @description No login, or a bad one */

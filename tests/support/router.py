@@ -195,6 +195,7 @@ def documentation() -> Documented:
         changed=nothing,
         health=nothing,
         webhook=Notifier(store, None, None),
+        exposition=Exposition(nothing, nothing),
     )
     return Documented(router.routes)
 
