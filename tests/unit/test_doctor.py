@@ -192,7 +192,7 @@ class TestWithoutAServer:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+def router(tmp_path_factory: pytest.TempPathFactory) -> Router:
     router = Router(tmp_path_factory.mktemp("server"))
     router.store.migrate()
 
@@ -204,14 +204,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
             return JSONResponse({"detail": "No provider"}, 502)
         return {"choices": []}
 
+    return router
+
+
+@pytest.fixture
+def server(router: Router, monkeypatch: pytest.MonkeyPatch) -> Router:
+    """Whatever server is asked, it is this one."""
+
     @contextmanager
     def client(server: Server, timeout: float) -> Iterator[httpx.Client]:
         with router.client(server.key) as found:
             yield found.http
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Server, "_client", client)
-        yield router
+    monkeypatch.setattr(Server, "_client", client)
+    return router
 
 
 class TestWithAServer:
