@@ -12,6 +12,7 @@ from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.rules.budgets import Counter, Subject, subject_of
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.periods import rolling_slots
+from openwebui_usage.rules.rates import is_rate
 
 BudgetStatus = tuple[Counter, Sums]
 
@@ -32,7 +33,10 @@ def budget_statuses(store: Store, callers: Sequence[Subject], now: datetime) -> 
     if any(rolling_slots(counter.budget.period) for counter, _ in found):
         found = store.in_windows(found, now)
     statuses = iter(found)
-    return {caller: list(islice(statuses, len(of_caller))) for caller, of_caller in counters.items()}
+    rates = store.rate_standings(definitions, callers, now) if definitions.rates else {}
+    return {
+        caller: [*islice(statuses, len(of_caller)), *rates.get(caller, ())] for caller, of_caller in counters.items()
+    }
 
 
 def _with_allowances(
@@ -49,5 +53,5 @@ def counters_of(definitions: Definitions, caller: Subject, now: datetime) -> lis
     return [
         Counter(budget.for_caller(caller), subject_of(budget, caller), definitions.period(budget, now))
         for budget in definitions.budgets
-        if budget.scope.binds(caller)
+        if budget.scope.binds(caller) and not is_rate(budget)
     ]

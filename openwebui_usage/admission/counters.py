@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from openwebui_usage.admission.rates import MemoryRates, Rates
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Counter, Refusal, decide
 from openwebui_usage.rules.groups import Sums
@@ -57,6 +58,10 @@ class Standing:
 
 class LiveCounters(Protocol):
     """One contract, two backends: memory for one worker, Redis for many."""
+
+    @property
+    def rates(self) -> Rates:
+        """What calls used within the last minute."""
 
     async def reserve(
         self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
@@ -109,6 +114,7 @@ class MemoryCounters:
 
     def __init__(self, load: Load) -> None:
         """`load` reads totals from the ledger."""
+        self.rates: Rates = MemoryRates()
         self._load = load
         self._lock = threading.Lock()
         self._entries: dict[Key, _Entry] = {}

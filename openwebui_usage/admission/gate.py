@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from openwebui_usage.admission.allowances import Allowances
 from openwebui_usage.admission.counters import LiveCounters, Reservation
+from openwebui_usage.admission.rates import Take
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.steering import NOTHING, PER, Steering, most_output, steering
 from openwebui_usage.admission.usual_answers import UsualAnswers
@@ -23,9 +24,11 @@ from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.ledger.store import Store
 from openwebui_usage.rules import estimate
 from openwebui_usage.rules.actions import may_refuse
-from openwebui_usage.rules.budgets import Budget, Counter, ExpectedUsage, Refusal, budget_of_group
+from openwebui_usage.rules.budgets import Budget, Counter, ExpectedUsage, Refusal, budget_of_group, subject_of
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.periods import MINUTE, Period
 from openwebui_usage.rules.pricing import Cost, PriceBook
+from openwebui_usage.rules.rates import rate_key
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.wires import Wire
 
@@ -122,9 +125,14 @@ class Gate:
         """
         try:
             definitions = self._definitions
+            exceeded = await self._rated(call_id, request) if definitions.rates else None
+            if exceeded is not None:
+                self._note(request.info, exceeded[0], definitions, lambda: exceeded[1])
+                return exceeded[0]
             reservations = await self._reservations(request)
             refusal = await self._live.reserve(call_id, reservations, outer) if reservations else None
             if refusal is not None:
+                self._give_back(call_id)
                 asked = {reservation.counter.key: reservation.amount for reservation in reservations}
                 self._note(request.info, refusal, definitions, lambda: asked[refusal.counter.key])
             return refusal
@@ -134,6 +142,52 @@ class Gate:
         finally:
             if outer is not None:
                 self._live.release([outer])
+                self._give_back(outer)
+
+    async def _rated(self, call_id: str, request: CallRequest) -> tuple[Refusal, int] | None:
+        """Take what a call will probably use of the budgets of a minute. Where one refuses, that and what was asked."""
+        info, definitions = request.info, self._definitions
+        budgets = [
+            budget
+            for budget in definitions.rates_for(info.model_ids, info.caller)
+            if budget.limit is not None and may_refuse(budget, info.model_ids)
+        ]
+        if not budgets:
+            return None
+        most = _most_output(request.body, request.wire) if request.generates else 0
+        probable, _ = self._expected(request, most, budgets)
+        takes = [
+            Take(
+                rate_key(budget, info.caller, info.called_model),
+                budget.limit or 0,
+                probable.of(budget),
+                self._prompt(request, budget) if budget.strict else 1,
+            )
+            for budget in budgets
+        ]
+        refused = await self._live.rates.take(call_id, takes)
+        if refused is None:
+            return None
+        budget, take, now = budgets[refused.position], takes[refused.position], datetime.now(UTC)
+        period = Period(MINUTE, None, now + timedelta(seconds=refused.seconds))
+        counter = Counter(budget, subject_of(budget, info.caller), period)
+        return Refusal(counter, refused.used, 0, take.must_fit if budget.strict else 0), take.amount
+
+    def _give_back(self, call_id: str) -> None:
+        if self._definitions.rates:
+            self._live.rates.give_back(call_id)
+
+    def _settle_rates(self, rows: Iterable[CallRow]) -> None:
+        definitions = self._definitions
+        for row in rows if definitions.rates else ():
+            info, usage = row.info, row.usage
+            sums = Sums(1, 0, usage.input, 0, 0, usage.completion, usage.reasoning, usage.output)
+            amounts = {
+                rate_key(budget, info.caller, info.called_model): budget.used(sums)
+                for budget in definitions.rates_for(info.model_ids, info.caller)
+            }
+            if amounts:
+                self._live.rates.settle(row.id, amounts)
 
     async def check(self, info: CallInfo) -> Refusal | None:
         """Why a call would be refused at this moment, if it would. Reserves nothing. Raises `LedgerAway`.
@@ -211,10 +265,12 @@ class Gate:
     def release(self, call_id: str) -> None:
         """A call ended without a row: release its reservations."""
         self._live.release([call_id])
+        self._give_back(call_id)
 
     def settled(self, done: Recorded) -> None:
         """Rows are committed: settle their reservations by what was really used. On the writer's thread."""
         self._live.release([row.id for row in done.rows], done.changes)
+        self._settle_rates(done.rows)
         self._usual.learn(done.rows)
 
     def spooled(self, rows: Iterable[CallRow]) -> None:

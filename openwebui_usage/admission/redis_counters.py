@@ -20,6 +20,7 @@ from openwebui_usage.admission.counters import (
     Reservation,
     Standing,
 )
+from openwebui_usage.admission.rates import Rates, RedisRates
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.groups import Sums
@@ -39,6 +40,7 @@ class RedisCounters:
         """All keys begin with `prefix` and share one hash slot."""
         self._redis = redis
         self._prefix = f"{prefix}:{{usage}}"
+        self.rates: Rates = RedisRates(redis, self._prefix)
         self._load = load
         self._alone = MemoryCounters(load)
         self._is_away = False

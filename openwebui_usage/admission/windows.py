@@ -34,6 +34,7 @@ class WindowedCounters:
 
     def __init__(self, store: Store, live: LiveCounters) -> None:
         """`live` holds the totals."""
+        self.rates = live.rates
         self._store = store
         self._live = live
         self._left: dict[Key, _Left] = {}

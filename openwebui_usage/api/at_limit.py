@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID
 from openwebui_usage.rules.actions import EFFORT_FROM, MOST_SECONDS, SLOW_UP_TO, BudgetAction, CarryOver
 from openwebui_usage.rules.budgets import Budget
-from openwebui_usage.rules.periods import rolling_slots
+from openwebui_usage.rules.periods import MINUTE, rolling_slots
 
 
 def _fallback_model(value: object) -> str | None:
@@ -120,5 +120,12 @@ def check_at_limit(given: dict[str, Any], after: Budget) -> None:
         raise ValueError("fallback_model: must be given for the action fallback")
     if after.action == "effort" and after.effort_from is None:
         given["effort_from"] = EFFORT_FROM
+    if after.period == MINUTE:
+        if after.unit == "usd":
+            raise ValueError("unit: must be tokens or requests for a budget of a minute")
+        if after.action in ("slow", "effort"):
+            raise ValueError("action: must be block, warn or fallback for a budget of a minute")
+        if after.carry_over != "none":
+            raise ValueError("carry_over: must be none for a budget of a minute")
     if after.carry_over != "none" and (after.period == "total" or rolling_slots(after.period) is not None):
         raise ValueError("carry_over: must be none for a budget that never begins anew")

@@ -14,6 +14,7 @@ from openwebui_usage.api.fields import MAX_DOLLARS, MAX_LIMIT, Id, positive_amou
 from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.money import nano_dollars
+from openwebui_usage.rules.periods import MINUTE
 
 MAX_NOTE = 500
 
@@ -69,6 +70,8 @@ class NewCredit(BaseModel):
         """As the ledger has it. Raises ValueError, with the field first, for what the budget cannot have."""
         if self.user is not None and self.user_group is not None:
             raise ValueError("user: give either a user or a user group, not both")
+        if budget.period == MINUTE:
+            raise ValueError("amount: a budget of a minute takes no credit")
         if budget.scope.is_shared and (self.user is not None or self.user_group is not None):
             field = "user" if self.user is not None else "user_group"
             raise ValueError(f"{field}: must be left out: the budget has one sum for all whom it counts")

@@ -251,7 +251,8 @@ Period = Annotated[
         pattern=PATTERN,
         description="How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, "
         "`quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time "
-        "(`last 5 hours`, `last 30 days`), exact to a quarter of an hour.",
+        "(`last 5 hours`, `last 30 days`), exact to a quarter of an hour, or `minute`: the last sixty seconds, of each "
+        "model by itself.",
         examples=["month"],
     ),
 ]

@@ -29,6 +29,7 @@ from openwebui_usage.ledger.preview import BudgetPreview, preview_budget
 from openwebui_usage.ledger.schema import usage_budget, usage_group
 from openwebui_usage.ledger.tables import Tables
 from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.rates import is_rate
 
 _MOST_RECOUNTS = 5
 """How often a change is tried that others keep changing."""
@@ -163,8 +164,10 @@ class BudgetStore(Tables):
 
 
 def is_known_by_rows(budget: Budget) -> bool:
-    """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group or had a role."""
-    return not (budget.scope.is_of_group or budget.scope.is_of_role)
+    """Whether the ledger's rows tell what the budget counts: they don't tell who was in a user group or had a role, and
+    of a minute nothing is counted in the ledger.
+    """
+    return not (budget.scope.is_of_group or budget.scope.is_of_role or is_rate(budget))
 
 
 def counts_the_same(one: Budget, other: Budget) -> bool:

@@ -28,6 +28,7 @@ from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.overrides import overrides_from
 from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at
 from openwebui_usage.rules.pricing import Cost, Price, PriceBook, by_specificity
+from openwebui_usage.rules.rates import is_rate
 
 _MOST_REMEMBERED = 10_000
 
@@ -62,6 +63,8 @@ class Definitions:
         self.book = PriceBook(by_specificity(prices), fallback_price)
         self.revision = revision
         self._recounts = recounts
+        self.rates = tuple(budget for budget in budgets if is_rate(budget))
+        """Budgets of a minute. Nothing is counted for them in the ledger."""
         self._credits: dict[str, list[Credit]] = {}
         for credit in credits_:
             self._credits.setdefault(credit.budget, []).append(credit)
@@ -72,6 +75,14 @@ class Definitions:
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
         self._matching: dict[tuple[str, ...], Matching] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
+
+    def rates_for(self, model_ids: tuple[str, ...], caller: Subject) -> list[Budget]:
+        """The budgets of a minute that a call adds to, with the limits that hold for the caller."""
+        return [
+            budget.for_caller(caller)
+            for budget in self.rates
+            if budget.scope.binds(caller) and budget.covers(model_ids, self.groups)
+        ]
 
     @property
     def any_may_exceed(self) -> bool:
@@ -91,7 +102,7 @@ class Definitions:
         known = self._matching.get(model_ids)
         if known is None:
             groups = tuple(group for group in self.groups if group.holds(model_ids))
-            others = (*self.budgets, *self._recounts)
+            others = (*(budget for budget in self.budgets if not is_rate(budget)), *self._recounts)
             budgets = tuple(budget for budget in others if budget.covers(model_ids, groups))
             known = Matching(groups, (*map(budget_of_group, groups), *budgets))
             if len(self._matching) >= _MOST_REMEMBERED:

@@ -31,6 +31,7 @@ from openwebui_usage.rules.budgets import Budget, Counter, Subject, budget_of_gr
 from openwebui_usage.rules.forecast import MOST_DAYS, Forecast, days_before, forecast, rolling_forecast
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.periods import rolling_slots
+from openwebui_usage.rules.rates import is_rate
 
 MOST_USERS = 10
 """How many users a budget that counts them separately is forecast for: those who used the most of it."""
@@ -77,6 +78,8 @@ class Forecasts:
             users = _users(connection)
             targets = list(_groups(definitions.groups, definitions, now))
             for budget in definitions.budgets:
+                if is_rate(budget):
+                    continue
                 if budget.scope.is_shared:
                     counter = Counter(budget, budget.id, definitions.period(budget, now))
                     targets.append(_Target("budget", counter, budget.scope.id if budget.scope.kind == "user" else None))
@@ -95,7 +98,7 @@ class Forecasts:
         """The limits of some groups, and of those of some budgets that bind the caller."""
         targets = list(_groups(groups, definitions, now))
         for budget in budgets:
-            if budget.scope.binds(caller):
+            if budget.scope.binds(caller) and not is_rate(budget):
                 counter = Counter(
                     budget.for_caller(caller), subject_of(budget, caller), definitions.period(budget, now)
                 )

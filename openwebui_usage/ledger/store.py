@@ -36,6 +36,7 @@ from openwebui_usage.ledger.metric_sums import MetricSums
 from openwebui_usage.ledger.outbox import Outbox, put_notices
 from openwebui_usage.ledger.own_limits import OwnLimits
 from openwebui_usage.ledger.price_store import PriceStore
+from openwebui_usage.ledger.rates import rate_standings
 from openwebui_usage.ledger.reader_store import ReaderStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
 from openwebui_usage.ledger.refusals import Mark, RefusalCount, RefusalKey, is_written, write_refusals
@@ -134,6 +135,13 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
     def check_sums(self) -> Check:
         """What compares cubes and totals with the rows."""
         return Check(self._engine, self._schema)
+
+    def rate_standings(
+        self, definitions: Definitions, callers: Sequence[Subject], now: datetime
+    ) -> dict[Subject, list[tuple[Counter, Sums]]]:
+        """How the budgets of a minute stand, see `ledger.rates`."""
+        with self._engine.connect() as connection:
+            return rate_standings(connection, definitions, callers, now)
 
     def newest_call(self) -> str:
         """The id of the call that began last; empty where there is none."""

@@ -14,7 +14,7 @@ from typing import Literal
 from openwebui_usage.rules.actions import SLOW_UP_TO, BudgetAction, CarryOver
 from openwebui_usage.rules.groups import DEFAULT_SOFT_LIMITS, Counting, Group, Sums, matches
 from openwebui_usage.rules.overrides import Override, SeveralGroups, override_for
-from openwebui_usage.rules.periods import Period, PeriodKind
+from openwebui_usage.rules.periods import MINUTE, Period, PeriodKind
 
 Unit = Literal["tokens", "usd", "requests"]
 ScopeKind = Literal["everyone", "each_user", "user", "group", "each_user_of_group", "role", "each_user_of_role"]
@@ -236,9 +236,9 @@ def subject_of(budget: Budget, caller: Subject) -> str:
 def retry_after(refusal: Refusal, now: datetime) -> int | None:
     """Seconds until the call may be tried again. None if waiting will not help."""
     limit = refusal.counter.budget.limit or 0
-    if refusal.used < limit and not refusal.is_of_prompt:
-        return 5
     ends_at = refusal.counter.period.ends_at
+    if refusal.used < limit and not refusal.is_of_prompt and refusal.counter.budget.period != MINUTE:
+        return 5
     if ends_at is None or refusal.must_fit > limit:
         return None
     return max(1, int((ends_at - now).total_seconds()) + 1)

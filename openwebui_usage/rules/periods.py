@@ -27,9 +27,12 @@ CALENDAR: tuple[CalendarPeriod, ...] = ("total", "hour", "day", "week", "month",
 MOST_DAYS = 3660
 """Of a period that begins at a date."""
 MOST_ROLLING_DAYS = 366
-FORMS = f"{', '.join(CALENDAR)}, 14 days from 2026-11-01, last 5 hours or last 30 days"
+MINUTE = "minute"
+"""Of budgets alone, see `rules.rates`."""
+FORMS = f"{', '.join(CALENDAR)}, {MINUTE}, 14 days from 2026-11-01, last 5 hours or last 30 days"
 PATTERN = (
-    rf"^({'|'.join(CALENDAR)}|[1-9]\d{{0,3}} days? from \d{{4}}-\d{{2}}-\d{{2}}|last [1-9]\d{{0,3}} (hour|day)s?)$"
+    rf"^({MINUTE}|{'|'.join(CALENDAR)}|"
+    r"[1-9]\d{0,3} days? from \d{4}-\d{2}-\d{2}|last [1-9]\d{0,3} (hour|day)s?)$"
 )
 _FROM = re.compile(r"(\d+) days? from (\d{4}-\d{2}-\d{2})")
 _LAST = re.compile(r"last (\d+) (hour|day)s?")
@@ -56,7 +59,7 @@ ALL_TIME = Period("total")
 
 def checked_period(text: str) -> PeriodKind:
     """A period in the one way to write it. Raises ValueError, which says what would be right."""
-    if text in CALENDAR:
+    if text == MINUTE or text in CALENDAR:
         return text
     if not re.fullmatch(PATTERN, text, re.ASCII):
         raise ValueError(f"must be {FORMS}")

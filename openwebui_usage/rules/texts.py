@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from openwebui_usage.rules.budgets import Budget, Refusal, Unit
+from openwebui_usage.rules.budgets import Budget, Refusal, Unit, retry_after
 from openwebui_usage.rules.money import NANO
-from openwebui_usage.rules.periods import zone_of
+from openwebui_usage.rules.periods import MINUTE, zone_of
 
 
 def refusal_message(refusal: Refusal, now: datetime) -> str:
     """Why a call was refused: which limit, how much of it is used, and when it starts again."""
     budget, period = refusal.counter.budget, refusal.counter.period
+    if budget.period == MINUTE and not refusal.is_of_prompt:
+        used, limit = amount(refusal.used, budget.unit), amount(budget.limit or 0, budget.unit)
+        return (
+            f'Too fast for the usage limit "{budget.name}": {used} of {limit}{_UNIT_WORDS[budget.unit]} a minute. '
+            f"Try again in {retry_after(refusal, now)} s."
+        )
     if refusal.is_of_prompt:
         left = amount((budget.limit or 0) - refusal.used, budget.unit)
         needed = amount(refusal.must_fit, budget.unit)

@@ -29,6 +29,7 @@ from openwebui_usage.ledger import Store, TooManyCalls
 from openwebui_usage.ledger.cubes import QUARTER
 from openwebui_usage.ledger.preview import MOST_REPLAYED
 from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.periods import MINUTE
 
 MOST_PREVIEWED_DAYS = 366
 QUARTERS_PER_DAY = 96
@@ -65,6 +66,9 @@ def add_budgets(router: APIRouter, store: Store, access: Access, changed: Change
         form: Annotated[PreviewedBudget, Body(openapi_examples=PREVIEWED_BUDGETS)],
     ) -> RefusalPreview:
         budget = _new(form)
+        if budget.period == MINUTE:
+            text = "must be longer than a minute: what happened within one is not looked at afterwards"
+            raise RequestValidationError([wrong("body", "period", text)])
         time = checked_time(form.from_, form.to, form.timezone, datetime.now(UTC), "body")
         if time.end - time.start > MOST_PREVIEWED_DAYS * QUARTERS_PER_DAY:
             text = f"must be at most {MOST_PREVIEWED_DAYS} days after from (got {form.to})"

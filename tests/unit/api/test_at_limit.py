@@ -74,3 +74,24 @@ def test_another_unit_needs_what_was_carried_in_it(admin: Client, name: str) -> 
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "carry_over"]
     admin.request("PUT", f"{BUDGETS}/{name}", {"unit": "usd", "limit": 5, "carry_over": 1})
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"unit": "usd"}, "unit"),
+        ({"action": "slow"}, "action"),
+        ({"carry_over": "all"}, "carry_over"),
+    ],
+    ids=str,
+)
+def test_a_minute_has_rules_of_its_own(admin: Client, name: str, body: dict[str, Any], field: str) -> None:
+    answer = admin.post(BUDGETS, json={"name": name, "limit": 5, "period": "minute", **body})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", field]
+    made = {"name": name, "limit": 5, "period": "minute", "unit": "requests"}
+    assert admin.request("POST", BUDGETS, made)["budget"]["period"] == "minute"
+    assert admin.post(f"{BUDGETS}/preview", json=made).status_code == 422
+    assert admin.post(f"{BUDGETS}/{name}/credits", json={"amount": 5}).status_code == 422
+    [own] = [budget for budget in admin.request("GET", "/api/usage/me")["budgets"] if budget["name"] == name]
+    assert (own["period"], own["resets_at"], own["used"]) == ("minute", None, 0)

@@ -1,0 +1,92 @@
+"""Budgets of a minute in the gate and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from openwebui_usage.admission.budget_status import budget_statuses
+from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.schema import usage_total
+from openwebui_usage.rules.budgets import Budget, Scope, Subject, retry_after
+from openwebui_usage.rules.rates import workers_of
+from openwebui_usage.rules.texts import refusal_message
+from openwebui_usage.rules.tokens import TokenUsage
+from tests.support.recorder import call_row, engine_like_open_webui
+from tests.unit.test_gate import asking, gate_on
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(engine_like_open_webui(f"sqlite:///{tmp_path}/webui.db"))
+    store.migrate()
+    return store
+
+
+def test_each_user_has_so_many_requests_a_minute_of_each_model(store: Store) -> None:
+    store.create_budget(Budget("", "rpm", 2, unit="requests", period="minute", scope=Scope("each_user")))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+
+        async def call(call_id: str, model: str = "gpt-4o", user: str = "ann") -> bool:
+            return await gate.admit(call_id, asking(model, goes={"user_id": user})) is None
+
+        assert [await call(call_id) for call_id in "abc"] == [True, True, False]
+        assert await call("d", model="o3"), "another model"
+        assert await call("e", user="bob"), "another user"
+        gate.release("b")
+        assert await call("f"), "it was not made after all"
+        refusal = await gate.admit("g", asking("gpt-4o"))
+        assert refusal is not None
+        now = datetime.now(UTC)
+        seconds = retry_after(refusal, now)
+        assert seconds is not None
+        assert 50 < seconds <= 61
+        text = refusal_message(refusal, now)
+        assert text == f'Too fast for the usage limit "rpm": 2 of 2 requests a minute. Try again in {seconds} s.'
+
+    asyncio.run(play())
+
+
+def test_tokens_of_a_minute_are_set_right_when_a_call_ends(store: Store) -> None:
+    store.create_budget(Budget("", "tpm", 1000, period="minute", scope=Scope("each_user")))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        long = asking("gpt-4o", body={"messages": [], "max_tokens": 2000})
+        assert await gate.admit("a", long) is None, "the last call may cross the limit"
+        assert await gate.admit("b", long) is not None
+        usage = TokenUsage(input=10, completion=90, output=90)
+        gate.settled(store.record([call_row("gpt-4o", id="a", user_id="ann", usage=usage)]))
+        assert await gate.admit("b", long) is None
+
+    asyncio.run(play())
+
+
+def test_the_ledger_has_no_totals_of_a_minute_and_yet_everybody_sees_theirs(store: Store) -> None:
+    store.create_budget(Budget("", "rpm", 5, unit="requests", period="minute", scope=Scope("each_user")))
+    store.record([call_row("gpt-4o", user_id="ann"), call_row("gpt-4o", user_id="ann"), call_row("o3", user_id="ann")])
+    with store._engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(usage_total)).scalar() == 0
+    found = budget_statuses(store, [Subject("ann"), Subject("bob")], datetime.now(UTC))
+    assert {who.user_id: [sums.calls for _, sums in of_who] for who, of_who in found.items()} == {
+        "ann": [2],
+        "bob": [0],
+    }
+    [(counter, _)] = found[Subject("ann")]
+    assert counter.period.key == "minute"
+
+
+@pytest.mark.parametrize(
+    ("environment", "workers"),
+    [({}, 1), ({"UVICORN_WORKERS": "4"}, 4), ({"WEB_CONCURRENCY": "2"}, 2), ({"UVICORN_WORKERS": "many"}, 1)],
+)
+def test_without_redis_each_worker_holds_its_part(environment: dict[str, str], workers: int) -> None:
+    assert workers_of(environment) == workers
