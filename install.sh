@@ -282,6 +282,16 @@ install_plugin() {
   pins >"$work/pins"
   installer install --quiet --constraint "$work/pins" "$here" >"$log" 2>&1 || explain "The plugin"
   say "The plugin is installed in Open WebUI $version ($python)."
+  is_tried "$version" ||
+    say "It was tried with Open WebUI 0.6.18 to 0.12, not with this version: Open WebUI's log says at the start what is left out."
+}
+
+# What docs/versions.md says.
+is_tried() {
+  ask "$python" '
+import re, sys
+sys.exit(not (0, 6, 18) <= tuple(map(int, re.findall("[0-9]+", sys.argv[1])[:3])) < (0, 13))
+' "$1"
 }
 
 # Whether what is installed was made from the very files of this directory: then a start needs no network.

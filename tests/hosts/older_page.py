@@ -59,7 +59,7 @@ class OlderPage:
         self.usage: list[dict[str, Any]] = []
         self.direct: Callable[[dict[str, Any]], Iterable[dict[str, Any]]] | None = None
         self._completes = not host.mentions("utils/middleware.py", "outlet_filter_handler")
-        self._names_parent = not host.mentions("main.py", "message_ids")
+        self._names_parent = host.mentions("main.py", "parent_id") and not host.mentions("main.py", "message_ids")
         self._replies: list[Reply] = []
         self._socket = socketio.Client(reconnection=True, reconnection_delay=0.2, reconnection_delay_max=1)
         for name in ("events", "chat-events"):

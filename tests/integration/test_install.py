@@ -106,6 +106,7 @@ class TestIntoAnOpenWebUIThatIsThere:
         first = install(checkout, "--python", str(host.python))
         assert first.returncode == 0, first.stderr
         assert f"The plugin is installed in Open WebUI {packages['open-webui']} ({host.python})." in first.stdout
+        assert "It was tried with" not in first.stdout
         assert (host.site_packages / "openwebui_usage.pth").exists()
         after = host.packages()
         assert {name: after[name] for name in packages} == packages, "a pin of Open WebUI has moved"
@@ -123,6 +124,19 @@ class TestIntoAnOpenWebUIThatIsThere:
         again = install(checkout, "--python", str(host.python), "--uninstall")
         assert again.returncode == 0
         assert "nothing to do" in again.stdout
+
+    def test_a_version_that_nobody_has_tried_is_named(
+        self, checkout: Path, new_host: Callable[..., HostEnvironment]
+    ) -> None:
+        host = new_host(plugin=False)
+        claimed = host.site_packages / "open_webui-0.5.20.dist-info"
+        claimed.mkdir()
+        (claimed / "METADATA").write_text("Metadata-Version: 2.1\nName: open-webui\nVersion: 0.5.20\n")
+        (claimed / "RECORD").write_text("open_webui-0.5.20.dist-info/METADATA,,\n")
+        done = install(checkout, "--python", str(host.python))
+        assert done.returncode == 0, done.stderr
+        assert "The plugin is installed in Open WebUI 0.5.20" in done.stdout
+        assert "It was tried with Open WebUI 0.6.18 to 0.12, not with this version" in done.stdout
 
     def test_a_changed_file_is_installed_anew(self, checkout: Path, installed: HostEnvironment) -> None:
         changed = checkout / "functions" / "reasoning_effort.py"

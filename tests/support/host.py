@@ -52,6 +52,11 @@ class HostEnvironment:
     def site_packages(self) -> Path:
         return next(self.prefix.glob("lib/python3.*/site-packages"))
 
+    def version(self) -> str:
+        """Open WebUI's."""
+        found = next(HostEnvironment.cached().site_packages.glob("open_webui-*.dist-info"))
+        return found.name.removeprefix("open_webui-").removesuffix(".dist-info")
+
     def mentions(self, file: str, text: str) -> bool:
         """Whether Open WebUI's own `file`, by its path in the package, has `text`: a way to know what a host offers."""
         found = next(HostEnvironment.cached().site_packages.glob(f"open_webui/{file}"), None)
