@@ -34,7 +34,7 @@ const inputs: Record<string, (model: string) => string> = {
           <div><button id="integration-menu-button"></button></div><button id="web-search"></button>
         </div></div></div></div></form>`,
   '0.6.18': (name) => `<button id="model-selector-0-button">${name}</button>
-    <form><div id="box"><div id="chat-input-container"><p id="chat-input"></p></div>
+    <form><div id="box"><div class="px-2.5"><div id="chat-input-container"><p id="chat-input"></p></div></div>
       <div class="flex justify-between" dir="ltr">
         <div id="left"><button></button><div class="overflow-x-auto"><button id="web-search"></button></div></div>
       </div></div></form>`,

@@ -7,8 +7,14 @@ export function inputBox(): HTMLElement | null {
   if (!form) return null;
   const box =
     document.getElementById('message-input-container') ??
-    document.getElementById('chat-input-container')?.parentElement; // 0.6.18
+    outermost(document.getElementById('chat-input-container'), form); // 0.6.18
   return box && box !== form && form.contains(box) ? box : null;
+}
+
+/** What holds `inner` directly within `outer`. */
+function outermost(inner: HTMLElement | null, outer: HTMLElement): HTMLElement | null {
+  while (inner && inner.parentElement !== outer) inner = inner.parentElement;
+  return inner;
 }
 
 /** Puts `host` left of the Web Search button, which is right of the integrations menu. False where there is no such place. */
