@@ -40,6 +40,7 @@ from openwebui_usage.host.patching import Undo
 from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
+from openwebui_usage.host.telemetry import Told, telemetry
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.typical import TypicalModels, TypicalUse
@@ -100,6 +101,7 @@ class Plugin:
             variable, _, fault = str(error).partition(": ")
             self._wrong_settings.append(WrongSetting(variable, fault, "no reports are posted"))
         self._functions: frozenset[str] = frozenset()
+        self._telemetry: Told | None = None
         self._client: MountedClient | None = None
 
     def attach(self) -> None:
@@ -137,6 +139,12 @@ class Plugin:
                 log.warning("This Open WebUI has no %s: %s", ", ".join(functions), loss)
         except Exception:
             log.exception("Metering could not be started; nothing is counted")
+        try:
+            if self._telemetry is None and (told := telemetry()) is not None:
+                self._runtime.subscribe(told)
+                self._telemetry = told
+        except Exception:
+            log.exception("Open WebUI's telemetry is not as expected; it is not told of calls")
         try:
             self._publisher.start()
             self._functions = await install_functions()
