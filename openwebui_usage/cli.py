@@ -12,6 +12,7 @@ from openwebui_usage.commands.doctor import doctor, status
 from openwebui_usage.commands.ledger import ledger
 from openwebui_usage.commands.prices import prices
 from openwebui_usage.commands.report import report
+from openwebui_usage.commands.uninstall import uninstall
 
 app = typer.Typer(
     name="openwebui-usage",
@@ -79,6 +80,7 @@ def demo(port: Port = 8082) -> None:
 app.command("client")(serve_client)
 app.command("doctor")(doctor)
 app.command("status")(status)
+app.command("uninstall")(uninstall)
 app.command("report")(report)
 app.command("calls")(calls)
 app.add_typer(users, name="users")

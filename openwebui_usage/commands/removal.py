@@ -1,0 +1,134 @@
+"""What of the plugin is in an Open WebUI, and how it is taken out again: functions, packages, ledger and files."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import distributions
+from pathlib import Path
+
+from sqlalchemy import Engine, column, create_engine, delete, inspect, select, table, text
+
+from openwebui_usage.checks.saved_functions import AUTHOR
+from openwebui_usage.client.storage import Place
+from openwebui_usage.ledger.database import VERSION_TABLE
+from openwebui_usage.ledger.schema import metadata
+
+PACKAGE = "openwebui-usage"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What goes. Nothing is touched before `run`."""
+
+    place: Place
+    """Open WebUI's database."""
+    functions: Sequence[str] = ()
+    """Ids of our functions in it."""
+    packages: Sequence[str] = ()
+    """What pip removes: the plugin, and what only the plugin brought."""
+    tables: Sequence[str] = ()
+    """Tables of ours in a database that is not ours alone."""
+    files: Sequence[Path] = field(default_factory=list)
+    """Files and folders of ours."""
+
+    def lines(self) -> list[str]:
+        """What goes, in words."""
+        told = {
+            f"Functions in {self.place.shown_host}": self.functions,
+            f"Packages of {sys.executable}": self.packages,
+            f"Tables in {self.place.shown_host}": self.tables,
+            "Files and folders": [str(path) for path in self.files],
+        }
+        return [f"{what}: {', '.join(names)}" for what, names in told.items() if names]
+
+    def run(self) -> None:
+        """Take it all away. The packages go last: nothing of ours can be imported afterwards. Raises
+        `CalledProcessError` where pip fails, and the errors of the database and of files.
+        """
+        self.run_database()
+        for path in self.files:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        if self.packages:
+            command = [sys.executable, "-m", "pip", "--no-input", "uninstall", "--quiet", "--yes", *self.packages]
+            subprocess.run(command, check=True)  # noqa: S603
+
+    def run_database(self) -> None:
+        """The part that is in Open WebUI's database, whole or not at all."""
+        engine = create_engine(self.place.url)
+        try:
+            with engine.begin() as connection:
+                if self.functions:
+                    ours = table("function", column("id"), schema=self.place.schema)
+                    connection.execute(delete(ours).where(ours.c.id.in_(self.functions)))
+                quote = connection.dialect.identifier_preparer.quote_identifier
+                before = f"{quote(self.place.schema)}." if self.place.schema else ""
+                for name in self.tables:
+                    connection.execute(text(f"DROP TABLE {before}{quote(name)}"))
+        finally:
+            engine.dispose()
+
+
+def plan_removal(place: Place, spool: Path, *, purge: bool) -> Removal:
+    """What of ours is there. With `purge` also what was counted. Raises the errors of the database."""
+    engine = create_engine(place.url)
+    try:
+        functions = _functions(engine, place.schema)
+        tables = _tables(engine, place.schema) if purge else []
+    finally:
+        engine.dispose()
+    files: list[Path] = []
+    if purge:
+        files = [path for path in (*_files_of(place.file), spool) if path.exists()]
+    return Removal(place, functions, packages_to_remove(), tables, files)
+
+
+def _functions(engine: Engine, schema: str | None) -> list[str]:
+    """Whatever says in its header that it is ours, as the bootstrap function does that admins paste."""
+    if not inspect(engine).has_table("function", schema):
+        return []
+    functions = table("function", column("id"), column("content"), schema=schema)
+    with engine.connect() as connection:
+        found = connection.execute(select(functions)).all()
+    return sorted(str(id_) for id_, content in found if f"author: {AUTHOR}\n" in str(content))
+
+
+def _tables(engine: Engine, schema: str | None) -> list[str]:
+    """Months of calls go with the table that they are parts of."""
+    there = set(inspect(engine).get_table_names(schema))
+    return sorted(there & {*metadata.tables, VERSION_TABLE})
+
+
+def _files_of(file: Path | None) -> list[Path]:
+    return [] if file is None else [file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm")]
+
+
+def packages_to_remove() -> list[str]:
+    """The plugin, and what was installed for it alone; what somebody asked pip for by name stays."""
+    there = {_name(each.metadata["Name"] or ""): each for each in distributions()}
+    if PACKAGE not in there:
+        return []
+    needs = {name: {_name(_required(line)) for line in each.requires or ()} for name, each in there.items()}
+    going: set[str] = set()
+    more = {PACKAGE}
+    while more:
+        going |= more
+        kept = {"open-webui", "pip"}.union(*(needs[name] for name in there.keys() - going))
+        brought = {needed for name in going for needed in needs[name]} & (there.keys() - going)
+        more = {name for name in brought - kept if there[name].read_text("REQUESTED") is None}
+    return sorted(going)
+
+
+def _required(line: str) -> str:
+    return re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0]
+
+
+def _name(text_: str) -> str:
+    return re.sub(r"[-_.]+", "-", text_).lower()
