@@ -8,6 +8,16 @@ import { sizeLimit } from './pages/vite/size_limit';
 import { words } from './pages/vite/words';
 
 const FOLDER = resolve(import.meta.dirname, 'pages');
+/** What listens on the socket: a script of its own, loaded when the page is there. */
+const SOCKET = [
+  'socket.io-client',
+  'socket.io-parser',
+  'engine.io-client',
+  'engine.io-parser',
+  '@socket.io/component-emitter',
+];
+const isOfSocket = (id: string): boolean =>
+  id.endsWith('pages/lib/socket.ts') || SOCKET.some((name) => id.includes(`node_modules/${name}/`));
 
 /**
  * The pages at /usage/: a shell and an entry each for everybody and for admins, whose sections are loaded when they are
@@ -22,7 +32,7 @@ export default defineConfig({
     svelte({ configFile: '../svelte.config.js' }),
     firstScript('../lib/first.ts'),
     entriesScript('../entries/main.ts', 'entries.js'),
-    licences(['svelte'], 'assets/licences.txt'),
+    licences(['svelte', ...SOCKET], 'assets/licences.txt'),
     sizeLimit(80_000),
   ],
   build: {
@@ -39,7 +49,9 @@ export default defineConfig({
         assetFileNames: 'assets/[name]-[hash][extname]',
         // One style sheet and one script for what both pages share, not twenty small ones.
         manualChunks: (id) =>
-          /node_modules|vite\/|pages\/(lib|components)\//.test(id) && !id.includes('virtual:words')
+          !isOfSocket(id) &&
+          /node_modules|vite\/|pages\/(lib|components)\//.test(id) &&
+          !id.includes('virtual:words')
             ? 'shared'
             : null,
       },

@@ -109,11 +109,11 @@ class Publisher:
     def _note(self, recorded: Recorded) -> None:
         self._totals.note(recorded)
         self._others.note(recorded)
+        self._news.users.update(row.info.user_id for row in recorded.rows if row.info.user_id is not None)
         if recorded.changes:
             self._news.groups |= recorded.groups
-            self._news.users.update(row.info.user_id for row in recorded.rows if row.info.user_id is not None)
             self._news.is_counted = True
-            self._wake.set()
+        self._wake.set()
 
     def _note_definition(self, names: frozenset[str]) -> None:
         self._news.groups |= names
@@ -137,6 +137,9 @@ class Publisher:
                     self._nobody_is_there()
                 elif await self._is_news(sessions, users, news):
                     await self._publish(sessions, users, news)
+                else:  # Calls that no group and no budget counts are in somebody's reports all the same.
+                    for user_id in news.users & users.keys():
+                        await _emit(sessions, user_id, {"groups": {}, "own_calls": True})
                 failing = False
                 await asyncio.sleep(SHORTEST_INTERVAL)
             except asyncio.CancelledError:
@@ -221,9 +224,10 @@ class Publisher:
             changed = (changed & (unsure | redefined)) | news.groups
         own = await self._own(users, news, is_new=definitions.revision != self._told_revision)
         events, told_budgets = await asyncio.to_thread(self._events, views, told, found, own, changed)
+        for user_id in news.users & users.keys():
+            events.setdefault(user_id, {"groups": {}})["own_calls"] = True
         for user_id, event in events.items():
-            async with asyncio.timeout(REDIS_TIMEOUT):
-                await sessions.emit(user_id, event)
+            await _emit(sessions, user_id, event)
         # Only now: what could not be sent is sent the next time.
         self._told, self._told_budgets, self._told_revision = told, told_budgets, definitions.revision
         self._unsure = changed if sessions.is_shared and events else None
@@ -340,6 +344,11 @@ class _OtherWorkers:
             return is_late and self._exist
         self._newest = self._unknown = newest
         return True
+
+
+async def _emit(sessions: _Sessions, user_id: str, event: dict[str, Any]) -> None:
+    async with asyncio.timeout(REDIS_TIMEOUT):
+        await sessions.emit(user_id, event)
 
 
 def _periods(groups: Iterable[Group], now: datetime) -> dict[str, str]:

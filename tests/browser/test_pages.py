@@ -85,9 +85,32 @@ def test_a_limit_of_ones_own(user: Client, open_page: OpenPage) -> None:
     expect(page.get_by_role("meter", name="A limit of my own")).to_be_visible()
 
 
-def test_the_page_moves_while_its_reader_chats_elsewhere(user: Client, open_page: OpenPage) -> None:
-    page = open_page(user, "/usage/").page
-    today = page.get_by_role("definition").filter(has_text="requests").first
+def test_the_page_moves_while_its_reader_chats_in_another_tab(
+    user: Client, open_page: OpenPage, open_tab: Callable[..., Tab]
+) -> None:
+    """By the socket event: the next question of its own would come a minute later."""
+    tab = open_page(user, "/usage/")
+    today = tab.page.get_by_role("definition").filter(has_text="requests").first
+    expect(today).to_contain_text("3 requests")
+    chat = open_tab(user, "/?models=gpt-4o")
+    with tab.page.expect_websocket(lambda socket: "/ws/socket.io/" in socket.url) as opened:
+        tab.page.reload()
+    socket = opened.value
+    # The server has said that it knows who listens.
+    socket.wait_for_event("framereceived", lambda frame: str(frame).startswith("40"))
+    expect(today).to_contain_text("3 requests")
+    with socket.expect_event("framereceived", lambda frame: '"own_calls":true' in str(frame), timeout=20_000):
+        chat.send("Hello")
+    expect(today).not_to_contain_text("3 requests", timeout=5_000)
+    assert tab.problems == []
+
+
+def test_without_the_socket_the_page_asks(user: Client, open_page: OpenPage) -> None:
+    tab = open_page(user, "about:blank")
+    tab.page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    tab.page.route("**/ws/socket.io/**", lambda route: route.abort())
+    tab.page.goto(f"{user.url}/usage/")
+    today = tab.page.get_by_role("definition").filter(has_text="requests").first
     expect(today).to_contain_text("3 requests")
     user.chat("gpt-4o")
     expect(today).to_contain_text("4 requests", timeout=30_000)

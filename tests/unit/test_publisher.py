@@ -169,6 +169,25 @@ def test_pages_are_told_what_the_commit_said(host: Sockets, store: WatchedStore)
     assert (group["all_time"]["total"], group["usage"]["total"]) == (228, 228)
 
 
+def test_who_called_is_told_so_whether_or_not_a_group_counts_it(host: Sockets, store: WatchedStore) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+
+    async def scenario() -> None:
+        async with publishing(store) as publisher:
+            await connected(host, store, ADA, BOB)
+            publisher.counted(store.record([a_call("o3", user_id="bob")]))
+            await until(lambda: bool(host.told), "a call that no group counts")
+            await some_rounds()
+            assert host.told == [("bob", {"groups": {}, "own_calls": True})]
+            host.told.clear()
+            publisher.counted(store.record([a_call(user_id="bob")]))
+            await until(lambda: host.calls("ada") == [1], "a call that a group counts")
+            await some_rounds()
+
+    run(scenario)
+    assert {user: told.get("own_calls") for user, told in host.told} == {"ada": None, "bob": True}
+
+
 def test_a_limit_of_ones_own_is_told_to_whoever_set_it_alone(host: Sockets, store: WatchedStore) -> None:
     store.create_group("G", ["gpt-4o"], None, "documented")
     store.own_limits.put("ada", OwnLimit(200, "tokens", "month", "UTC", "Enough for me"))

@@ -63,7 +63,8 @@ export class ApiError extends Error {
 export const isAbort = (error: unknown): boolean =>
   error instanceof DOMException && error.name === 'AbortError';
 
-const token = (): string | null => {
+/** The login that Open WebUI's page keeps; null where there is none, or only its cookie. */
+export const token = (): string | null => {
   try {
     return localStorage.getItem('token');
   } catch {
