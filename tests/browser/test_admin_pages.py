@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.clients import Client
 from tests.support.pages import LOOKS, OpenPage, violations
 
 BUDGET = "Fair share"
+MANY = 3200
+"""Requests, more than anybody reads."""
 SECTIONS = ("overview", "calls", "refusals", "health")
 
 
@@ -71,6 +74,40 @@ def test_from_a_bar_to_its_calls_and_one_of_them(admin: Client, user: Client, op
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
     expect(page.get_by_role("row").nth(1)).to_be_visible()
+
+
+def test_thousands_of_requests_stay_as_quick_as_a_hundred(admin: Client, open_page: OpenPage) -> None:
+    page = open_page(admin, "/usage/admin/calls").page
+    wait_until_drawn(page)
+    pages = itertools.count(1)
+    call = admin.request("GET", "/api/usage/calls?limit=1")["calls"][0]
+
+    def a_page_of_many(route: Route) -> None:
+        # What the server says of one request, a hundred times, under other ids.
+        number = next(pages)
+        ids = [f"{number:04}n{i:04}" for i in range(100)]
+        following = ids[-1] if number < MANY // 100 else None
+        route.fulfill(json={"calls": [{**call, "id": id_} for id_ in ids], "next": following})
+
+    page.route("**/api/usage/calls?*", a_page_of_many)
+    page.reload()
+    rows = page.locator("tr[data-row]")
+    rows.first.focus()
+    for last in range(99, MANY, 100):
+        page.keyboard.press("End")
+        expect(page.locator(f"tr[data-row='{last}']")).to_be_focused()
+        assert rows.count() <= 250
+        expect(page.locator(f"tr[data-row='{last + 1}']")).to_have_count(int(last + 1 < MANY), timeout=20_000)
+    expect(page.get_by_role("table")).to_have_attribute("aria-rowcount", f"{MANY + 1}")
+    expect(page.locator(":focus")).to_have_attribute("aria-rowindex", f"{MANY + 1}")
+    assert violations(page) == []
+    width = page.get_by_role("columnheader", name="Model").bounding_box()
+    page.keyboard.press("Home")
+    expect(rows.first).to_be_focused()
+    expect(rows.first).to_be_in_viewport()
+    assert page.get_by_role("columnheader", name="Model").bounding_box() == width
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
 def test_a_view_is_saved_opened_and_removed(admin: Client, open_page: OpenPage) -> None:

@@ -106,11 +106,10 @@ def test_the_page_moves_while_its_reader_chats_in_another_tab(
 
 
 def test_without_the_socket_the_page_asks(user: Client, open_page: OpenPage) -> None:
-    tab = open_page(user, "about:blank")
-    tab.page.route_web_socket("**/ws/**", lambda socket: socket.close())
-    tab.page.route("**/ws/socket.io/**", lambda route: route.abort())
-    tab.page.goto(f"{user.url}/usage/")
-    today = tab.page.get_by_role("definition").filter(has_text="requests").first
+    page = open_page(user, "/usage/").page
+    page.route("**/assets/socket-*.js", lambda route: route.abort())
+    page.reload()
+    today = page.get_by_role("definition").filter(has_text="requests").first
     expect(today).to_contain_text("3 requests")
     user.chat("gpt-4o")
     expect(today).to_contain_text("4 requests", timeout=30_000)
@@ -200,3 +199,26 @@ def test_the_hosts_pages_lead_here(admin: Client, open_tab: Callable[..., Tab], 
     page.screenshot(path=artefacts / "entry-settings.png")
     card.get_by_role("link", name="Open my usage").click()
     page.wait_for_url("**/usage/")
+
+
+def test_the_hosts_analytics_and_its_closed_sidebar_lead_here(admin: Client, open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab(admin, "/?models=gpt-4o")
+    rail = tab.page.locator("#sidebar [data-usage-entry=rail] a")
+    above = tab.page.locator("#sidebar a[href='/']")
+    ours, theirs = rail.bounding_box(), above.bounding_box()
+    assert ours
+    assert theirs
+    assert [ours[side] for side in ("x", "width", "height")] == [theirs[side] for side in ("x", "width", "height")]
+    assert ours["y"] > theirs["y"]
+    tab.screenshot("entry-rail")
+    rail.click()
+    tab.page.wait_for_url("**/usage/")
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("My usage")
+
+    tab.page.goto(f"{admin.url}/admin/analytics")
+    card = tab.page.locator("#tab-admin-analytics .openwebui-usage-card")
+    expect(card).to_be_in_viewport(timeout=20_000)
+    tab.screenshot("entry-analytics")
+    card.get_by_role("link", name="Manage usage").click()
+    tab.page.wait_for_url("**/usage/admin/**")
+    assert tab.problems == []

@@ -69,6 +69,42 @@ const sidebar: Entry = {
   },
 };
 
+/** Pixels; an open sidebar that is not drawn to its end is wider. */
+const WIDEST_RAIL = 100;
+
+/**
+ * In the narrow rail that stands for a sidebar that is closed, as the last of its icons. It has no ids; the first icon leads
+ * to a new chat.
+ */
+const rail: Entry = {
+  name: 'rail',
+  add(words) {
+    // Beside it there may be the sidebar itself, of the same id, folded to nothing.
+    const bar = [...document.querySelectorAll('[id="sidebar"]')].find(
+      (each) => !each.querySelector('#sidebar-search-button'),
+    );
+    const first = bar?.querySelector('a[href="/"]');
+    if (!bar || !first || bar.clientWidth > WIDEST_RAIL) return null;
+    let row = first;
+    while (row.parentElement && row.parentElement.id !== 'sidebar' && !row.nextElementSibling)
+      row = row.parentElement;
+    const icons = row.parentElement;
+    if (!icons || icons.id === 'sidebar') return null;
+    const holder = like(first.firstElementChild);
+    holder.append(icon());
+    const anchor = link(MY_PAGE, '');
+    anchor.className = first.className;
+    anchor.title = words().usage;
+    anchor.setAttribute('aria-label', words().usage);
+    anchor.append(holder);
+    anchor.addEventListener('click', (event) => event.stopPropagation()); // the rail itself opens the sidebar
+    const entry = like(row);
+    entry.append(anchor);
+    icons.append(entry);
+    return entry;
+  },
+};
+
 /** What most of some tabs look like: the one that is selected looks different. */
 function usualLooks(tabs: Iterable<Element>): string {
   const counts = new Map<string, number>();
@@ -95,17 +131,18 @@ const above = (name: string, id: string, href: string, open: (words: EntryWords)
   name,
   add(words) {
     const panel = document.getElementById(id);
-    if (!panel) return null;
+    // Not in the panel itself, which may be there for other pages later.
+    const heading = panel?.querySelector('h2')?.parentElement;
+    if (!heading || heading === panel) return null;
     const entry = card(words().exact, link(href, open(words())));
-    const heading = panel.firstElementChild;
-    if (heading?.querySelector('h2')) heading.after(entry);
-    else panel.prepend(entry);
+    heading.after(entry);
     return entry;
   },
 });
 
 export const ENTRIES: readonly Entry[] = [
   sidebar,
+  rail,
   adminTabs,
   above('settings', 'tab-usage', MY_PAGE, (words) => words.open),
   above('analytics', 'tab-admin-analytics', ADMIN_PAGE, (words) => words.manage),
