@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 
 from openwebui_usage.ledger import CallRow, Recorded, Store, Writer
+from openwebui_usage.ledger import writer as writers
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
 from tests.support.process import wait_until
@@ -297,16 +298,32 @@ class TestWriter:
             writer.submit(row).result(10)
             assert row.id in ids_in(engine)
 
-    def test_gathers_what_ends_while_a_commit_runs(self, start_writer: Callable[..., Writer], store: Store) -> None:
+    def test_gathers_what_ends_while_a_commit_runs(
+        self, start_writer: Callable[..., Writer], store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         commits: list[int] = []
+        runs, may_end, record = threading.Event(), threading.Event(), store.record
+
+        def slow(*given: Any, **named: Any) -> Any:
+            runs.set()
+            may_end.wait(30)
+            return record(*given, **named)
+
+        monkeypatch.setattr(store, "record", slow)
+        monkeypatch.setattr(writers, "HANGS_SECONDS", 60.0)
         writer = start_writer(lambda recorded: commits.append(len(recorded.rows)))
 
         async def main() -> None:
-            await asyncio.gather(*(writer.write(a_call()) for _ in range(3000)))
+            first = asyncio.create_task(writer.write(a_call()))
+            await asyncio.to_thread(runs.wait, 30)
+            others = [asyncio.create_task(writer.write(a_call())) for _ in range(2999)]
+            await asyncio.sleep(0)
+            may_end.set()
+            await asyncio.gather(first, *others)
 
         asyncio.run(main())
-        assert sum(commits) == store.group("G").sums.calls == 3000
-        assert len(commits) < 100
+        assert commits == [1, 1000, 1000, 999]
+        assert store.group("G").sums.calls == 3000
 
     def test_keeps_a_row_whose_waiter_went_away(self, start_writer: Callable[..., Writer], store: Store) -> None:
         writer = start_writer()
