@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.clients import Client
-from tests.support.pages import LOOKS, OpenPage, violations
+from tests.support.pages import DARK_AND_GERMAN, LOOKS, OpenPage, violations
 
 GROUP, BUDGET = "Reasoning models", "Fair share"
 OPENED = {
@@ -51,7 +51,7 @@ def wait_until_drawn(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("definitions")
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", DARK_AND_GERMAN)
 def test_each_page_looks_well(admin: Client, open_page: OpenPage, look: str) -> None:
     tab = open_page(admin, "/usage/admin/", **LOOKS[look])
     wrong = {}

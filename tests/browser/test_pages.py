@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import Tab
 from tests.support.clients import PASSWORD, Client
-from tests.support.pages import LOOKS, OpenPage, violations
+from tests.support.pages import DARK_AND_GERMAN, LIGHT_AND_PHONE, LOOKS, OpenPage, violations
 
 GROUP, BUDGET = "Reasoning models", "Fair share"
 SAME_PLACE = """() => {
@@ -45,7 +45,7 @@ def wait_until_drawn(page: Page, heading: str) -> None:
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", LIGHT_AND_PHONE)
 def test_my_usage(user: Client, open_page: OpenPage, look: str) -> None:
     heading = "Meine Nutzung" if look == "german" else "My usage"
     tab = open_page(user, "/usage/", **LOOKS[look])
@@ -58,7 +58,7 @@ def test_my_usage(user: Client, open_page: OpenPage, look: str) -> None:
     assert tab.problems == []
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", DARK_AND_GERMAN)
 def test_the_admins_overview(admin: Client, open_page: OpenPage, look: str) -> None:
     heading = "Nutzung verwalten" if look == "german" else "Manage usage"
     tab = open_page(admin, "/usage/admin/overview", **LOOKS[look])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.support.clients import Client
 from tests.support.nightly import mostly_at_night
 from tests.support.openwebui import OpenWebUI
 from tests.support.router import Router
+from tests.support.tables import give_tables
 
 OPERATIONS = [
     ("GET", "/api/usage/groups"),
@@ -71,6 +73,7 @@ OPERATIONS = [
 ]
 
 
+MOST_EXAMPLES = 25 if os.environ.get("OPENWEBUI_USAGE_TEST_NIGHT") else 10
 EVERY_DAY = {
     ("POST", "/api/usage/groups"),
     ("PUT", "/api/usage/prices"),
@@ -83,7 +86,7 @@ EVERY_DAY = {
 @pytest.fixture(scope="module")
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     router = Router(tmp_path_factory.mktemp("usage"))
-    router.store.migrate()
+    give_tables(router.engine)
     yield router
     router.engine.dispose()
 
@@ -137,7 +140,7 @@ def attempt(schema: Any, admin: Client, method: str, path: str, *, wrong: bool) 
     for mode in modes[: 2 if wrong else 1]:
 
         @settings(
-            max_examples=25,
+            max_examples=MOST_EXAMPLES,
             deadline=None,
             database=None,
             derandomize=True,

@@ -45,7 +45,11 @@ def assert_absent(server: OpenWebUI) -> None:
     assert "openwebui_usage" not in server.log_text()
 
 
-@pytest.mark.parametrize("switch", [{"OPENWEBUI_USAGE_ENABLED": "false"}, {"SAFE_MODE": "true"}])
+@pytest.mark.parametrize(
+    "switch",
+    # How each is read, tests/unit/test_autoload.py tries every day.
+    [{"OPENWEBUI_USAGE_ENABLED": "false"}, pytest.param({"SAFE_MODE": "true"}, marks=pytest.mark.nightly)],
+)
 def test_it_keeps_out_when_asked_to(start_openwebui: Callable[..., OpenWebUI], switch: dict[str, str]) -> None:
     server = start_openwebui(env=switch)
     assert_usable(server.admin)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from tests.support.browser import Look, Profiles, Tab
 from tests.support.clients import Client
 from tests.support.host import ROOT
+from tests.support.nightly import mostly_at_night
 
 AXE = ROOT / "frontend_patches" / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS: dict[str, dict[str, Any]] = {
@@ -21,6 +22,9 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {"theme": "oled-dark", "width": 390, "height": 844},
     "german": {"language": "de-DE"},
 }
+LIGHT_AND_PHONE = mostly_at_night(LOOKS, everyday=["light", "phone"])
+DARK_AND_GERMAN = mostly_at_night(LOOKS, everyday=["dark", "german"])
+"""A test of several pages takes one of these: every day each look is seen, and each page in two of them."""
 
 OpenPage = Callable[..., Tab]
 

@@ -9,22 +9,35 @@ from xdist.scheduler import LoadScopeScheduling
 ROOMS = ("unit", "integration", "browser")
 LOADS_THE_MACHINE = ("test_workers", "test_parallel_limits", "test_kill", "test_never_lost", "test_many_sockets")
 """Files whose tests run many processes, or many calls at once, against the clock: never two of them side by side."""
-TAKES_LONG = ("test_politeness", "test_install", "test_faults", "test_client", "test_streams_live")
+TAKES_LONG = (
+    "test_politeness",
+    "test_install",
+    "test_faults",
+    "test_client",
+    "test_streams_live",
+    "test_pages",
+    "test_client_page",
+)
 OF_A_PAGE = ("test_counter_and_effort", "test_looks")
-"""Files whose tests need nothing but the deployment that each process has."""
+"""Files whose tests need nothing but the deployment that each process has. Handed out one by one, they come last."""
 
 
-def place(node: str) -> tuple[int, int, bool]:
+def place(node: str) -> tuple[int, int]:
     """Where a test stands, by its node id.
 
     Quick tests come first, and the browser's last: Playwright keeps an event loop in its thread until the end. Among
-    the others those that take long go ahead, so that no process is left with one of them at the end.
+    the others those that take long go ahead, and what can be shared test by test waits, so that no process is left
+    alone at the end.
     """
-    path = PurePath(node.split("::")[0])
+    stem = PurePath(node.split("::")[0]).stem
     room = next((number for number, name in enumerate(ROOMS) if is_of_room(node, name)), 0)
-    ahead = (LOADS_THE_MACHINE, TAKES_LONG)
-    turn = next((number for number, files in enumerate(ahead) if path.stem in files), len(ahead))
-    return room, turn, on_patched_build(node)
+    turns = (
+        stem in LOADS_THE_MACHINE,
+        stem in TAKES_LONG,
+        stem not in OF_A_PAGE and not on_patched_build(node),
+        on_patched_build(node),
+    )
+    return room, next((number for number, is_now in enumerate(turns) if is_now), len(turns))
 
 
 def is_of_room(node: str, room: str) -> bool:

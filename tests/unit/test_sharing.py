@@ -11,8 +11,10 @@ IN_ORDER = [
     "tests/integration/test_workers.py::test_a",
     "tests/integration/test_install.py::test_a",
     "tests/integration/test_access.py::test_a",
-    "tests/browser/test_looks.py::test_a[dark-stock]",
+    "tests/browser/test_pages.py::test_a",
+    "tests/browser/test_admin_pages.py::test_a",
     "tests/browser/test_looks.py::test_a[dark-patched]",
+    "tests/browser/test_looks.py::test_a[dark-stock]",
 ]
 
 
