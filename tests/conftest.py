@@ -328,6 +328,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not _WORKER:
         config.pluginmanager.register(Busy())
     config.addinivalue_line("markers", "nightly: left out by a plain `tests/run`; for `tests/run --all`")
+    config.addinivalue_line("markers", "needs_sources: of Open WebUI's front end, in several versions")
     config.addinivalue_line("markers", "everyday: on the patched front end also in a plain `tests/run`")
 
 
@@ -348,8 +349,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Shar
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """`tests/run` sets up Open WebUI while the unit tests run; others wait for that, before their own time begins."""
-    if not sharing.is_of_room(item.nodeid, "unit"):
-        wait_until_prepared()
+    if sharing.on_patched_build(item.nodeid):
+        wait_until_prepared("patched_build")
+    elif item.get_closest_marker("needs_sources"):
+        wait_until_prepared("sources")
+    elif not sharing.is_of_room(item.nodeid, "unit"):
+        wait_until_prepared("host")
     return (yield)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.frontend import BUILT, PATCH, PATCHED_FILES, VERSIONS, apply, patch, source
 
+pytestmark = pytest.mark.needs_sources
 HTML, CHAT, INPUT = PATCHED_FILES
 OURS = Path("src/lib/openwebui-usage")
 

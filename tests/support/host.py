@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,21 +16,20 @@ from tests.support.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST_VARIABLE = "OPENWEBUI_USAGE_TEST_HOST"
-
-
 PREPARED_VARIABLE = "OPENWEBUI_USAGE_TEST_PREPARED"
 _LONGEST_SETUP = 3600
 
 
-def wait_until_prepared() -> None:
-    """Return once tests/run has set up Open WebUI, which it may still do; end the run where that failed."""
+def wait_until_prepared(part: Literal["host", "sources", "patched_build"]) -> None:
+    """Return once tests/run has set up this part, which it may still do; end the run where that failed."""
     given = os.environ.get(PREPARED_VARIABLE)
     if not given:
         return
-    status = Path(given)
+    status = Path(given) / part
     wait_until(status.exists, timeout=_LONGEST_SETUP, what="Open WebUI is set up", every=0.2)
     if status.read_text().strip() != "0":
-        pytest.exit(f"Open WebUI could not be set up: see {status.with_name('preparing.txt')}", returncode=2)
+        told = status.parent.with_name("preparing.txt")
+        pytest.exit(f"Open WebUI could not be set up: see {told}", returncode=2)
 
 
 class HostEnvironment:
