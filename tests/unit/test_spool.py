@@ -260,6 +260,12 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writers, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(writers, "_POLL_SECONDS", 0.05)
+
+
 @pytest.fixture
 def store(engine: Engine) -> Store:
     store = Store(engine)
