@@ -1,4 +1,4 @@
-"""`openwebui-usage ledger …`: whether sums are what their rows say."""
+"""`openwebui-usage ledger …`: whether sums are what their rows say, and copies of all of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import typer
 
 from openwebui_usage.client.commands.database import Database, OfOpenWebUI, opened
 from openwebui_usage.client.commands.output import AsJson, print_json
+from openwebui_usage.commands.backup import backup, restore
 
 ledger = typer.Typer(help="The ledger itself.", no_args_is_help=True)
+
+
+ledger.command("backup")(backup)
+ledger.command("restore")(restore)
 
 
 @ledger.callback()
