@@ -48,6 +48,10 @@ export const budget = (fields: Partial<Budget> = {}): Budget => ({
   models: ['*'],
   group: null,
   action: 'block',
+  limit_from: 'budget',
+  fallback_model: null,
+  wait_seconds: 0,
+  low_effort: false,
   ...fields,
 });
 
