@@ -124,6 +124,58 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/budgets/{name}/credits': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The credit that was given */
+    get: operations['get_credits_api_usage_budgets__name__credits_get'];
+    put?: never;
+    /** Give credit */
+    post: operations['give_credit_api_usage_budgets__name__credits_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/budgets/{name}/credits/{id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Take credit back */
+    delete: operations['delete_credit_api_usage_budgets__name__credits__id__delete'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/usage/journal': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who changed what, newest first */
+    get: operations['get_journal_api_usage_journal_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/usage/prices': {
     parameters: {
       query?: never;
@@ -646,6 +698,23 @@ export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
     /**
+     * Author
+     * @description Who made a change.
+     */
+    Author: {
+      /**
+       * Id
+       * @description The user's; null for a command.
+       * @example 8f1c2b9a
+       */
+      id: string | null;
+      /**
+       * Name
+       * @example Ada
+       */
+      name: string;
+    };
+    /**
      * BudgetChanged
      * @description A budget as it is now.
      */
@@ -1126,6 +1195,18 @@ export interface components {
       cost_centers: components['schemas']['CostCenter'][];
     };
     /**
+     * CreditGiven
+     * @description Credit as it was given.
+     */
+    CreditGiven: {
+      /**
+       * Status
+       * @constant
+       */
+      status: true;
+      credit: components['schemas']['UsageCredit'];
+    };
+    /**
      * DatabaseStatus
      * @description What the ledger is kept in. No row is counted for it.
      */
@@ -1418,6 +1499,62 @@ export interface components {
     InvalidInput: {
       /** Detail */
       detail: components['schemas']['InvalidField'][];
+    };
+    /**
+     * JournalEntry
+     * @description One change.
+     */
+    JournalEntry: {
+      /**
+       * Id
+       * @example 18c5f0a1b2c3d4e5f60718293a4b5c6d
+       */
+      id: string;
+      /**
+       * At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      at: string;
+      by: components['schemas']['Author'];
+      /**
+       * Section
+       * @example budget
+       * @enum {string}
+       */
+      section: 'group' | 'budget' | 'price' | 'credit' | 'cost_centers' | 'readers';
+      /**
+       * Name
+       * @description Of what was changed; of credit, the budget's.
+       * @example Fair share
+       */
+      name: string;
+      /**
+       * Change
+       * @example changed
+       * @enum {string}
+       */
+      change: 'added' | 'changed' | 'removed' | 'reset';
+      /**
+       * Before
+       * @description What of it was before; of a change, the fields that differ.
+       * @example {
+       *       "limit": 10
+       *     }
+       */
+      before: {
+        [key: string]: unknown;
+      } | null;
+      /**
+       * After
+       * @description What of it is now.
+       * @example {
+       *       "limit": 20
+       *     }
+       */
+      after: {
+        [key: string]: unknown;
+      } | null;
     };
     /**
      * KeptEntry
@@ -1802,6 +1939,42 @@ export interface components {
        * @example GPT
        */
       name: string;
+    };
+    /**
+     * NewCredit
+     * @description Credit to give: to one user, to each member of a user group, or to all whom the budget counts.
+     */
+    NewCredit: {
+      /**
+       * User
+       * @description The id of a user.
+       * @example null
+       */
+      user?: string | null;
+      /**
+       * User Group
+       * @description The id of a user group of Open WebUI.
+       * @example null
+       */
+      user_group?: string | null;
+      /**
+       * Amount
+       * @description In the budget's unit.
+       * @example 20
+       */
+      amount: number | string;
+      /**
+       * Note
+       * @default
+       * @example Thesis
+       */
+      note?: string;
+      /**
+       * Expires At
+       * @description From when on it holds no more; null: with the period that it is given in.
+       * @example 2099-12-31T23:00:00Z
+       */
+      expires_at?: string | null;
     };
     /**
      * NewGroup
@@ -4021,6 +4194,76 @@ export interface components {
       cost_centers: components['schemas']['UsageCostCenter'][];
     };
     /**
+     * UsageCredit
+     * @description A top-up.
+     */
+    UsageCredit: {
+      /**
+       * Id
+       * @example 18c5f0a1b2c3d4e5f60718293a4b5c6d
+       */
+      id: string;
+      /**
+       * Budget
+       * @example Fair share
+       */
+      budget: string;
+      /**
+       * User
+       * @description The id of the one user that may use it.
+       * @example null
+       */
+      user: string | null;
+      /**
+       * User Group
+       * @description The id of the user group whose members may use it, each the whole of it.
+       * @example null
+       */
+      user_group: string | null;
+      /**
+       * Amount
+       * @description In the budget's unit.
+       * @example 20
+       */
+      amount: number;
+      /**
+       * Note
+       * @example Thesis
+       */
+      note: string;
+      /**
+       * Created At
+       * Format: date-time
+       * @example 2026-11-30T23:00:00Z
+       */
+      created_at: string;
+      /**
+       * Created By
+       * @description The name of the admin.
+       * @example Ada
+       */
+      created_by: string | null;
+      /**
+       * Expires At
+       * @description From when on it holds no more; null: with the period that it was given in.
+       */
+      expires_at: string | null;
+      /**
+       * Active
+       * @description Whether it holds at the moment.
+       * @example true
+       */
+      active: boolean;
+    };
+    /**
+     * UsageCredits
+     * @description All that were given for a budget, the newest first.
+     */
+    UsageCredits: {
+      /** Credits */
+      credits: components['schemas']['UsageCredit'][];
+    };
+    /**
      * UsageForecast
      * @description When one limit will be reached. Amounts are in its unit.
      */
@@ -4176,6 +4419,20 @@ export interface components {
       groups: {
         [key: string]: components['schemas']['UsageGroup'];
       };
+    };
+    /**
+     * UsageJournal
+     * @description A page of the journal, the newest first.
+     */
+    UsageJournal: {
+      /** Entries */
+      entries: components['schemas']['JournalEntry'][];
+      /**
+       * Next
+       * @description `before` of the next page; null where this is the last.
+       * @example null
+       */
+      next: string | null;
     };
     /**
      * UsageLatency
@@ -5817,6 +6074,293 @@ export interface operations {
       };
       /** @description There is none of that name */
       404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_credits_api_usage_budgets__name__credits_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        /** @description A budget's */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageCredits'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  give_credit_api_usage_budgets__name__credits_post: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        /** @description A budget's */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['NewCredit'];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['CreditGiven'];
+        };
+      };
+      /** @description The body is no JSON in UTF-8, or nested too deeply */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  delete_credit_api_usage_budgets__name__credits__id__delete: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path: {
+        /** @description A budget's */
+        name: string;
+        /** @description The credit's */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Done'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description There is none of that name */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Bad input: each field that is wrong, and what would be right */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['InvalidInput'];
+        };
+      };
+      /** @description The ledger's database is away */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+    };
+  };
+  get_journal_api_usage_journal_get: {
+    parameters: {
+      query: {
+        /** @description Entries on a page */
+        limit?: number;
+        /** @description `next` of the page before */
+        before?: string | null;
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['UsageJournal'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
         headers: {
           [name: string]: unknown;
         };

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, case, delete, func, select
 
@@ -25,12 +25,14 @@ from openwebui_usage.ledger.database import sharing
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_total
 from openwebui_usage.rules.budgets import Budget, Counter
 from openwebui_usage.rules.groups import SUM_FIELDS, Sums
-from openwebui_usage.rules.periods import free_at, rolling_slots, slot_of
+from openwebui_usage.rules.periods import SLOT, free_at, rolling_slots, slot_of
 
 _PREFIX = "slot "
 _DIGITS = 9
 _LAST = f"{_PREFIX}{'9' * _DIGITS}"
 _SUBJECTS_PER_QUERY = 500
+SLOTS_KEPT = 96
+"""For which slots are kept that have left, so that a mark that use goes about is told once a day."""
 _SLOTS_PER_STEP = 500
 
 
@@ -84,6 +86,19 @@ def slot_sums(connection: Connection, counter: Counter, now: datetime) -> list[t
     return [(int(period.removeprefix(_PREFIX)), Sums(*map(int, sums))) for period, *sums in rows]
 
 
+def highest_of_late(connection: Connection, counter: Counter, now: datetime) -> int:
+    """The most that a rolling counter's window held when the slots of the last day ended, in the budget's unit."""
+    length, current = rolling_slots(counter.budget.period) or 0, slot_of(now)
+    slots = dict(slot_sums(connection, counter, now - timedelta(seconds=SLOTS_KEPT * SLOT)))
+    used = {slot: counter.budget.used(sums) for slot, sums in slots.items()}
+    held = sum(amount for slot, amount in used.items() if current - SLOTS_KEPT - length <= slot <= current - SLOTS_KEPT)
+    highest = held
+    for slot in range(current - SLOTS_KEPT + 1, current):
+        held += used.get(slot, 0) - used.get(slot - length - 1, 0)
+        highest = max(highest, held)
+    return highest
+
+
 def minus(sums: Sums, others: Sums) -> Sums:
     """The difference, never below zero."""
     return Sums(*(max(0, getattr(sums, name) - getattr(others, name)) for name in SUM_FIELDS))
@@ -102,7 +117,7 @@ def remove_old_slots(engine: Engine, budgets: Iterable[Budget], now: datetime) -
             if engine.dialect.name == "sqlite"
             else subject.startswith(budget.id, autoescape=True)
         )
-        old = period.between(slot_key(0), slot_key(slot_of(now) - length - 1))
+        old = period.between(slot_key(0), slot_key(slot_of(now) - length - SLOTS_KEPT - 1))
         with engine.connect() as connection:
             keys = connection.execute(select(subject, period).where(mine, old).limit(_SLOTS_PER_STEP)).all()
         if keys:

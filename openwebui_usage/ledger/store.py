@@ -44,7 +44,7 @@ from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
-from openwebui_usage.ledger.rolling import has_left, in_windows, minus, until_free
+from openwebui_usage.ledger.rolling import has_left, highest_of_late, in_windows, minus, until_free
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_call, usage_total
 from openwebui_usage.ledger.sent_reports import SentReports
@@ -55,6 +55,7 @@ from openwebui_usage.ledger.upkeep import Upkeep
 from openwebui_usage.ledger.views import Views
 from openwebui_usage.rules.budgets import Counter, Subject
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.periods import rolling_slots
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.schedules import Schedule
 
@@ -239,11 +240,16 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
         now = datetime.now(UTC)
         limited = [change for change in changes if change.counter.budget.limit is not None]
         afters = in_windows(connection, [(change.counter, change.after) for change in limited], now)
-        told = [
-            notice
-            for change, (counter, after) in zip(limited, afters, strict=True)
-            for notice in self.notices(Change(counter, minus(after, minus(change.after, change.before)), after), now)
-        ]
+        told: list[Mapping[str, Any]] = []
+        for change, (counter, after) in zip(limited, afters, strict=True):
+            seen = change
+            if rolling_slots(counter.budget.period) is not None:
+                seen = Change(counter, minus(after, minus(change.after, change.before)), after)
+            crossed = list(self.notices(seen, now))
+            if crossed and seen is not change:  # What a window holds goes up and down.
+                highest = highest_of_late(connection, counter, now) * 100
+                crossed = [each for each in crossed if each["percent"] * (counter.budget.limit or 0) > highest]
+            told += crossed
         return put_notices(connection, told, now.timestamp()) if told else 0
 
     def check(self) -> None:

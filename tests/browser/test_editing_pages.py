@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,3 +153,88 @@ def test_a_file_shows_what_it_changes_first(admin: Client, open_page: OpenPage, 
     file.write_text("groups:\n- {name: GPT, modles: []}\n")
     tab.page.get_by_label("Import").last.set_input_files(file)
     expect(dialog).to_contain_text("line 2, column 3: groups[0].models: is missing")
+
+
+def test_everyone_10_one_colleague_50_research_30_interns_2_admins_none(
+    admin: Client, open_page: OpenPage, artefacts: Path
+) -> None:
+    """One budget, made in the page, which holds for many calls at once."""
+    people = {
+        name: admin.add_user(f"{name}-{time.time_ns()}") for name in ("Colleague", "Researcher", "Intern", "Other")
+    }
+    for group, member in (("Research", "Researcher"), ("Interns", "Intern")):
+        made = admin.request("POST", "/api/v1/groups/create", {"name": group, "description": ""})
+        admin.request("POST", f"/api/v1/groups/id/{made['id']}/users/add", {"user_ids": [people[member].id]})
+    admin.request("PUT", "/api/usage/prices", {"model": "gpt-4o-mini", "input": 0, "output": 0, "request": 1})
+
+    page = open_page(admin, "/usage/admin/budgets/new").page
+    page.get_by_label("Name").fill("Allowance")
+    page.get_by_label("Limit", exact=True).fill("10")
+    exceptions = [
+        ("user", "Person", people["Colleague"].user["name"], "50"),
+        ("user_group", "User group", "Research", "30"),
+        ("user_group", "User group", "Interns", "2"),
+    ]
+    for number, (kind, label, name, limit) in enumerate(exceptions, 1):
+        page.get_by_role("button", name="Add an exception").click()
+        row = page.get_by_role("group", name=f"Exception {number}")
+        row.get_by_label("For whom").select_option(kind)
+        row.get_by_role("combobox", name=label, exact=True).fill(name)
+        row.get_by_role("option", name=name).first.click()
+        row.get_by_label("Limit", exact=True).fill(limit)
+    page.get_by_role("button", name="Add an exception").click()
+    row = page.get_by_role("group", name="Exception 4")
+    row.get_by_label("For whom").select_option("role")
+    row.get_by_label("No limit").check()
+    page.screenshot(path=artefacts / "pages-exceptions.png", full_page=True)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("4 exceptions")).to_be_visible()
+
+    [budget] = admin.request("GET", "/api/usage/budgets")["budgets"]
+    limits = [exception["limit"] for exception in budget["overrides"]]
+    assert (budget["limit"], limits, budget["scope"]["kind"], budget["period"]) == (
+        10,
+        [50, 30, 2, None],
+        "each_user",
+        "month",
+    )
+
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
+
+    async def admitted(client: Client, calls: int) -> int:
+        async with client.asynchronous() as http:
+            answers = await asyncio.gather(*(http.post("/api/chat/completions", json=body) for _ in range(calls)))
+        assert {answer.status_code for answer in answers} <= {200, 429}
+        return sum(answer.status_code == 200 for answer in answers)
+
+    async def storm() -> list[int]:
+        asked = (("Colleague", 54), ("Researcher", 34), ("Intern", 8), ("Other", 14))
+        return await asyncio.gather(admitted(admin, 14), *(admitted(people[name], calls) for name, calls in asked))
+
+    assert asyncio.run(storm()) == [14, 50, 30, 2, 10]
+    told = {}
+    for name, client in people.items():
+        [mine] = client.request("GET", "/api/usage/me")["budgets"]
+        told[name] = (mine["limit"], mine["remaining"], mine["limit_from"])
+        client.close()
+    assert told == {
+        "Colleague": (50, 0, "user"),
+        "Researcher": (30, 0, "user_group"),
+        "Intern": (2, 0, "user_group"),
+        "Other": (10, 0, "budget"),
+    }
+
+
+@pytest.mark.usefixtures("definitions")
+def test_a_budget_may_move_with_the_time(admin: Client, open_page: OpenPage) -> None:
+    page = open_page(admin, f"/usage/admin/budgets/edit/{BUDGET.replace(' ', '%20')}").page
+    page.get_by_label("Begins anew").select_option("last")
+    page.get_by_label("Length").fill("3")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("cell", name="4 requests in the last 3 hours")).to_be_visible()
+    [budget] = admin.request("GET", "/api/usage/budgets")["budgets"]
+    assert budget["period"] == "last 3 hours"
+    page.get_by_role("button", name=f"More for {BUDGET}").click()
+    page.get_by_role("menuitem", name="Reset").click()
+    page.get_by_role("dialog").get_by_role("button", name="Reset").click()
+    expect(page.get_by_text("Nothing used yet")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pytest
 from redis.asyncio import Redis as AsyncRedis
@@ -14,6 +15,7 @@ from openwebui_usage.admission import counters
 from openwebui_usage.admission import redis_counters as live_redis
 from openwebui_usage.admission.counters import SHARE, LiveCounters, MemoryCounters, Reservation, Standing
 from openwebui_usage.admission.redis_counters import RedisCounters
+from openwebui_usage.admission.windows import WindowedCounters
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter
 from openwebui_usage.rules.groups import Sums
@@ -404,5 +406,54 @@ def test_what_must_fit_must_be_left_beside_what_others_reserved(play: Callable[[
             *(live.reserve(f"d {n}", [Reservation(ONE, 100, 10, must_fit=10)]) for n in range(50))
         )
         assert sum(answer is None for answer in answers) == 7, "of the 79 that are left"
+
+    play(scenario)
+
+
+ROLLING = Counter(Budget("rolling", "rolling", 100, period="last 5 hours"), "rolling", ALL_TIME)
+
+
+class Windows:
+    """A ledger in which much of what a rolling counter counted has left its window."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def has_left(self, counters: Iterable[Counter], now: datetime) -> dict[Key, Sums]:
+        return {counter.key: Sums(input=self.left) for counter in counters}
+
+    def until_free(self, counter: Counter, now: datetime) -> Counter:
+        return replace(counter, period=replace(counter.period, ends_at=now))
+
+
+def test_a_rolling_counter_holds_its_window_alone(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        ledger.commit(ROLLING, 1060)
+        windowed = WindowedCounters(Windows(1000), live)  # type: ignore[arg-type]
+        answers = await asyncio.gather(*(windowed.reserve(f"call {n}", [reservation(ROLLING, 10)]) for n in range(20)))
+        assert sum(answer is None for answer in answers) == 4, "60 of 100 are used"
+        refused = next(answer for answer in answers if answer is not None)
+        assert (refused.used, refused.reserved) == (60, 40)
+        assert await windowed.look([ROLLING]) == [Standing(60, 40)]
+        windowed.release([f"call {n}" for n in range(20)], [ledger.commit(ROLLING, 45)])
+        await soon()
+        refused = await windowed.ask([reservation(ROLLING, 0)])
+        assert refused is not None
+        assert (refused.used, refused.reserved) == (105, 0)
+        assert refused.counter.period.ends_at is not None, "it says when there is room again"
+
+    play(scenario)
+
+
+def test_what_leaves_a_window_makes_room(play: Callable[[Scenario], None]) -> None:
+    async def scenario(live: LiveCounters, ledger: Ledger) -> None:
+        ledger.commit(ROLLING, 1100)
+        windows = Windows(1000)
+        windowed = WindowedCounters(windows, live)  # type: ignore[arg-type]
+        assert await windowed.reserve("first", [reservation(ROLLING, 10)]) is not None
+        windows.left = 1030
+        await windowed.forget()
+        answers = [await windowed.reserve(f"next {n}", [reservation(ROLLING, 10)]) for n in range(5)]
+        assert sum(answer is None for answer in answers) == 3
 
     play(scenario)

@@ -110,6 +110,58 @@ def right_and_wrong(server: OpenWebUI, provider: Provider, report: Callable[[str
     )
 
 
+def exceptions(server: OpenWebUI, provider: Provider, report: Callable[[str], None], label: str) -> None:
+    """Four people call at once, each with another limit by one budget: of the month, and of a window that moves."""
+    admin = server.admin
+    provider.behave("allowed", prompt=10, visible=10, chunks=5, delay=0.1)
+    admin.models(refresh=True)
+    limits = {"other": 10, "colleague": 45, "researcher": 30, "intern": 2}
+    people = {name: admin.add_user() for name in limits}
+    groups = {}
+    for group, member in (("research", "researcher"), ("interns", "intern")):
+        groups[group] = admin.request("POST", "/api/v1/groups/create", {"name": group, "description": ""})["id"]
+        admin.request("POST", f"/api/v1/groups/id/{groups[group]}/users/add", {"user_ids": [people[member].id]})
+    budget = {
+        "name": "allowance",
+        "scope": {"kind": "each_user"},
+        "models": ["allowed"],
+        "unit": "requests",
+        "limit": 10,
+        "overrides": [
+            {"user": people["colleague"].id, "limit": 45},
+            {"user_group": groups["research"], "limit": 30},
+            {"user_group": groups["interns"], "limit": 2},
+            {"role": "admin", "limit": None},
+        ],
+    }
+    body = {"model": "allowed", "messages": MESSAGES, "max_tokens": 10}
+
+    async def admitted(client: Client) -> int:
+        async with client.asynchronous() as http:
+            posts = (http.post("/api/chat/completions", json=body) for _ in range(CALLS // len(limits)))
+            answers = [answer.status_code for answer in await asyncio.gather(*posts)]
+        assert set(answers) <= {200, 429}
+        return answers.count(200)
+
+    async def play() -> list[int]:
+        return await asyncio.gather(*map(admitted, people.values()))
+
+    for period in ("month", "last 5 hours"):
+        admin.request("POST", "/api/usage/budgets", {**budget, "period": period})
+        admin.request("POST", "/api/usage/budgets/allowance/reset")
+        found = dict(zip(limits, asyncio.run(play()), strict=True))
+        over = {name: found[name] - limit for name, limit in limits.items()}
+        report(f"{label}, {CALLS} calls of four people, {period}: {found} admitted of {limits}, overspent by {over}")
+        assert found == limits
+        assert admin.post("/api/chat/completions", json=body).status_code == 200, "admins have no limit"
+        refused = people["intern"].post("/api/chat/completions", json=body)
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) > 5
+        admin.request("DELETE", "/api/usage/budgets/allowance")
+    for client in people.values():
+        client.close()
+
+
 @pytest.fixture(scope="module")
 def one_worker(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
     server = new_openwebui()
@@ -121,6 +173,10 @@ def one_worker(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
 
 def test_of_one_worker(one_worker: OpenWebUI, provider: Provider, report: Callable[[str], None]) -> None:
     right_and_wrong(one_worker, provider, report, "1 worker, SQLite")
+
+
+def test_exceptions_on_one_worker(one_worker: OpenWebUI, provider: Provider, report: Callable[[str], None]) -> None:
+    exceptions(one_worker, provider, report, "1 worker, SQLite")
 
 
 def test_primed_on_one_worker(one_worker: OpenWebUI, provider: Provider, report: Callable[[str], None]) -> None:
@@ -138,6 +194,7 @@ def test_of_four_workers_with_redis(
     server = start_openwebui(workers=4, database_url=postgres.new_database(), redis_url=redis.url)
     right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
     primed(server, provider, report, "4 workers, PostgreSQL and Redis")
+    exceptions(server, provider, report, "4 workers, PostgreSQL and Redis")
     assert "Redis is away" not in server.log_text()
     reserved = [key for key in redis.client.keys("*{usage}:holds:*") if redis.client.hlen(key)]
     assert reserved == [], "everything that was reserved was released"

@@ -220,7 +220,7 @@ class TestLedger:
 
         store.notices = note
         store.create_budget(Budget("", "b", 20, scope=Scope("each_user"), period="last 5 hours", soft_limits=()))
-        record(store, 6 * 3600, 1000)
+        record(store, 36 * 3600, 1000)
         record(store, 0, 15)
         assert told == []
         record(store, 0, 15)
@@ -228,10 +228,26 @@ class TestLedger:
         assert (notice["event"], notice["used"], notice["limit"]) == ("limit", 30, 20)
         assert notice["resets_at"] is not None
 
+    @pytest.mark.parametrize(("ago", "told"), [(7, []), (40, ["limit"])])
+    def test_tells_a_mark_again_after_a_day_below_it(self, store: Store, ago: float, told: list[str]) -> None:
+        store.create_budget(Budget("", "b", 20, scope=Scope("each_user"), period="last 5 hours", soft_limits=()))
+        record(store, ago * 3600, 25)
+        found: list[str] = []
+
+        def note(change: Any, now: datetime) -> list[dict[str, Any]]:
+            made = list(notices(change, now))
+            found.extend(notice["event"] for notice in made)
+            return made
+
+        store.notices = note
+        done = record(store, 0, 25)
+        assert found == ["limit"]
+        assert done.notices == len(told)
+
     def test_forgets_slots_that_have_left(self, store: Store) -> None:
         budget = store.create_budget(Budget("", "b", 20, scope=Scope("each_user"), period="last 5 hours"))
         other = store.create_budget(Budget("", "c", 20, scope=Scope("each_user"), period="last 9 hours"))
-        for ago in (8 * 3600, 7 * 3600, 0):
+        for ago in (32 * 3600, 31 * 3600, 0):
             record(store, ago)
         while remove_old_slots(store._engine, store.budgets(), datetime.now(UTC)):
             pass
@@ -241,7 +257,7 @@ class TestLedger:
             left = dict(map(tuple, connection.execute(found)))
         assert left == {f"{budget.id}:ann": 1, f"{other.id}:ann": 3}
         statuses = budget_statuses(store, [ANN], datetime.now(UTC))[ANN]
-        assert [counter.budget.used(sums) for counter, sums in statuses] == [10, 30]
+        assert [counter.budget.used(sums) for counter, sums in statuses] == [10, 10]
 
 
 def gate_on(store: Store) -> Gate:
