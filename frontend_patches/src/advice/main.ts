@@ -1,6 +1,7 @@
 /**
  * Adds to the effort menu what a level usually uses, and to the counter's tooltips what the message that is being written
- * will probably use, and whether it still fits. Loaded when somebody first turns to one of them.
+ * will probably use, whether it still fits, and whether the limit is an exception. Loaded when somebody first turns to
+ * one of them.
  *
  * It adds from outside, so that a fault in here leaves both as they are.
  */
@@ -71,7 +72,9 @@ function rowsFor(label: string, state: UsageState, typical: Typical, say: Say): 
       ? tightestOf([id], [budget], groups, models) !== null
       : groupsOf([id], groups, models).some(([each]) => each === name),
   );
-  if (!counted.length) return [];
+  const reason = budget && budget.limit_from !== 'budget' ? budget.limit_from : null;
+  const exception: [string, string][] = reason ? [[say.words.limit, say.words[reason]]] : [];
+  if (!counted.length) return exception;
 
   const use = expected(
     typical,
@@ -83,7 +86,8 @@ function rowsFor(label: string, state: UsageState, typical: Typical, say: Say): 
   const claim =
     use && (budget ? claimOnBudget(budget, use, counted.length) : group ? claimOnGroup(group, use) : null);
   if (claim) texts.push(say.fit(claim));
-  return texts.map((text, index) => [index ? '' : say.words.message, text]);
+  const advice = texts.map((text, index): [string, string] => [index ? '' : say.words.message, text]);
+  return [...exception, ...advice];
 }
 
 function adviseTip(tip: HTMLElement, state: UsageState, typical: Typical, say: Say): void {
