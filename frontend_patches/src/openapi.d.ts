@@ -693,6 +693,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/usage/metrics': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Metrics for Prometheus, from the ledger */
+    get: operations['get_metrics_api_usage_metrics_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -805,7 +822,7 @@ export interface components {
       group?: string | null;
       /**
        * Period
-       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour.
+       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour, or `minute`: the last sixty seconds, of each model by itself.
        * @example month
        */
       period?: string;
@@ -1592,6 +1609,12 @@ export interface components {
        */
       since: string;
       /**
+       * Lag
+       * @description How long the oldest row waits that is not written.
+       * @example 0
+       */
+      lag: number;
+      /**
        * Reason
        * @description Why rows cannot be written.
        * @example null
@@ -1873,7 +1896,7 @@ export interface components {
       group?: string | null;
       /**
        * Period
-       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour.
+       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour, or `minute`: the last sixty seconds, of each model by itself.
        * @default total
        * @example month
        */
@@ -2564,7 +2587,7 @@ export interface components {
       group?: string | null;
       /**
        * Period
-       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour.
+       * @description How long the limit lasts before it begins anew: `total` (never), `hour`, `day`, `week`, `month`, `quarter`, `year`, some days from a date (`14 days from 2026-11-01`); or a window that moves with the time (`last 5 hours`, `last 30 days`), exact to a quarter of an hour, or `minute`: the last sixty seconds, of each model by itself.
        * @default total
        * @example month
        */
@@ -8711,6 +8734,67 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['PluginHealth'];
+        };
+      };
+      /** @description No login, or a bad one */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description For admins alone; or another site's page sent this by somebody's cookie */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Problem'];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['HTTPValidationError'];
+        };
+      };
+    };
+  };
+  get_metrics_api_usage_metrics_get: {
+    parameters: {
+      query: {
+        _: unknown;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Prometheus's text format, or OpenMetrics for those who accept it */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example # HELP openwebui_usage_tokens_total Tokens that were billed, each in one type.
+           *     # TYPE openwebui_usage_tokens_total counter
+           *     openwebui_usage_tokens_total{connection="https://api.openai.com/v1",kind="chat",model="gpt-4o",type="input"} 1234.0
+           */
+          'text/plain': string;
+          /**
+           * @example # HELP openwebui_usage_tokens_total Tokens that were billed, each in one type.
+           *     # TYPE openwebui_usage_tokens_total counter
+           *     openwebui_usage_tokens_total{connection="https://api.openai.com/v1",kind="chat",model="gpt-4o",type="input"} 1234.0
+           *     # EOF
+           */
+          'application/openmetrics-text': string;
         };
       };
       /** @description No login, or a bad one */

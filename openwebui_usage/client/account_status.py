@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
@@ -27,6 +27,8 @@ class AccountStatus:
     budget: Budget | None
     sums: Sums = field(default_factory=Sums)
     period: Period = ALL_TIME
+    before_reset: int = 0
+    """Of the calls in `sums`, those before its requests were last counted from zero."""
 
     @property
     def limit_nano(self) -> int | None:
@@ -41,10 +43,7 @@ class AccountStatus:
     @property
     def requests(self) -> int:
         """Calls since the count was last reset."""
-        reset_at, starts_at = self.account.requests_reset_at, self.period.starts_at
-        if reset_at is None or (starts_at is not None and reset_at < starts_at.timestamp()):
-            return self.sums.calls
-        return max(0, self.sums.calls - self.account.requests_offset)
+        return max(0, self.sums.calls - self.before_reset)
 
     @property
     def tokens(self) -> int:
@@ -72,10 +71,24 @@ def statuses_of(connection: Connection, accounts: Iterable[Account]) -> list[Acc
     for account in accounts:
         own = budgets.get(account.user_id)
         if own is None:
-            found.append(AccountStatus(account, None, sum_calls(connection, ALL_TIME, calls_of(account))))
+            sums = sum_calls(connection, ALL_TIME, calls_of(account))
+            found.append(AccountStatus(account, None, sums, before_reset=_before_reset(connection, account, None)))
         else:
             period = periods[own.id]
             sums = totals.get((own.id, period.key), Sums())
             [(_, sums)] = in_windows(connection, [(Counter(own, own.id, period), sums)], now)
-            found.append(AccountStatus(account, own, sums, period))
+            found.append(AccountStatus(account, own, sums, period, _before_reset(connection, account, own, period)))
     return found
+
+
+def _before_reset(connection: Connection, account: Account, budget: Budget | None, period: Period = ALL_TIME) -> int:
+    """How many of the period's calls came before the last reset of the requests, whatever the period was then."""
+    reset_at, starts_at = account.requests_reset_at, period.starts_at
+    if reset_at is None or (budget is not None and budget.reset_at is not None and budget.reset_at > reset_at):
+        return 0
+    if starts_at is None:
+        return account.requests_offset
+    if reset_at < starts_at.timestamp():
+        return 0
+    earlier = replace(period, ends_at=datetime.fromtimestamp(reset_at, UTC))
+    return sum_calls(connection, earlier, calls_of(account)).calls

@@ -17,14 +17,16 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from openwebui_usage.client.account import Account, account_of, row_of
-from openwebui_usage.client.account_budgets import delete_budget, insert_budget, new_budget, seed_budget
+from openwebui_usage.client.account_budgets import calls_of, delete_budget, insert_budget, new_budget, seed_budget
 from openwebui_usage.client.account_status import AccountStatus, statuses_of
 from openwebui_usage.client.tokens import TokenHasher, is_token
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import raise_revision, read_revision
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_account, usage_budget, usage_call
+from openwebui_usage.ledger.totals import sum_calls
 from openwebui_usage.rules.money import NANO
+from openwebui_usage.rules.periods import ALL_TIME
 
 DEFAULT_LIMIT = 1000 * NANO
 LONGEST_NAME = 80
@@ -135,9 +137,14 @@ class Accounts:
 
     def reset_requests(self, account_id: str) -> AccountStatus:
         """Count its requests from zero. Cost, tokens and the ledger's rows stay. Raises `AccountMissing`."""
-        return self._change(
-            account_id, lambda now: {"requests_offset": now.sums.calls, "requests_reset_at": time.time()}
-        )
+        with writing(self._engine) as connection:
+            now = _status(connection, account_id)
+            # Of all time, in whatever period the budget counts: that may be another one day.
+            is_of_all_time = now.period.starts_at is None
+            sums = now.sums if is_of_all_time else sum_calls(connection, ALL_TIME, calls_of(now.account))
+            values = {"requests_offset": sums.calls, "requests_reset_at": time.time()}
+            connection.execute(update(usage_account).where(usage_account.c.id == account_id).values(values))
+            return _status(connection, account_id)
 
     def rotate(self, account_id: str) -> tuple[AccountStatus, str]:
         """A new token. The old one is void immediately. Raises `AccountMissing`."""

@@ -153,6 +153,19 @@ class TestAccounts:
             connection.exec_driver_sql("UPDATE usage_account SET requests_reset_at = requests_reset_at - 172800")
         assert accounts.status(account.id).requests == 3
 
+    @pytest.mark.parametrize("periods", [("total", "day", "total"), ("day", "total", "last 5 hours", "year")])
+    def test_a_reset_is_remembered_whatever_the_period_is_then(
+        self, accounts: Accounts, store: Store, periods: tuple[str, ...]
+    ) -> None:
+        account = accounts.create("Ann")[0].account
+        store.update_budget("account Ann", {"period": periods[0]})
+        spend(store, account.user_id, 3)
+        accounts.reset_requests(account.id)
+        spend(store, account.user_id, 2)
+        for period in periods:
+            store.update_budget("account Ann", {"period": period})
+            assert accounts.status(account.id).requests == 2, period
+
     def test_toggle_shuts_out_and_lets_in(self, accounts: Accounts) -> None:
         account = accounts.create("Ann")[0].account
         assert [accounts.toggle(account.id).account.is_active for _ in range(3)] == [False, True, False]

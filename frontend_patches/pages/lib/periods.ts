@@ -3,7 +3,7 @@ import type texts from '../words/manage.json';
 import type { Format } from './format';
 import { fill, plural } from './words';
 
-export const CALENDAR = ['hour', 'day', 'week', 'month', 'quarter', 'year', 'total'] as const;
+export const CALENDAR = ['minute', 'hour', 'day', 'week', 'month', 'quarter', 'year', 'total'] as const;
 export type Calendar = (typeof CALENDAR)[number];
 export type PeriodKind = Calendar | 'days' | 'last';
 

@@ -16,7 +16,7 @@ export interface BurnPath {
 
 const DAY = 86_400_000;
 /** Of periods that are always as long, but for a change of the clocks, in days. */
-const LENGTHS: Record<string, number> = { hour: 1 / 24, day: 1, week: 7 };
+const LENGTHS: Record<string, number> = { minute: 1 / 1440, hour: 1 / 24, day: 1, week: 7 };
 
 /** When the current period began, in milliseconds; undefined where it has no end. */
 export function startOf({ period, resets_at }: Pick<Forecast, 'period' | 'resets_at'>): number | undefined {
