@@ -177,7 +177,7 @@ def _sums_of_budget(
 
 def _slot(connection: Connection) -> Any:
     """The slot in which a call began. SQLite has no `floor` everywhere, and PostgreSQL rounds where it casts."""
-    slots = usage_call.c.started_at / SLOT
+    slots = usage_call.c.started_at / literal_column(str(SLOT))  # As in GROUP BY: PostgreSQL compares no parameters.
     return cast(slots, Integer) if connection.dialect.name == "sqlite" else cast(func.floor(slots), Integer)
 
 

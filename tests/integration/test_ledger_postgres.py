@@ -56,6 +56,7 @@ from tests.unit.test_recounts import (  # noqa: F401
 from tests.unit.test_reports import TestExamples, TestRandomLedgers  # noqa: F401
 from tests.unit.test_scheduled_reports import TestSentOnce  # noqa: F401
 from tests.unit.test_webhook_notices import receiver, short_waits  # noqa: F401
+from tests.unit.test_windows import TestLedger as TestRollingWindows  # noqa: F401
 
 
 @pytest.fixture
