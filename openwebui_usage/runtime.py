@@ -167,7 +167,7 @@ class Runtime:
             stack.push_async_callback(self._write_last_refusals)
             with contextlib.suppress(TimeoutError):  # A database that hangs keeps nobody from starting.
                 await asyncio.wait_for(gate.refresh(), _GATE_TIMEOUT)
-            self.every(REFRESH_SECONDS, gate.refresh, "gate")
+            self.every(REFRESH_SECONDS, self._refresh, "gate")
             self.every(REFUSALS_SECONDS, self._write_refusals, "refusals")
             self._upkeep.start()
             stack.push_async_callback(asyncio.to_thread, self._upkeep.stop)
@@ -184,6 +184,13 @@ class Runtime:
         self._meter = None
         await self._running.aclose()
         self._gate = None
+
+    async def _refresh(self) -> None:
+        """Have the gate look at the ledger. Where nobody calls, this tells that it is away."""
+        gate = self.gate
+        await gate.refresh()
+        if gate.misses_ledger:
+            self._writer.try_ledger()
 
     async def _keep_up(self) -> None:
         await asyncio.to_thread(self._upkeep.round)

@@ -78,6 +78,8 @@ class Gate:
         self._definitions = Definitions()
         self._known_at = float("-inf")
         self._looking = asyncio.Lock()
+        self.misses_ledger = False
+        """Whether the ledger could not be read the last time."""
         self._usual = UsualAnswers()
         self._has_learned = False
         self._allowances = Allowances(store)
@@ -92,6 +94,7 @@ class Gate:
         """Read definitions and sums from the ledger. Reservations are kept up even while it is away."""
         async with self._looking:  # Otherwise an older read could end later and overwrite a newer one.
             results = await asyncio.gather(self._read(), self._live.refresh(), return_exceptions=True)
+        self.misses_ledger = isinstance(results[0], Exception)
         errors = [error for error in results if isinstance(error, Exception)]
         if errors:  # The next refresh tries again.
             log.debug("The ledger could not be looked at: %s", errors[0])

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
 RETRY_SECONDS = 0.5
-LONGEST_RETRY_SECONDS = 4.0
+LONGEST_RETRY_SECONDS = 0.9
+"""So that it is told within a second that the ledger can be written again."""
 HANGS_SECONDS = 1.5
 """Seconds after which calls stop to wait for a commit. Waiting for a lock times out earlier."""
 OPENS_SECONDS = 0.8
@@ -139,6 +140,10 @@ class Writer:
         self._drain()
         self._keep(self._take_unspooled())
         self._spool.close()
+
+    def try_ledger(self) -> None:
+        """See soon whether the ledger can be written, for somebody could not read it. From any thread."""
+        self._pending.set()
 
     def health(self) -> dict[str, object]:
         """The health of the ledger as JSON, see `LedgerHealth.status`. Reads files: call it off the event loop."""

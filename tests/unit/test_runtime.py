@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.ledger import CallInfo, Recorded, Store
 from openwebui_usage.runtime import NotRunning, Runtime
 from openwebui_usage.settings import Settings
+from tests.support.process import wait_until
 
 ANSWER = {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
 
@@ -113,6 +115,33 @@ def test_a_task_that_fails_is_tried_again_and_named(runtime: Runtime, caplog: py
 
     asyncio.run(scenario())
     assert caplog.text.count("The periodic task work failed") == 1, "once, however often it fails"
+
+
+def test_a_ledger_that_goes_away_is_told_of_where_nobody_calls(
+    runtime: Runtime, store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("", {}, OSError("the server is away"))
+
+    def said(words: str) -> bool:
+        return any(words in record.getMessage() for record in caplog.records)
+
+    async def until(words: str) -> None:
+        await asyncio.to_thread(wait_until, lambda: said(words), timeout=20, what=words)
+
+    async def scenario() -> None:
+        async with runtime:
+            is_open = lambda: runtime.ledger_health()["state"] == "ok"  # noqa: E731
+            await asyncio.to_thread(wait_until, is_open, timeout=20, what="the ledger is open")
+            caplog.clear()  # On a busy machine that may take longer than a second.
+            with monkeypatch.context() as patch:
+                for name in ("definitions", "check", "migrate"):
+                    patch.setattr(store, name, fail)
+                await until("The ledger cannot be written, calls go to the spool file")
+                assert (await asyncio.to_thread(runtime.ledger_health))["state"] == "spooling"
+            await until("The ledger can be written again")
+
+    asyncio.run(scenario())
 
 
 def test_a_start_that_fails_leaves_nothing_running(store: Store, tmp_path: Path) -> None:
