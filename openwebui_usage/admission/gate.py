@@ -142,6 +142,9 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             self._let_through(error)
             return None
+        except BaseException:  # Cancelled: nobody is left to give back what was reserved.
+            self.release(call_id)
+            raise
         finally:
             if outer is not None:
                 self._live.release([outer])
@@ -309,7 +312,8 @@ class Gate:
 
     async def _reservations(self, request: CallRequest) -> list[Reservation]:
         """The reservations of a call, one for each counter that can refuse it."""
-        counters = await self._refusing(request.info)
+        # Of several that refuse, the first is told: one that leaves no way out, before one that falls back.
+        counters = sorted(await self._refusing(request.info), key=lambda counter: counter.budget.action == "fallback")
         if not counters:
             return []
         most = _most_output(request.body, request.wire) if request.generates else 0
@@ -321,7 +325,7 @@ class Gate:
                 (counter.budget.limit or 0) + own.get(counter.key, 0),
                 probable.of(counter.budget),
                 0 if most is not None else possible.of(counter.budget),
-                self._prompt(request, counter.budget) if counter.budget.strict else 0,
+                self._prompt(request, counter.budget) if counter.budget.needs_prompt_to_fit else 0,
             )
             for counter in counters
         ]

@@ -107,8 +107,12 @@ class WindowedCounters:
         if refusal is None or refusal.counter.key not in left:
             return refusal
         counter, used = refusal.counter, max(0, refusal.used - left[refusal.counter.key])
-        if used >= (counter.budget.limit or 0):
-            counter = await asyncio.to_thread(self._store.until_free, counter, datetime.now(UTC))
+        limit = counter.budget.limit or 0
+        if max(1, refusal.must_fit) <= limit < used + max(1, refusal.must_fit):
+            # There is room when so little is used that what has to fit still does.
+            needed = replace(counter, budget=replace(counter.budget, limit=limit + 1 - max(1, refusal.must_fit)))
+            until = await asyncio.to_thread(self._store.until_free, needed, datetime.now(UTC))
+            counter = replace(counter, period=until.period)
         return replace(refusal, counter=counter, used=used)
 
 

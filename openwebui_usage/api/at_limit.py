@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, NoReturn
 
@@ -112,10 +113,12 @@ class AtLimit(BaseModel):
     ] = "none"
 
 
-def check_at_limit(given: dict[str, Any], after: Budget) -> None:
-    """Complete `given`, of which `after` was made; raises ValueError, with the field first, for what does not go
-    together.
-    """
+def check_at_limit(given: dict[str, Any], before: Budget) -> None:
+    """Complete `given`, which changes `before`. What does not go together raises ValueError, with the field first."""
+    after = replace(before, **given)
+    if before.action == "effort" != after.action and "effort_from" not in given:
+        given["effort_from"] = None  # It was this action's own.
+        after = replace(after, effort_from=None)
     if after.action == "fallback" and after.fallback_model is None:
         raise ValueError("fallback_model: must be given for the action fallback")
     if after.action == "effort" and after.effort_from is None:
@@ -127,5 +130,11 @@ def check_at_limit(given: dict[str, Any], after: Budget) -> None:
             raise ValueError("action: must be block, warn or fallback for a budget of a minute")
         if after.carry_over != "none":
             raise ValueError("carry_over: must be none for a budget of a minute")
+        if after.effort_from is not None:
+            raise ValueError("effort_from: must be null for a budget of a minute")
+        if after.cap_output:
+            raise ValueError("cap_output: must be false for a budget of a minute")
+    if after.cap_output and after.action not in ("block", "fallback"):
+        raise ValueError("cap_output: must be false where the action is neither block nor fallback: calls go on there")
     if after.carry_over != "none" and (after.period == "total" or rolling_slots(after.period) is not None):
         raise ValueError("carry_over: must be none for a budget that never begins anew")

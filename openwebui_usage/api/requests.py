@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -175,7 +174,7 @@ class BudgetChanges(AtLimit, _Body):
             raise ValueError(
                 f'overrides: the scope "{scope.kind}" has one sum for all; use one that begins with each_user'
             )
-        check_at_limit(given, replace(before, **given))
+        check_at_limit(given, before)
         return given
 
 

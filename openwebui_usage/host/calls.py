@@ -43,10 +43,10 @@ def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
             seam.faults.tell("A call could not be metered; it goes on without us", error)
             out = away_response() if running.fail_closed else None
         if isinstance(out, Outgoing):
-            gone = await wait_for_turn(out, arguments)
+            gone = await _wait(out, arguments, running)
             call = await _open(out, arguments, running) if gone is None else gone
             if isinstance(call, Call):
-                await cap_output(out, call, running)
+                await _cap(out, call, running)
                 return await _make(call, out, arguments, original, seam)
             if isinstance(call, Fallback):
                 return await fall_back(call, out, arguments, metered, running)
@@ -56,6 +56,24 @@ def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
         return as_page_takes(keep_refusal(arguments.http_request, out), arguments)
 
     return metered
+
+
+async def _wait(out: Outgoing, arguments: Arguments, running: Running) -> Response | None:
+    """See `wait_for_turn`. Where that fails nobody waits any longer."""
+    try:
+        return await wait_for_turn(out, arguments)
+    except Exception as error:  # noqa: BLE001 - told by `Faults`
+        running.faults.tell("A call could not be kept waiting", error)
+        return None
+
+
+async def _cap(out: Outgoing, call: Call, running: Running) -> None:
+    """See `cap_output`. Cancelled meanwhile: what is reserved is given back, since no provider was asked."""
+    try:
+        await cap_output(out, call, running)
+    except BaseException:
+        call.forget()
+        raise
 
 
 async def _open(out: Outgoing, arguments: Arguments, running: Running) -> Call | Fallback | Response | None:
@@ -68,7 +86,9 @@ async def _open(out: Outgoing, arguments: Arguments, running: Running) -> Call |
     except Refused as refused:
         is_named = await running.may_know(info.model, arguments.user, arguments.of_user("role"))
         response = refusal_response(refused.refusal, is_named=is_named)
-        return await fallback_of(out, refused.refusal, response, arguments, running) or response
+        # Whoever may not use a model is not told what its budgets fall back on.
+        instead = await fallback_of(out, refused.refusal, response, arguments, running) if is_named else None
+        return instead or response
     except LedgerAway:
         return away_response()
     except Exception as error:  # noqa: BLE001 - told by `Faults`

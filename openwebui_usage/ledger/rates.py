@@ -49,7 +49,8 @@ def rate_standings(
 def _by_model(budget: Budget, caller: Subject, definitions: Definitions, rows: Iterable[Row[Any]]) -> Iterable[Sums]:
     sums: dict[str, Sums] = {}
     for user_id, model, called_model, input_, completion, reasoning, output, cost in rows:
-        if not budget.scope.is_shared and user_id != caller.user_id:
+        # Rows don't tell members and roles: of a group's or a role's calls, everybody sees their own.
+        if user_id != caller.user_id and budget.scope.kind != "everyone":
             continue
         if not budget.covers((model, called_model), definitions.groups):
             continue

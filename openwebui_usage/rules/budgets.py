@@ -123,6 +123,13 @@ class Budget:
         return self if override is None else replace(self, limit=override.limit, override=override)
 
     @property
+    def needs_prompt_to_fit(self) -> bool:
+        """Whether a call is refused where its prompt alone does not fit any more: else an answer that is capped would
+        have a single token.
+        """
+        return self.strict or self.cap_output
+
+    @property
     def least_limit(self) -> int | None:
         """The lowest limit that anybody has. None if nobody has one."""
         limits = (self.limit, *(override.limit for override in self.overrides))
@@ -200,9 +207,11 @@ class Refusal:
 
     @property
     def is_of_prompt(self) -> bool:
-        """Whether something is left, but less than the prompt needs, however long one waits within the period."""
+        """Whether something is left, but less than the prompt needs, however long one waits within the period; or the
+        prompt would never fit.
+        """
         limit = self.counter.budget.limit or 0
-        return self.used < limit < self.used + self.must_fit
+        return self.used < limit < self.used + self.must_fit or limit < self.must_fit
 
 
 def decide(limit: int, used: int, reserved: int, must_fit: int = 0) -> bool:

@@ -1,4 +1,4 @@
-"""What a request holds that not every model takes: images, and tools."""
+"""Whether a request holds images, which not every model takes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ _DEEPEST = 6
 def has_images(body: Mapping[str, Any]) -> bool:
     """Whether a request shows the model an image, in any provider's form."""
     return any(_shows_image(body.get(key), 0) for key in ("messages", "input", "images"))
-
-
-def has_tools(body: Mapping[str, Any]) -> bool:
-    """Whether a request offers the model tools."""
-    return bool(body.get("tools") or body.get("functions"))
 
 
 def _shows_image(value: object, depth: int) -> bool:

@@ -6,6 +6,7 @@ Sources: the API references of OpenAI (`max_tokens`, `max_completion_tokens`, `m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -32,16 +33,23 @@ def capped(body: Mapping[str, Any], wire: Wire, most: int) -> dict[str, Any] | N
     most = max(1, most)
     options = body.get("options") if wire == "ollama" else None
     place = (options if isinstance(options, Mapping) else {}) if wire == "ollama" else body
-    said = {field: count for field in _FIELDS[wire] if (count := _count(place.get(field))) is not None}
-    if said:
-        changes = {field: most for field, count in said.items() if count > most}
+    said = {field: _bound(place[field]) for field in _FIELDS[wire] if place.get(field) is not None}
+    if not any(said.values()):  # A field that bounds nothing may still be what a provider looks at.
+        changes = dict.fromkeys((*said, _NEW[wire]) if most < LONGEST else (), most)
     else:
-        changes = {_NEW[wire]: most} if most < LONGEST else {}
+        changes = {field: most for field, bound in said.items() if bound is None or bound > most}
     if not changes:
         return None
     changed = {**place, **changes}
     return {**body, "options": changed} if wire == "ollama" else changed
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+def _bound(value: object) -> float | None:
+    """What a field bounds an answer to; None for nothing. Some providers take a number in quotes, or with a point."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 < number < math.inf else None

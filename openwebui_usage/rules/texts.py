@@ -20,13 +20,15 @@ def refusal_message(refusal: Refusal, now: datetime) -> str:
             f"Try again in {retry_after(refusal, now)} s."
         )
     if refusal.is_of_prompt:
-        left = amount((budget.limit or 0) - refusal.used, budget.unit)
+        left = amount(max(0, (budget.limit or 0) - refusal.used), budget.unit)
         needed = amount(refusal.must_fit, budget.unit)
         text = (
             f"Your message needs about {needed}{_UNIT_WORDS[budget.unit]}, and {left} of the usage limit "
             f'"{budget.name}" are left. Send less, or begin a new chat.'
         )
-        return text if period.ends_at is None else f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
+        if period.ends_at is None or refusal.must_fit > (budget.limit or 0):
+            return text
+        return f"{text} Resets {_when(period.ends_at, budget.timezone, now)}."
     if refusal.used < (budget.limit or 0):
         return (
             f'The usage limit "{budget.name}" is taken up by answers that are still being written. '

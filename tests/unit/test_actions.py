@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from openwebui_usage.admission.steering import NOTHING
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.database import migrate
 from openwebui_usage.rules.actions import lowers_effort, may_refuse, seconds_to_wait
-from openwebui_usage.rules.budgets import Budget, Counter, Refusal, retry_after
+from openwebui_usage.rules.budgets import Budget, Counter, Refusal, Scope, retry_after
 from openwebui_usage.rules.estimate import prompt_tokens
 from openwebui_usage.rules.money import NANO
-from openwebui_usage.rules.periods import ALL_TIME, period_at
+from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.texts import refusal_message
 from openwebui_usage.rules.tokens import TokenUsage
@@ -164,6 +165,70 @@ def test_an_answer_is_capped_to_what_is_left_after_the_prompt(store: Store) -> N
         assert await gate.most_output("a", request) is None, "what refuses nothing caps nothing"
 
     asyncio.run(play())
+
+
+def test_a_prompt_that_does_not_fit_is_refused_where_answers_are_capped(store: Store) -> None:
+    store.create_budget(Budget("", "capped", 1000, cap_output=True))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        use(store, 995)
+        await gate.refresh()
+        refusal = await gate.admit("a", asking("gpt-4o"))
+        assert refusal is not None, "an answer of a single token is no answer"
+        assert refusal.is_of_prompt
+
+    asyncio.run(play())
+
+
+def test_what_leaves_no_way_out_is_told_before_what_falls_back(store: Store) -> None:
+    store.create_budget(Budget("", "falls back", 1, action="fallback", fallback_model="small"))
+    store.create_budget(Budget("", "wall", 1))
+    store.create_budget(Budget("", "falls back, too", 1, action="fallback", fallback_model="small"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        use(store, 5)
+        await gate.refresh()
+        refusal = await gate.admit("a", asking("gpt-4o"))
+        assert refusal is not None
+        assert refusal.counter.budget.name == "wall"
+
+    asyncio.run(play())
+
+
+def test_who_is_cancelled_while_being_admitted_takes_nothing(store: Store) -> None:
+    store.create_budget(Budget("", "rate", 1, unit="requests", period="minute", scope=Scope("each_user")))
+    store.create_budget(Budget("", "one", 1, unit="requests"))
+
+    async def play() -> None:
+        gate = gate_on(store)
+        await gate.refresh()
+        reserve = gate._live.reserve
+
+        async def cancelled(*given: Any) -> Any:
+            await reserve(*given)
+            raise asyncio.CancelledError
+
+        gate._live.reserve = cancelled  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await gate.admit("a", asking("gpt-4o"))
+        gate._live.reserve = reserve  # type: ignore[method-assign]
+        assert await admitted(gate, "b")
+
+    asyncio.run(play())
+
+
+def test_a_prompt_that_never_fits_is_told_so() -> None:
+    now = datetime.now(UTC)
+    for period in ("minute", "day"):
+        kind = Period(period, now, now + timedelta(seconds=30))
+        refusal = Refusal(Counter(Budget("b", "B", 1000, period=period, strict=True), "b", kind), 1200, 0, 2000)
+        assert retry_after(refusal, now) is None
+        text = refusal_message(refusal, now)
+        assert text.startswith('Your message needs about 2,000 tokens, and 0 of the usage limit "B" are left.')
+        assert "None" not in text
+        assert "Resets" not in text
 
 
 def test_two_answers_are_not_capped_to_the_same_remainder(store: Store) -> None:

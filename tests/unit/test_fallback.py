@@ -255,6 +255,42 @@ async def test_tasks_of_an_admitted_chat_do_not_wait() -> None:
         assert await host.chat(request, metadata={"task": "title_generation"}) == ANSWER
 
 
+async def test_a_client_that_cannot_be_looked_at_waits_no_longer() -> None:
+    async def broken() -> bool:
+        raise RuntimeError("no such thing")
+
+    request = http_request()
+    request.is_disconnected = broken
+    assert await asyncio.wait_for(Host(answered, gate=Waiting(1.2)).chat(request), 20) == ANSWER
+
+
+class Leaving(NoLimits):
+    """A gate that never tells how long an answer may be."""
+
+    def __init__(self) -> None:
+        self.is_asked = asyncio.Event()
+        self.released: list[str] = []
+
+    async def most_output(self, *args: Any) -> None:
+        self.is_asked.set()
+        await asyncio.sleep(60)
+
+    def release(self, call_id: str) -> None:
+        self.released.append(call_id)
+
+
+async def test_who_goes_while_an_answer_is_measured_leaves_nothing_reserved() -> None:
+    gate = Leaving()
+    host = Host(answered, gate=gate)
+    asked = asyncio.create_task(host.chat())
+    await gate.is_asked.wait()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert len(gate.released) == 1
+    assert host.sent == []
+
+
 class Capping(NoLimits):
     """A gate that leaves little for an answer."""
 
@@ -300,6 +336,18 @@ async def test_a_provider_that_takes_no_bound_is_asked_without_it_each_time() ->
         ("anthropic", {"max_tokens": 10}, {"max_tokens": 9}),
         ("anthropic", {"max_tokens": 9}, None),
         ("chat", {"max_tokens": 5, "max_completion_tokens": 10}, {"max_tokens": 5, "max_completion_tokens": 9}),
+        ("chat", {"max_completion_tokens": "10"}, {"max_completion_tokens": 9}),
+        ("chat", {"max_completion_tokens": 10.0, "max_tokens": "5"}, {"max_completion_tokens": 9, "max_tokens": "5"}),
+        ("chat", {"max_completion_tokens": "all", "max_tokens": 5}, {"max_completion_tokens": 9, "max_tokens": 5}),
+        ("chat", {"max_completion_tokens": -1}, {"max_completion_tokens": 9, "max_tokens": 9}),
+        ("chat", {"max_completion_tokens": True}, {"max_completion_tokens": 9, "max_tokens": 9}),
+        ("chat", {"max_tokens": [10]}, {"max_tokens": 9}),
+        ("chat", {"max_tokens": "1e400"}, {"max_tokens": 9}),
+        ("chat", {"max_tokens": None}, {"max_tokens": 9}),
+        ("chat", {"max_tokens": "9"}, None),
+        ("responses", {"max_output_tokens": 0}, {"max_output_tokens": 9}),
+        ("ollama", {"options": {"num_predict": "10"}}, {"options": {"num_predict": 9}}),
+        ("ollama", {"options": None}, {"options": {"num_predict": 9}}),
     ],
 )
 def test_each_provider_has_its_own_field(wire: Any, body: dict[str, Any], expected: dict[str, Any] | None) -> None:
@@ -310,6 +358,8 @@ def test_a_bound_is_never_below_one_and_none_is_set_that_models_refuse() -> None
     assert capped({}, "chat", -5) == {"max_tokens": 1}
     assert capped({}, "chat", 100_000) is None
     assert capped({"max_tokens": 200_000}, "chat", 100_000) == {"max_tokens": 100_000}
+    assert capped({"max_tokens": "200000"}, "chat", 100_000) == {"max_tokens": 100_000}
+    assert capped({"max_tokens": -1}, "chat", 100_000) is None
 
 
 class LowEffort(NoLimits):

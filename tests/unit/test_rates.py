@@ -90,3 +90,13 @@ def test_the_ledger_has_no_totals_of_a_minute_and_yet_everybody_sees_theirs(stor
 )
 def test_without_redis_each_worker_holds_its_part(environment: dict[str, str], workers: int) -> None:
     assert workers_of(environment) == workers
+
+
+def test_the_rate_of_one_user_shows_nobody_elses_calls(store: Store) -> None:
+    scopes = (Scope("user", "bob"), Scope("group", "staff"), Scope("role", "user"), Scope("everyone"))
+    for number, scope in enumerate(scopes):
+        store.create_budget(Budget("", f"rate {number}", 5, unit="requests", period="minute", scope=scope))
+    store.record([call_row("gpt-4o", user_id="ann") for _ in range(3)] + [call_row("gpt-4o", user_id="bob")])
+    bob = Subject("bob", frozenset({"staff"}), "user")
+    found = budget_statuses(store, [bob], datetime.now(UTC))
+    assert [sums.calls for _, sums in found[bob]] == [1, 1, 1, 4]

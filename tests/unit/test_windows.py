@@ -268,14 +268,15 @@ def gate_on(store: Store) -> Gate:
 
 
 class TestGate:
-    def ask(self, store: Store, user: str = "ann", **who: Any) -> Refusal | None:
+    def ask(self, store: Store, user: str = "ann", *, prompt: bool = False, **who: Any) -> Refusal | None:
         async def play() -> Refusal | None:
             gate = gate_on(store)
             await gate.refresh()
             info = CallInfo("gpt-4o", "gpt-4o", user, **who)
-            request = CallRequest(info, {"messages": [], "max_tokens": 1})
+            said = [{"role": "user", "content": "What is there to see in Kathmandu in November?"}]
+            request = CallRequest(info, {"messages": said if prompt else [], "max_tokens": 1})
             refusal, checked = await gate.admit("call", request), None
-            if refusal is not None:
+            if refusal is not None and not prompt:
                 checked = await gate.check(info)
                 assert checked is not None
                 assert (checked.used, checked.counter) == (refusal.used, refusal.counter)
@@ -296,6 +297,16 @@ class TestGate:
         assert wait is not None
         assert 3600 - SLOT <= wait <= 3600 + SLOT + 1
         assert self.ask(store, "bob") is None
+
+    def test_says_when_there_is_room_for_a_prompt_that_has_to_fit(self, store: Store) -> None:
+        store.create_budget(Budget("", "b", 1000, scope=Scope("each_user"), period="last 5 hours", strict=True))
+        record(store, 4 * 3600, 995)
+        refusal = self.ask(store, prompt=True)
+        assert refusal is not None
+        assert refusal.is_of_prompt
+        wait = retry_after(refusal, datetime.now(UTC))
+        assert wait is not None
+        assert 3600 - SLOT <= wait <= 3600 + SLOT + 1
 
     def test_knows_what_it_reserved_and_counted_itself(self, store: Store) -> None:
         store.create_budget(Budget("", "b", 20, scope=Scope("each_user"), period="last 5 hours"))

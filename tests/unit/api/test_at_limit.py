@@ -43,6 +43,21 @@ def test_less_effort_begins_somewhere(admin: Client, name: str) -> None:
     assert made["effort_from"] == 80
 
 
+def test_less_effort_ends_with_its_action(admin: Client, name: str) -> None:
+    admin.request("POST", BUDGETS, {"name": name, "limit": 5, "action": "effort"})
+    made = admin.request("PUT", f"{BUDGETS}/{name}", {"action": "block"})["budget"]
+    assert made["effort_from"] is None
+    made = admin.request("PUT", f"{BUDGETS}/{name}", {"effort_from": 60})["budget"]
+    assert (made["action"], made["effort_from"]) == ("block", 60)
+
+
+@pytest.mark.parametrize("action", ["warn", "slow", "effort"])
+def test_what_refuses_nothing_caps_nothing(admin: Client, name: str, action: str) -> None:
+    answer = admin.post(BUDGETS, json={"name": name, "limit": 5, "action": action, "cap_output": True})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "cap_output"]
+
+
 @pytest.mark.parametrize(
     ("body", "field", "text"),
     [
@@ -82,6 +97,8 @@ def test_another_unit_needs_what_was_carried_in_it(admin: Client, name: str) -> 
         ({"unit": "usd"}, "unit"),
         ({"action": "slow"}, "action"),
         ({"carry_over": "all"}, "carry_over"),
+        ({"effort_from": 50}, "effort_from"),
+        ({"cap_output": True}, "cap_output"),
     ],
     ids=str,
 )
