@@ -9,6 +9,8 @@ from pathlib import Path
 
 CELLS_VARIABLE = "OPENWEBUI_USAGE_TEST_CELLS"
 """The file that a run of tests/hosts writes its cells to."""
+NEWEST_VARIABLE = "OPENWEBUI_USAGE_TEST_NEWEST"
+"""The environment of the newest Open WebUI, which takes over the data of the others."""
 OK, ABSENT, FAILS = "ok", "–", "**fails**"
 _START, _END = "<!-- the matrix: written by tests/run --hosts -->", "<!-- the end of the matrix -->"
 _RUN = "Run"
