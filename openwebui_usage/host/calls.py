@@ -53,7 +53,7 @@ def metered(seam: Seam, point: PatchPoint, original: Wrapped) -> Wrapped:
             out = call
         if out is None:
             return await original(*args, **kwargs)
-        return as_page_takes(keep_refusal(arguments.http_request, out), arguments)
+        return await as_page_takes(keep_refusal(arguments.http_request, out), arguments)
 
     return metered
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from openwebui_usage.host.fallback import with_headers
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.provider_answers import discard
 from openwebui_usage.host.refusals import refusal_response
-from openwebui_usage.host.request_state import notices_of, refusal_of, set_admitted
+from openwebui_usage.host.request_state import answering_page, notices_of, refusal_of, set_admitted
 from openwebui_usage.host.seam import Running, Seam
 from openwebui_usage.ledger.rows import CallInfo
 from openwebui_usage.rules.budgets import Refusal
@@ -53,7 +54,9 @@ def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
             is_named = await running.may_know(form_data["model"], arguments.user, arguments.of_user("role"))
             return refusal_response(refused[1], is_named=is_named)
         if has_page:
-            return await original(*args, **kwargs)
+            is_new = not form_data.get("chat_id")
+            with answering_page(http_request) if is_new else contextlib.nullcontext():
+                return await original(*args, **kwargs)
         answer = await _answer(original, args, kwargs, http_request)
         is_last = (arguments.path or "").endswith("/chat/completions")
         return with_headers(answer, notices_of(http_request), is_last=is_last)

@@ -138,7 +138,7 @@ def with_fallback(seam: Seam, original: Wrapped) -> Wrapped:
                 return await original(*args, **kwargs)
 
         result = await _made(fallback, again, arguments, running)
-        return as_page_takes(result, arguments) if result is fallback.refusal else result
+        return await as_page_takes(result, arguments) if result is fallback.refusal else result
 
     return generate_chat_completion
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.compat import completes_replies
 from openwebui_usage.host.patch_points import OUTLET
+from openwebui_usage.host.request_state import until_page_listens
 
 
 class RefusedInPage(Exception):
@@ -21,15 +22,21 @@ class RefusedInPage(Exception):
         super().__init__(json.loads(bytes(response.body))["detail"])
 
 
-def as_page_takes(response: Response, arguments: Arguments) -> Response:
+async def as_page_takes(response: Response, arguments: Arguments) -> Response:
     """`response`, which refuses a call. Raises it where the call is the reply of a chat in a page that would go on
     waiting.
+
+    A page learns the id of a new chat from the answer to its question, and misses what is told before that comes: as a
+    refusal takes no time, it waits for that.
     """
     form_data = arguments.form_data
     metadata = form_data.get("metadata") if isinstance(form_data, Mapping) else None
     if not isinstance(metadata, Mapping) or metadata.get("task"):
         return response
     has_page = all(metadata.get(name) for name in ("session_id", "chat_id", "message_id"))
-    if has_page and not completes_replies(sys.modules.get(OUTLET.module)):
+    if not has_page:
+        return response
+    await until_page_listens(arguments.http_request)
+    if not completes_replies(sys.modules.get(OUTLET.module)):
         raise RefusedInPage(response)
     return response

@@ -5,7 +5,9 @@ Every call of a chat (its answer, its tool rounds, its tasks) is made with the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -14,6 +16,9 @@ from openwebui_usage.meter import Call
 
 _ADMITTED = "openwebui_usage_admitted"
 _TASKS = "openwebui_usage_tasks"
+_LISTENS = "openwebui_usage_page_listens"
+_ON_ITS_WAY, _LONGEST = 0.3, 3.0
+"""Seconds that an answer is on its way to the page, and that a refusal waits for it at most."""
 _REFUSAL = "openwebui_usage_refusal"
 _HEADERS = "openwebui_usage_headers"
 
@@ -29,6 +34,25 @@ def was_admitted(http_request: Any) -> bool:
     Only there is it the host who says what is a task; other routes take the caller's word for it.
     """
     return getattr(_state(http_request), _ADMITTED, False) is True
+
+
+@contextlib.contextmanager
+def answering_page(http_request: Any) -> Iterator[None]:
+    """The host answers the page's question for a new chat in here: a moment later the page knows which chat that is."""
+    listens = asyncio.Event()
+    setattr(http_request.state, _LISTENS, listens)
+    try:
+        yield
+    finally:
+        asyncio.get_running_loop().call_later(_ON_ITS_WAY, listens.set)
+
+
+async def until_page_listens(http_request: Any) -> None:
+    """Return once the page knows which chat this is the request of."""
+    listens: asyncio.Event | None = getattr(_state(http_request), _LISTENS, None)
+    if listens is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(listens.wait(), _LONGEST)
 
 
 def own_tasks(http_request: Any) -> list[Call]:

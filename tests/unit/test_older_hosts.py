@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
@@ -11,14 +12,16 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse
 
+from openwebui_usage.host import request_state
 from openwebui_usage.host.page_refusal import RefusedInPage
 from openwebui_usage.host.patch_points import COMPLETED, OUTLET
+from openwebui_usage.host.request_state import answering_page
 from openwebui_usage.host.seam import Seam
 from openwebui_usage.host.wrapping import wrap_module
 from openwebui_usage.meter import Refused
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.periods import period_at
-from tests.unit.small_host import USER, Host, NoLimits, answered
+from tests.unit.small_host import USER, Host, NoLimits, answered, http_request
 
 OLDER = "process_pipeline_outlet_filter = print\nasync def process_chat_response(): pass"
 NEWER = "async def outlet_filter_handler(ctx): return ctx"
@@ -71,6 +74,28 @@ def test_all_others_are_answered(monkeypatch: pytest.MonkeyPatch, source: str, m
     answer = refused(monkeypatch, source, metadata)
     assert isinstance(answer, JSONResponse)
     assert answer.status_code == 429
+
+
+@pytest.mark.parametrize("source", [OLDER, NEWER], ids=["older", "newer"])
+def test_a_refusal_waits_until_the_page_knows_its_new_chat(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.setitem(sys.modules, OUTLET.module, middleware(source))
+    monkeypatch.setattr(request_state, "_ON_ITS_WAY", 0.01)
+    host, request, order = Host(answered, gate=Full()), http_request("/api/chat/completions"), []
+
+    async def reply() -> None:
+        with contextlib.suppress(RefusedInPage):
+            await host.chat(request, metadata=PAGE)
+        order.append("refused")
+
+    async def question() -> None:
+        with answering_page(request):
+            task = asyncio.create_task(reply())
+            await asyncio.sleep(0.05)
+            order.append("answered")
+        await task
+
+    asyncio.run(question())
+    assert order == ["answered", "refused"]
 
 
 # --- the status line
