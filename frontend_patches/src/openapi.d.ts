@@ -1994,7 +1994,7 @@ export interface components {
       note?: string;
       /**
        * Expires At
-       * @description From when on it holds no more; null: with the period that it is given in.
+       * @description From when on it holds no more; null: with the period that it is given in. Of a budget whose window moves it is needed: until then, the credit raises every window.
        * @example 2099-12-31T23:00:00Z
        */
       expires_at?: string | null;

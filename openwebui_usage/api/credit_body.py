@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from openwebui_usage.api.fields import MAX_DOLLARS, MAX_LIMIT, Id, positive_amount
 from openwebui_usage.rules.budgets import Budget
-from openwebui_usage.rules.credits import Credit
+from openwebui_usage.rules.credits import Credit, wrong_end
 from openwebui_usage.rules.money import nano_dollars
 from openwebui_usage.rules.periods import MINUTE
 
@@ -61,7 +61,8 @@ class NewCredit(BaseModel):
         datetime | None,
         BeforeValidator(_moment),
         Field(
-            description="From when on it holds no more; null: with the period that it is given in.",
+            description="From when on it holds no more; null: with the period that it is given in. Of a budget whose "
+            "window moves it is needed: until then, the credit raises every window.",
             examples=["2099-12-31T23:00:00Z"],
         ),
     ] = None
@@ -77,10 +78,16 @@ class NewCredit(BaseModel):
             raise ValueError(f"{field}: must be left out: the budget has one sum for all whom it counts")
         if self.expires_at is not None and self.expires_at <= now:
             raise ValueError("expires_at: must be in the future")
+        end = None if self.expires_at is None else self.expires_at.timestamp()
+        wrong = wrong_end(budget.period, now.timestamp(), end)
+        if wrong is not None:
+            raise ValueError(f"expires_at: {wrong}")
         if budget.unit == "usd":
             if self.amount > MAX_DOLLARS:
                 raise ValueError(f"amount: must be at most {MAX_DOLLARS} US dollars (got {self.amount})")
             amount = nano_dollars(self.amount)
+            if not amount:
+                raise ValueError("amount: must be at least 0.000000001 US dollars")
         elif self.amount != self.amount.to_integral_value():
             raise ValueError(f"amount: must be a whole number of {budget.unit} (got {self.amount.normalize():f})")
         else:
@@ -92,7 +99,7 @@ class NewCredit(BaseModel):
             note=self.note,
             user_id=self.user,
             user_group=self.user_group,
-            expires_at=None if self.expires_at is None else self.expires_at.timestamp(),
+            expires_at=end,
             created_by=author,
         )
 

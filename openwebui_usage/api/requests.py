@@ -163,6 +163,8 @@ class BudgetChanges(AtLimit, _Body):
             raise ValueError("limit: must be given together with another unit")
         if isinstance(self.carry_over, Decimal):
             given["carry_over"] = _in_unit(self.carry_over, unit, "carry_over")
+            if not given["carry_over"]:
+                raise ValueError("carry_over: must be at least 0.000000001 US dollars")
         elif unit != before.unit and "carry_over" not in given and isinstance(before.carry_over, int):
             raise ValueError("carry_over: must be given together with another unit")
         if "overrides" in given:

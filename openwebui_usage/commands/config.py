@@ -53,7 +53,7 @@ def import_config(
     """Define what a file says, whole or not at all. Servers on this database know it within seconds."""
     from openwebui_usage.api.answers.configuration import ConfigurationChange
     from openwebui_usage.api.configuration import NotValid, read_configuration
-    from openwebui_usage.ledger import Busy, GroupInUse, GroupUnknown
+    from openwebui_usage.ledger import Busy, GroupInUse, GroupUnknown, HasCredit
     from openwebui_usage.settings import Settings, read_settings
 
     try:
@@ -75,6 +75,8 @@ def import_config(
             fail(f'There is no usage group "{name}".')
         except GroupInUse as group:
             fail(f'The file leaves out the usage group "{group}", which the budget "{group.budgets[0]}" counts.')
+        except HasCredit as credit:
+            fail(f"{file}: {credit}")
         except Busy:
             fail("Somebody else changes the same at this moment. Try again.")
     change = ConfigurationChange.of(before, after, wanted, dry_run=dry_run)

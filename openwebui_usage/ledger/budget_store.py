@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from openwebui_usage.ledger.credits import forget_credits
+from openwebui_usage.ledger.credits import check_credits, forget_credits
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import (
     budget_from,
@@ -76,7 +76,7 @@ class BudgetStore(Tables):
         return budget
 
     def update_budget(self, name: str, changes: BudgetChanges) -> Budget:
-        """Change some fields of a budget. Raises `BudgetMissing`, `GroupUnknown`.
+        """Change some fields of a budget. Raises `BudgetMissing`, `GroupUnknown`, `HasCredit`.
 
         `changes` may depend on the current budget. If they raise, nothing is changed.
         """
@@ -88,6 +88,7 @@ class BudgetStore(Tables):
                     budget = replace(before, **(changes(before) if callable(changes) else changes))
                     if budget.group != before.group:
                         budget = self._resolved(connection, budget)
+                    check_credits(connection, before, budget)
                     is_new = not counts_the_same(before, budget)
                     if is_new and is_known_by_rows(budget):
                         is_counted = counted is not None and counts_the_same(counted, budget)
@@ -139,7 +140,7 @@ class BudgetStore(Tables):
         with writing(self._engine) as connection:
             budget = _one_budget(connection, name)
             connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
-            forget_credits(connection, [name])
+            forget_credits(connection, [budget])
             note(connection, "budget", name, "removed", budget, None)
             raise_revision(connection)
         self._recount.forget(budget.id)

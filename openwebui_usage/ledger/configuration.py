@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, delete, insert, update
 
 from openwebui_usage.ledger.budget_store import counts_the_same, is_known_by_rows
-from openwebui_usage.ledger.credits import forget_credits
+from openwebui_usage.ledger.credits import check_credits, forget_credits
 from openwebui_usage.ledger.database import reading, writing
 from openwebui_usage.ledger.definitions import budget_values, price_values, raise_revision, read_definitions
 from openwebui_usage.ledger.errors import Busy, GroupInUse, GroupUnknown
@@ -97,7 +97,7 @@ class ConfigurationStore(Tables):
     def configure(self, wanted: WantedConfiguration) -> tuple[Configuration, Configuration]:
         """Define what is wanted, whole or not at all. Returns what was defined before and what is now.
 
-        Raises `Busy` where others keep changing the same, and what `WantedConfiguration.over` raises.
+        Raises `Busy` where others keep changing the same, `HasCredit`, and what `WantedConfiguration.over` raises.
         """
         for _ in range(_MOST_TRIES):
             before = self.configuration()
@@ -142,6 +142,8 @@ class ConfigurationStore(Tables):
                 self._recount.adopt_for_group(connection, counted[group.id], group)
         for number, budget in enumerate(change.changed(before.budgets, after.budgets)):
             known = before.budgets.get(budget.name)
+            if known is not None:
+                check_credits(connection, known, budget)
             values = budget_values(budget)
             if budget.id in counted:
                 values["id"] = counted[budget.id].id
@@ -156,7 +158,7 @@ class ConfigurationStore(Tables):
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             connection.execute(delete(usage_group).where(usage_group.c.id == group.id))
         self._note(connection, before, after)
-        forget_credits(connection, [budget.name for budget in change.removed(before.budgets, after.budgets)])
+        forget_credits(connection, change.removed(before.budgets, after.budgets))
         if before.prices != after.prices:
             connection.execute(delete(usage_price))
             for price in after.prices.values():

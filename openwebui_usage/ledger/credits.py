@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import Definitions, raise_revision
-from openwebui_usage.ledger.errors import BudgetMissing, CreditMissing
+from openwebui_usage.ledger.errors import BudgetMissing, CreditMissing, HasCredit
 from openwebui_usage.ledger.journal import note
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import usage_budget, usage_credit, usage_total
 from openwebui_usage.ledger.tables import Tables
-from openwebui_usage.rules.budgets import Counter, Subject, Unit
-from openwebui_usage.rules.credits import MOST_PERIODS, Allowance, Credit, allowance, looks_back
+from openwebui_usage.rules.budgets import Budget, Counter, Subject, Unit
+from openwebui_usage.rules.credits import MOST_PERIODS, Allowance, Credit, allowance, in_the_way, looks_back
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.json_values import to_json_amount
 
@@ -111,11 +111,24 @@ def _used(connection: Connection, subjects: Sequence[str]) -> dict[str, dict[str
     return found
 
 
-def forget_credits(connection: Connection, budgets: Iterable[str]) -> None:
-    """Remove the credit of budgets that are gone."""
-    names = list(budgets)
-    if names:
-        connection.execute(delete(usage_credit).where(usage_credit.c.budget.in_(names)))
+def check_credits(connection: Connection, before: Budget, after: Budget) -> None:
+    """Raise `HasCredit` where a budget cannot be changed as long as it has its credit."""
+    wrong = in_the_way(before, after, _credits_of(connection, before.name))
+    if wrong is not None:
+        raise HasCredit(before.name, *wrong)
+
+
+def forget_credits(connection: Connection, budgets: Iterable[Budget]) -> None:
+    """Remove the credit of budgets that are gone, and note it."""
+    for budget in budgets:
+        for credit in _credits_of(connection, budget.name):
+            note(connection, "credit", budget.name, "removed", _facts(credit, budget.unit), None)
+        connection.execute(delete(usage_credit).where(usage_credit.c.budget == budget.name))
+
+
+def _credits_of(connection: Connection, budget: str) -> list[Credit]:
+    query = select(usage_credit).where(usage_credit.c.budget == budget).order_by(usage_credit.c.id)
+    return [credit_from(row) for row in connection.execute(query)]
 
 
 def credit_from(row: Row[Any]) -> Credit:

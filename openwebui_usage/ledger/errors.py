@@ -23,6 +23,16 @@ class CreditMissing(Exception):
     """The budget has no credit with that id."""
 
 
+class HasCredit(Exception):
+    """A budget cannot be changed so: credit that was given for it would come to something else."""
+
+    def __init__(self, budget: str, field: str, text: str) -> None:
+        """`field` is that of the budget, `text` what would be right."""
+        super().__init__(f'budget "{budget}": {field}: {text}')
+        self.field = field
+        self.text = text
+
+
 class PriceMissing(Exception):
     """No price has that pattern."""
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from openwebui_usage.ledger.cubes import QUARTER
 from openwebui_usage.ledger.database import reading, sharing
 from openwebui_usage.ledger.folding import read_marks
+from openwebui_usage.ledger.journal import note
 from openwebui_usage.ledger.report_spans import stretches
 from openwebui_usage.ledger.report_sums import Grouping, SumReader
 from openwebui_usage.ledger.report_values import Values
@@ -80,7 +81,9 @@ class Focus:
     def put_cost_centers(self, cost_centers: Mapping[str, str]) -> None:
         """Replace all of them. What was told of closed months stays."""
         with sharing(self._engine) as connection:
+            before = dict(sorted(read_cost_centers(connection).items()))
             write_cost_centers(connection, cost_centers)
+            note(connection, "cost_centers", "cost_centers", "changed", before, dict(sorted(cost_centers.items())))
 
     def charges(self, start: int, end: int, now: float) -> Iterator[Charge]:
         """Charges of the month from `start` to `end` (not included), in quarters of an hour since the epoch, in order.

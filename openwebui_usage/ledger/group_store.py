@@ -118,7 +118,7 @@ class GroupStore(Tables):
             connection.execute(delete(usage_budget).where(usage_budget.c.group_id == group.id))
             connection.execute(delete(usage_total).where(usage_total.c.subject == group.id))
             connection.execute(delete(usage_group).where(usage_group.c.id == group.id))
-            forget_credits(connection, [budget.name for budget in budgets])
+            forget_credits(connection, budgets)
             for budget in budgets:
                 note(connection, "budget", budget.name, "removed", budget, None)
             note(connection, "group", name, "removed", group, None)

@@ -5,16 +5,19 @@ No clock and no database: the caller hands in the time and the sums of earlier p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from openwebui_usage.rules.budgets import Budget, Subject
-from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
+from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at, rolling_slots
 
 MOST_PERIODS: Final = 400
 """Periods that are looked back at: more than a year of days."""
+MOST_DAYS_OF_HOURS: Final = 92
+"""How long credit of a budget of an hour may hold: every hour of it is looked back at."""
+_DAY = 86_400
 _NO_PERIOD = frozenset({ALL_TIME.key})
 
 
@@ -43,6 +46,11 @@ class Credit:
             return caller.user_id == self.user_id
         return self.user_group is None or self.user_group in caller.user_groups
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is only for some of those whom the budget counts."""
+        return self.user_id is not None or self.user_group is not None
+
     def ends_at(self, budget: Budget) -> float | None:
         """When it ends, in seconds since the epoch; None where it never does."""
         if self.expires_at is not None:
@@ -64,6 +72,28 @@ class Allowance:
         return self.carried + sum(
             amount for start, end, amount in self.credits if start <= now and (end is None or now < end)
         )
+
+
+def wrong_end(period: PeriodKind, start: float, end: float | None) -> str | None:
+    """What is wrong with credit that holds from `start` to `end` (None: to the end of its period). None: nothing."""
+    if rolling_slots(period) is not None and end is None:
+        return "must be given: a window that moves never ends, and the credit raises its limit until then"
+    if period == "hour" and end is not None and end - start > MOST_DAYS_OF_HOURS * _DAY:
+        return f"must be at most {MOST_DAYS_OF_HOURS} days ahead where the budget is of an hour"
+    return None
+
+
+def in_the_way(before: Budget, after: Budget, credits_: Collection[Credit]) -> tuple[str, str] | None:
+    """The field in which a budget cannot be changed as long as it has its credit, and why. None if it can."""
+    if before.unit != after.unit and credits_:
+        return "unit", f"has credit in {before.unit}; take it back first"
+    if after.scope.is_shared and any(credit.is_personal for credit in credits_):
+        return "scope", "has credit of a user or a user group; take it back first"
+    if before.period != after.period and any(
+        wrong_end(after.period, credit.created_at, credit.expires_at) for credit in credits_
+    ):
+        return "period", f"has credit that does not fit {after.period}; take it back first"
+    return None
 
 
 def looks_back(budget: Budget, credits_: Iterable[Credit]) -> bool:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from openwebui_usage.admission.budget_status import budget_statuses
-from openwebui_usage.ledger import Store
+from openwebui_usage.ledger import HasCredit, Store
+from openwebui_usage.ledger.configuration import WantedConfiguration
+from openwebui_usage.ledger.database import _config, writing
 from openwebui_usage.ledger.journal import Actor, set_actor
 from openwebui_usage.rules.budgets import Budget, Scope, Subject
-from openwebui_usage.rules.credits import Allowance, Credit, allowance
+from openwebui_usage.rules.credits import Allowance, Credit, allowance, wrong_end
 from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
@@ -195,6 +200,7 @@ def test_the_journal_knows_who_changed_what_and_forgets_nothing(store: Store) ->
         ("group", "G", "added"),
         ("group", "G", "reset"),
         ("price", "m", "added"),
+        ("credit", "all", "removed"),
         ("budget", "all", "removed"),
     ]
     changed = entries[-2]
@@ -209,3 +215,73 @@ def test_the_journal_knows_who_changed_what_and_forgets_nothing(store: Store) ->
 def test_an_allowance_holds_while_its_credit_does() -> None:
     given = Allowance(5, ((10.0, 20.0, 7), (15.0, None, 1)))
     assert [given.at(moment) for moment in (9, 10, 15, 20)] == [5, 12, 13, 6]
+
+
+@pytest.mark.parametrize(
+    ("changes", "credit", "field"),
+    [
+        ({"unit": "tokens", "limit": 10}, Credit("", "b", 20 * 10**9), "unit"),
+        ({"scope": Scope("everyone")}, Credit("", "b", 10**9, user_id="ann"), "scope"),
+        ({"scope": Scope("group", "staff")}, Credit("", "b", 10**9, user_group="staff"), "scope"),
+        ({"period": "last 5 hours"}, Credit("", "b", 10**9), "period"),
+        ({"period": "hour"}, Credit("", "b", 10**9, expires_at=at(12) + 400 * 86_400), "period"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_budget_is_not_changed_so_that_its_credit_becomes_something_else(
+    store: Store, changes: dict[str, Any], credit: Credit, field: str
+) -> None:
+    before = store.create_budget(Budget("", "b", 10**10, unit="usd", scope=Scope("each_user"), period="month"))
+    given = store.add_credit(credit)
+    with pytest.raises(HasCredit) as refused:
+        store.update_budget("b", changes)
+    assert refused.value.field == field
+    wanted = WantedConfiguration(budgets={"b": replace(before, **changes)})
+    with pytest.raises(HasCredit, match=field):
+        store.configure(wanted)
+    assert store.budgets() == [before]
+    store.delete_credit("b", given.id)
+    store.configure(wanted)
+    assert store.budgets() != [before]
+
+
+def test_credit_of_a_window_that_moves_has_an_end_and_that_of_hours_a_near_one() -> None:
+    start, day = at(11), 86_400
+    assert wrong_end("last 5 hours", start, None)
+    assert wrong_end("last 5 hours", start, start + 900 * day) is None
+    assert wrong_end("hour", start, start + 93 * day)
+    assert [wrong_end("hour", start, end) for end in (None, start + 92 * day)] == [None, None]
+    assert wrong_end("month", start, None) is None
+
+
+def test_credit_that_goes_with_its_budget_and_new_cost_centers_are_noted(store: Store) -> None:
+    group = store.create_group("G", ["*"], None, "documented").group
+    store.create_budget(Budget("", "b", 10, group="G", models=()))
+    store.add_credit(Credit("", "b", 5))
+    store.delete_group(group.name, cascade=True)
+    store.create_budget(Budget("", "b", 10))
+    store.add_credit(Credit("", "b", 7))
+    store.configure(WantedConfiguration(budgets={}, prune=True))
+    gone = [
+        entry.before for entry in store.journal.entries(100) if (entry.section, entry.change) == ("credit", "removed")
+    ]
+    assert [before and before["amount"] for before in gone] == [7, 5]
+    store.focus.put_cost_centers({"staff": "4711"})
+    store.focus.put_cost_centers({"staff": "4711"})
+    [entry] = [entry for entry in store.journal.entries(100) if entry.section == "cost_centers"]
+    assert (entry.before, entry.after) == ({}, {"staff": "4711"})
+
+
+def test_what_an_older_version_would_hold_for_ever_only_warns_there(store: Store) -> None:
+    for period in ("minute", "last 5 hours", "hour", "month"):
+        store.create_budget(Budget("", period, 10, period=period))
+    config = _config()
+    config.attributes["schema"] = None
+    with writing(store._engine) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0015")
+        rows = connection.execute(text("SELECT name, period, action FROM usage_budget")).tuples().all()
+    assert {name: (period, action) for name, period, action in rows} == {
+        **dict.fromkeys(("minute", "last 5 hours", "hour"), ("total", "warn")),
+        "month": ("month", "block"),
+    }

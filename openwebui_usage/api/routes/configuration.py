@@ -13,7 +13,7 @@ from openwebui_usage.api.configuration import NotValid, read_configuration, writ
 from openwebui_usage.api.configuration.document import MOST_BYTES
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import problems
-from openwebui_usage.ledger import GroupInUse, Store
+from openwebui_usage.ledger import GroupInUse, HasCredit, Store
 from openwebui_usage.ledger.configuration import Configuration
 from openwebui_usage.rules.groups import Counting
 
@@ -79,6 +79,8 @@ def add_configuration(router: APIRouter, store: Store, access: Access, counting:
             answer, groups = await asyncio.to_thread(apply)
         except NotValid as error:
             raise HTTPException(422, [_invalid(fault.path, str(fault)) for fault in error.faults]) from error
+        except HasCredit as error:
+            raise HTTPException(422, [_invalid(("budgets",), str(error))]) from error
         except GroupInUse as error:
             reason = f'The file leaves out the usage group "{error}", which the budget "{error.budgets[0]}" counts.'
             raise HTTPException(409, f"{reason} Name both, or prune both.") from error

@@ -22,6 +22,7 @@ from openwebui_usage.ledger import (
     GroupInUse,
     GroupMissing,
     GroupUnknown,
+    HasCredit,
     PriceMissing,
     TooManyViews,
     ViewMissing,
@@ -84,6 +85,8 @@ class LedgerRoute(APIRoute):
             except GroupUnknown as error:
                 wrong = [wrong_field("group", f'there is no usage group "{error}"')]
                 raise HTTPException(422, wrong) from error
+            except HasCredit as error:
+                raise HTTPException(422, [wrong_field(error.field, error.text)]) from error
             except GroupInUse as error:
                 raise HTTPException(409, _in_use(error)) from error
             except tuple(_ANSWERS) as error:

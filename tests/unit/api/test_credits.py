@@ -54,6 +54,44 @@ def test_what_cannot_be_names_the_field(admin: Client, name: str, scope: str, fo
     assert answer.json()["detail"][0]["loc"] == ["body", field]
 
 
+@pytest.mark.parametrize(
+    ("budget", "form", "field"),
+    [
+        ({"unit": "usd"}, {"amount": "1e-12"}, "amount"),
+        ({"period": "last 5 hours"}, {"amount": 1}, "expires_at"),
+        ({"period": "hour"}, {"amount": 1, "expires_at": "2099-01-01T00:00:00Z"}, "expires_at"),
+    ],
+    ids=str,
+)
+def test_credit_that_would_be_nothing_or_last_too_long_names_the_field(
+    admin: Client, name: str, budget: dict[str, Any], form: dict[str, Any], field: str
+) -> None:
+    admin.request("POST", BUDGETS, {"name": name, "limit": 10, **budget})
+    answer = admin.post(f"{BUDGETS}/{name}/credits", json=form)
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", field])
+
+
+def test_a_remainder_that_rounds_to_nothing_names_the_field(admin: Client, name: str) -> None:
+    body = {"name": name, "limit": 10, "unit": "usd", "period": "month", "carry_over": "1e-12"}
+    answer = admin.post(BUDGETS, json=body)
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "carry_over"])
+
+
+def test_a_budget_with_credit_keeps_its_unit(admin: Client, name: str) -> None:
+    admin.request("POST", BUDGETS, {"name": name, "limit": 10, "unit": "usd"})
+    given = admin.request("POST", f"{BUDGETS}/{name}/credits", {"amount": 20})["credit"]
+    change = {"unit": "tokens", "limit": 10}
+    answer = admin.http.put(f"{BUDGETS}/{name}", json=change)
+    wrong = {"type": "unit", "loc": ["body", "unit"], "msg": "has credit in usd; take it back first"}
+    assert (answer.status_code, answer.json()["detail"]) == (422, [wrong])
+    file = f"budgets:\n- name: {name}\n  limit: 10\n  unit: tokens\n"
+    answer = admin.http.post("/api/usage/config", content=file.encode())
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "budgets"])
+    assert "has credit in usd; take it back first" in answer.json()["detail"][0]["msg"]
+    admin.request("DELETE", f"{BUDGETS}/{name}/credits/{given['id']}")
+    assert admin.request("PUT", f"{BUDGETS}/{name}", change)["budget"]["unit"] == "tokens"
+
+
 def test_the_journal_has_pages_and_says_who(admin: Client, name: str) -> None:
     admin.request("POST", BUDGETS, {"name": name, "limit": 10})
     admin.request("PUT", f"{BUDGETS}/{name}", {"limit": 20, "action": "warn"})

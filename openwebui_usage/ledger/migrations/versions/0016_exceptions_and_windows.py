@@ -19,8 +19,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Everybody has the limit that the budget itself says. A period that is not known there counts for all time."""
-    op.execute("UPDATE usage_budget SET period = 'total' WHERE period NOT IN ('total', 'day', 'week', 'month')")
+    """Everybody has the limit that the budget itself says. A period that is not known there counts for all time, and
+    such a budget only warns: what was meant for an hour would never end.
+    """
+    op.execute(
+        "UPDATE usage_budget SET period = 'total', action = 'warn' "
+        "WHERE period NOT IN ('total', 'day', 'week', 'month')"
+    )
     with op.batch_alter_table("usage_budget") as table:
         table.alter_column("period", type_=sa.String(16), existing_nullable=False)
         table.drop_column("reset_at")
