@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -105,11 +104,10 @@ def test_no_model_id_raises(model_id: str) -> None:
     assert RULES.reasons([model_id]) in (True, False)
 
 
-@pytest.mark.parametrize("model_id", ["a/" * 100_000, "a." * 100_000, "-thinkin" * 50_000])
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("model_id", ["a/" * 1_000_000, "a." * 1_000_000, "-thinkin" * 500_000])
 def test_no_model_id_takes_long(model_id: str) -> None:
-    started = time.perf_counter()
     assert not RULES.reasons([model_id])
-    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,11 +75,10 @@ def by_definition(pattern: str, text: str) -> bool:
     return bool(text) and pattern[0] in ("?", text[0]) and by_definition(pattern[1:], text[1:])
 
 
+@pytest.mark.timeout(60)  # It takes a blink, or, were each star tried with each run of characters, for ever.
 def test_no_pattern_takes_long() -> None:
-    started = time.perf_counter()
     assert not matches("*a" * 100 + "b", "a" * 100_000)
     assert not matches("*" * 200 + "b", "a" * 100_000)
-    assert time.perf_counter() - started < 5
 
 
 def test_a_workspace_model_is_held_by_its_own_id_and_by_its_base() -> None:
