@@ -24,6 +24,7 @@ from openwebui_usage.api.answers.health import (
 )
 from openwebui_usage.api.metrics import WorkerState
 from openwebui_usage.checks import Check, Looks, Seen, ledger, plugin, threaded
+from openwebui_usage.checks.installation import of_tables
 from openwebui_usage.checks.recent_errors import RecentErrors
 from openwebui_usage.host.assets import Served, has_script
 from openwebui_usage.host.functions import function_states
@@ -58,12 +59,14 @@ class Health:
         self._spool = spool
         self._served = served
         self._has_webhook = webhook
+        self._place = store.place
         self._started_at = datetime.now(UTC)
         self._errors = RecentErrors()
         self._looks = Looks(
             {
                 **ledger.looks_at_ledger(store),
                 "ledger": threaded(runtime.ledger_health),
+                "revision": threaded(store.revision),
                 "reports": threaded(runtime.reports_health),
                 "free": threaded(self._free),
                 "functions": function_states,
@@ -127,6 +130,7 @@ class Health:
             plugin.of_metering(is_running=runtime.is_running),
             plugin.of_paths(patches.wrapped, patches.losses),
             seen.check("ledger", ledger.of_ledger, "ledger"),
+            seen.check("tables", lambda revision: of_tables(revision, self._place), "revision"),
             seen.check("spool", ledger.of_spool, "ledger"),
             seen.check("redis", lambda found: found, "redis"),
             plugin.of_tasks(runtime.tasks_health()),

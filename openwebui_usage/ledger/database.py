@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -212,9 +213,10 @@ def migrate(engine: Engine, schema: str | None = None) -> None:
         partition_if_empty(connection, schema)
 
 
-def known_revisions() -> list[str]:
+@cache
+def known_revisions() -> tuple[str, ...]:
     """All revisions that this version knows, the newest first."""
-    return [known.revision for known in ScriptDirectory.from_config(_config()).walk_revisions()]
+    return tuple(known.revision for known in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _config() -> Config:

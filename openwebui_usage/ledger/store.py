@@ -44,6 +44,7 @@ from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.retention import Retention
+from openwebui_usage.ledger.revision import LedgerRevision, read_ledger_revision
 from openwebui_usage.ledger.rolling import has_left, highest_of_late, in_windows, minus, until_free
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import usage_call, usage_total
@@ -128,6 +129,16 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
     def sent_reports(self, schedule: Schedule) -> SentReports:
         """Which reports of a schedule were sent."""
         return SentReports(self._engine, schedule)
+
+    def revision(self) -> LedgerRevision:
+        """Which revision the tables are of."""
+        return read_ledger_revision(self._engine, self._schema)
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, as it may be shown: a file, or a URL without its password."""
+        url = self._engine.url
+        return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
     def metric_sums(self, most_models: int) -> MetricSums:
         """What monitoring systems ask for. `most_models` are told apart."""

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from openwebui_usage.checks import Check, Looks, ledger, looking, plugin, threaded
+from openwebui_usage.checks.installation import of_tables
 from openwebui_usage.checks.recent_errors import RecentErrors
 from openwebui_usage.ledger.deliveries import Delivery
 from openwebui_usage.ledger.figures import Figures, PendingNotices, Unpriced
+from openwebui_usage.ledger.revision import LedgerRevision
 
 NOW = datetime(2026, 11, 28, 21, 40, tzinfo=UTC)
 LEDGER = {
@@ -96,6 +98,10 @@ CHECKS: list[tuple[Check, str, str]] = [
     (ledger.of_ledger(LEDGER), "ok", "2026-11-28T20:00:00Z"),
     (ledger.of_ledger({**LEDGER, "state": "opening"}), "warn", "opened"),
     (ledger.of_ledger({**LEDGER, "state": "spooling", "reason": "the disk is full"}), "fail", "the disk is full"),
+    (of_tables(LedgerRevision("0015", "0015", True), "/d/u.db"), "ok", "in /d/u.db is of revision 0015, the newest"),
+    (of_tables(LedgerRevision("0014", "0015", True), "/d/u.db"), "warn", "revision 0014, this version makes 0015"),
+    (of_tables(LedgerRevision(None, "0015", True), "/d/u.db"), "warn", "no ledger in /d/u.db yet"),
+    (of_tables(LedgerRevision("0099", "0015", False), "/d/u.db"), "fail", "newer openwebui-usage (revision 0099)"),
     (ledger.of_spool(LEDGER), "ok", "No call"),
     (ledger.of_spool({**LEDGER, "spool_rows": 1}), "warn", "1 call wait"),
     (ledger.of_spool({**LEDGER, "rejected_rows": 2, "spool_rows": 1}), "warn", "2 calls were set aside"),
