@@ -90,7 +90,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     marker = item.get_closest_marker("cell")
     if marker and CELLS_VARIABLE in os.environ:
-        name = marker.args[0] if marker.args else item.callspec.id  # type: ignore[attr-defined]
+        name = marker.args[0] if marker.args else item.callspec.params["name"]  # type: ignore[attr-defined]
         reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
         Cells(Path(os.environ[CELLS_VARIABLE])).note(name, report.outcome, str(reason))
     return report

@@ -157,7 +157,7 @@ PATHS: dict[str, Path] = {
     "Rounds of a tool": (tool_rounds, MAIN, EVERYWHERE),
     "Arena": (arena, MAIN, EVERYWHERE),
     "Workspace model": (workspace_model, MAIN, EVERYWHERE),
-    "`@model` in a channel": (channel, "routers/channels.py", "<@M:"),
+    "`@model` in a channel": (channel, "routers/channels.py", "extract_mentions"),
     "Direct connection": (direct_connection, MAIN, EVERYWHERE),
     "`/api/chat/completions`": (of_chat("gpt-4o", "o3-mini"), MAIN, EVERYWHERE),
     "the same, Ollama": (of_chat("llama3.2:latest", "gpt-oss:20b"), MAIN, EVERYWHERE),
