@@ -28,16 +28,12 @@ Port = Annotated[int, typer.Option(min=1, max=65535)]
 @app.command()
 def version() -> None:
     """Print the version of this package, and of the Open WebUI beside it."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
     from openwebui_usage import __version__
+    from openwebui_usage.checks.installation import host_version
 
     typer.echo(f"openwebui-usage {__version__}")
-    try:
-        typer.echo(f"open-webui {installed('open-webui')}")
-    except PackageNotFoundError:
-        typer.echo("open-webui is not installed here")
+    host = host_version()
+    typer.echo("open-webui is not installed here" if host is None else f"open-webui {host}")
 
 
 @app.command()

@@ -39,9 +39,14 @@ _OLLAMA_PORTS = (11434, 12434)  # where Open WebUI looks for an Ollama that nobo
 _HUB_TIMEOUT = 3.0
 
 # Open WebUI alone knows where its database is, and which variables a .env file of its own adds.
+# In the official image it is no installed package, and keeps its data beside its folder.
 _PROBE = """
-import json, os
-os.environ["FROM_INIT_PY"] = "true"
+import importlib.metadata, json, os
+try:
+    importlib.metadata.distribution("open-webui")
+    os.environ["FROM_INIT_PY"] = "true"
+except importlib.metadata.PackageNotFoundError:
+    pass
 os.environ.setdefault("WEBUI_SECRET_KEY", "not used")
 from open_webui import env
 names = ("DATABASE_URL", "DATABASE_SCHEMA", "DATA_DIR")

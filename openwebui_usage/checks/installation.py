@@ -65,9 +65,8 @@ class Installation:
 
 def look_at_installation() -> Installation:
     """Start an interpreter as `open-webui` would, and see. Takes a moment; blocks."""
-    try:
-        host: str | None = version("open-webui")
-    except PackageNotFoundError:
+    host = host_version()
+    if host is None:
         return Installation(sys.executable, None)
     flags = _flags(Path(sysconfig.get_path("scripts")) / "open-webui")
     try:
@@ -87,6 +86,24 @@ def look_at_installation() -> Installation:
         error=said[-1] if said else None,
         **seen,
     )
+
+
+def host_version() -> str | None:
+    """Of the Open WebUI that this environment starts; None for none.
+
+    In the official image it is no installed package but the folder beside its start script, where `docker exec` begins.
+    """
+    try:
+        return version("open-webui")
+    except PackageNotFoundError:
+        pass
+    backend = Path.cwd()
+    if not (backend / "open_webui" / "main.py").is_file():
+        return None
+    try:
+        return str(json.loads((backend.parent / "package.json").read_text(encoding="utf-8"))["version"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return "unknown"
 
 
 def _flags(command: Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from openwebui_usage.checks.installation import Installation, of_autoload
 from openwebui_usage.cli import app
 from openwebui_usage.client.storage import Place
 from openwebui_usage.commands.running import Server
+from openwebui_usage.launch import probe
 from openwebui_usage.ledger import CallInfo, CallRow, Store
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.host import ROOT
@@ -99,6 +100,30 @@ class TestInterpreter:
         command.write_text("#!/venv/bin/python -I -s\nimport sys\n")
         assert installation._flags(command) == ("-I", "-s")
         assert installation._flags(tmp_path / "missing") == ()
+
+
+class TestTheOfficialImage:
+    """Open WebUI is no installed package there, but a folder beside its start script."""
+
+    @pytest.fixture
+    def backend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folder = tmp_path / "app" / "backend"
+        (folder / "open_webui").mkdir(parents=True)
+        (folder / "open_webui" / "main.py").touch()
+        monkeypatch.chdir(folder)
+        return folder
+
+    def test_its_version_stands_beside_that_folder(self, backend: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert installation.host_version() == "unknown"
+        (backend.parent / "package.json").write_text('{"version": "0.12.4"}')
+        assert installation.host_version() == "0.12.4"
+        monkeypatch.chdir(backend.parent)
+        assert installation.host_version() is None
+
+    def test_it_is_asked_where_its_data_is_as_a_folder(self, backend: Path) -> None:
+        says = "import os\nDATABASE_URL = 'sqlite:///a.db'\nDATA_DIR = os.getenv('FROM_INIT_PY', 'beside the folder')\n"
+        (backend / "open_webui" / "env.py").write_text(says)
+        assert probe().facts == {"DATABASE_URL": "sqlite:///a.db", "DATA_DIR": "beside the folder"}
 
 
 @pytest.fixture
