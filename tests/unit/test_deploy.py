@@ -48,6 +48,41 @@ def test_services_of_compose_know_one_another() -> None:
     assert (ROOT / services["open-webui"]["build"]["dockerfile"]).exists()
 
 
+def test_the_volume_with_the_plugin_is_filled_before_it_is_used() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.mounted.yaml").read_text())
+    installer, server = compose["services"]["plugin"], compose["services"]["open-webui"]
+    assert server["depends_on"] == {"plugin": {"condition": "service_completed_successfully"}}
+    assert installer["image"] == server["image"], "packages for one Python are not seen by another"
+    [version] = re.findall(r":-(v[\d.]+)}$", installer["image"])
+    assert f"ARG OPEN_WEBUI={version}\n" in (DEPLOY / "Dockerfile").read_text()
+    place = installer["environment"]["PYTHONUSERBASE"]
+    assert place == server["environment"]["PYTHONUSERBASE"]
+    assert f"plugin:{place}" in installer["volumes"]
+    assert f"plugin:{place}:ro" in server["volumes"]
+    assert {"plugin", "data"} == compose["volumes"].keys()
+    assert "--user" in installer["command"]
+
+
+def test_pods_outlive_what_they_wait_for() -> None:
+    spec = the("StatefulSet")["spec"]
+    assert spec["replicas"] >= 2
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] >= 60
+    [container] = spec["template"]["spec"]["containers"]
+    probes = [container[name] for name in ("startupProbe", "readinessProbe")]
+    assert {probe["httpGet"]["path"] for probe in probes} == {"/health"}
+    startup = container["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 300, "Open WebUI migrates at its first start"
+    assert "livenessProbe" not in container, "a database that is away is no reason to end answers that are under way"
+    assert the("PersistentVolumeClaim")["spec"]["accessModes"] == ["ReadWriteMany"]
+    [spool] = spec["volumeClaimTemplates"]
+    assert spool["spec"]["accessModes"] == ["ReadWriteOnce"], "each pod replays its own"
+    secret = container["envFrom"][0]["secretRef"]["name"]
+    commands = (ROOT / "docs" / "installing.md").read_text()
+    assert f"kubectl create secret generic {secret} " in commands
+    for name in ("DATABASE_URL", "REDIS_URL", "WEBSOCKET_REDIS_URL", "WEBUI_SECRET_KEY"):
+        assert f"--from-literal={name}=" in commands
+
+
 def test_names_in_the_kubernetes_manifests_lead_somewhere() -> None:
     workload, service, claim = the("StatefulSet"), the("Service"), the("PersistentVolumeClaim")
     template = workload["spec"]["template"]
