@@ -94,9 +94,11 @@ def _look(url: str | None, key: str | None, database: str | None, model: str | N
         checks = _ask(url, key, model)
         here = look_at_installation()
         known = {each.id for each in checks}
-        # Where Open WebUI is elsewhere, as in another container, nothing here says anything about it.
+        # The server may be elsewhere, as in another container: then a fault that is here alone is none of it.
+        answers = "server" not in known
         local = of_installation(here) if here.open_webui is not None else []
-        return [*(each for each in local if each.id not in known), *checks]
+        mine = [each for each in local if each.id not in known and not (answers and each.state == "fail")]
+        return [*mine, *checks]
 
 
 def _ask(url: str, key: str | None, model: str | None) -> list[Check]:

@@ -252,6 +252,14 @@ class TestWithAServer:
         assert (done.exit_code, told["state"] in ("ok", "warn")) == (0, True)
         assert {"size", "prices"} <= {check["id"] for check in told["checks"]}
 
+    def test_a_fault_that_is_here_alone_is_none_of_a_server_elsewhere(
+        self, server: Router, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(installation, "look_at_installation", lambda: with_(pth=None))
+        done = run("doctor", "--url", "http://usage.test", "--key", "admin")
+        assert done.exit_code == 0
+        assert "autoload" not in done.stdout
+
     def test_a_call_is_made_and_found(self, server: Router) -> None:
         done = run("doctor", "--url", "http://usage.test", "--key", "admin", "--model", "gpt-4o")
         assert done.exit_code == 0
@@ -285,7 +293,9 @@ class TestWithAServer:
         assert (done.exit_code, done.stderr) == (2, "--model: needs --url, for a server makes the call\n")
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "look_at_installation", lambda: with_(pth=None))
     done = run("doctor", "--url", "http://127.0.0.1:9")
     assert done.exit_code == 1
+    assert "no autoload line" in done.stdout
     assert "http://127.0.0.1:9 does not answer" in done.stdout
