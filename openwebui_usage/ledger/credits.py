@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -14,16 +14,25 @@ from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import Definitions, raise_revision
 from openwebui_usage.ledger.errors import BudgetMissing, CreditMissing, HasCredit
 from openwebui_usage.ledger.journal import note
-from openwebui_usage.ledger.recording import SUMS
+from openwebui_usage.ledger.recording import SUMS, Key
 from openwebui_usage.ledger.rows import new_id
 from openwebui_usage.ledger.schema import usage_budget, usage_credit, usage_total
 from openwebui_usage.ledger.tables import Tables
 from openwebui_usage.rules.budgets import Budget, Counter, Subject, Unit
-from openwebui_usage.rules.credits import MOST_PERIODS, Allowance, Credit, allowance, in_the_way, looks_back
+from openwebui_usage.rules.credits import (
+    Allowance,
+    Credit,
+    allowance,
+    earlier_periods,
+    in_the_way,
+    looks_back,
+    that_matter,
+)
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.json_values import to_json_amount
 
-_SUBJECTS_PER_QUERY = 500
+_SUBJECTS_PER_QUERY = 200
+_PERIODS_PER_QUERY = 500
 
 
 class CreditStore(Tables):
@@ -80,35 +89,47 @@ def read_allowances(
 ) -> list[Allowance | None]:
     """What each counter's subject may use beyond the limit; None where its budget has neither credit nor remainders."""
     asked = [(counter, definitions.credits_for(counter.budget, caller)) for counter, caller in counters]
-    needed = {
-        counter.subject
-        for counter, credits_ in asked
-        if definitions.may_exceed(counter.budget) and looks_back(counter.budget, credits_)
-    }
-    used = _used(connection, sorted(needed))
+    may_exceed = [definitions.may_exceed(counter.budget) for counter, _ in asked]
+    used = _used(connection, [each for each, may in zip(asked, may_exceed, strict=True) if may])
     return [
-        allowance(
-            counter.budget,
-            credits_,
-            counter.period,
-            {key: counter.budget.used(sums) for key, sums in used.get(counter.subject, {}).items()},
-        )
-        if definitions.may_exceed(counter.budget)
-        else None
-        for counter, credits_ in asked
+        allowance(counter.budget, credits_, counter.period, used.get(counter.key, {})) if may else None
+        for (counter, credits_), may in zip(asked, may_exceed, strict=True)
     ]
 
 
-def _used(connection: Connection, subjects: Sequence[str]) -> dict[str, dict[str, Sums]]:
-    """The sums of all periods of some subjects, by their keys."""
-    found: dict[str, dict[str, Sums]] = {}
-    columns = [usage_total.c[name] for name in SUMS]
-    for start in range(0, len(subjects), _SUBJECTS_PER_QUERY):
-        part = subjects[start : start + _SUBJECTS_PER_QUERY]
-        query = select(usage_total.c.subject, usage_total.c.period, *columns).where(usage_total.c.subject.in_(part))
-        for subject, period, *sums in connection.execute(query.limit(len(part) * MOST_PERIODS * 4)):
-            found.setdefault(subject, {})[period] = Sums(*map(int, sums))
+def _used(connection: Connection, asked: Iterable[tuple[Counter, Sequence[Credit]]]) -> dict[Key, dict[str, int]]:
+    """What earlier periods that matter used, by their keys, for the keys of some counters."""
+    together: dict[Key, tuple[Sequence[str], dict[str, Counter]]] = {}
+    for counter, credits_ in asked:
+        budget, period = counter.budget, counter.period
+        if not looks_back(budget, credits_):
+            continue
+        periods: Sequence[str] = [
+            each.key for each in earlier_periods(budget, that_matter(budget, credits_, period), period)
+        ]
+        known, of_budget = together.get((budget.id, period.key), ((), {}))
+        of_budget[counter.subject] = counter
+        # The longer one begins with the shorter one.
+        together[budget.id, period.key] = (max(known, periods, key=len), of_budget)
+    found: dict[Key, dict[str, int]] = {}
+    for (_, current), (periods, of_budget) in together.items():
+        for subject, key, sums in _read(connection, sorted(of_budget), periods):
+            found.setdefault((subject, current), {})[key] = of_budget[subject].budget.used(sums)
     return found
+
+
+def _read(connection: Connection, subjects: Sequence[str], periods: Sequence[str]) -> Iterator[tuple[str, str, Sums]]:
+    columns = [usage_total.c[name] for name in SUMS]
+    for some in _parts(subjects, _SUBJECTS_PER_QUERY):
+        for few in _parts(periods, _PERIODS_PER_QUERY):
+            query = select(usage_total.c.subject, usage_total.c.period, *columns)
+            query = query.where(usage_total.c.subject.in_(some), usage_total.c.period.in_(few))
+            for subject, period, *sums in connection.execute(query):
+                yield subject, period, Sums(*map(int, sums))
+
+
+def _parts(texts: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    return (texts[start : start + most] for start in range(0, len(texts), most))
 
 
 def check_credits(connection: Connection, before: Budget, after: Budget) -> None:

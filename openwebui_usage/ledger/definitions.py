@@ -65,11 +65,13 @@ class Definitions:
         self._recounts = recounts
         self.rates = tuple(budget for budget in budgets if is_rate(budget))
         """Budgets of a minute. Nothing is counted for them in the ledger."""
-        self._credits: dict[str, list[Credit]] = {}
+        self._credits: dict[tuple[str, str | None], list[Credit]] = {}
+        """By the budget's name and the user whom they are for, if it is one."""
         for credit in credits_:
-            self._credits.setdefault(credit.budget, []).append(credit)
+            self._credits.setdefault((credit.budget, credit.user_id), []).append(credit)
+        with_credit = {name for name, _ in self._credits}
         self._may_exceed = frozenset(
-            budget.id for budget in budgets if budget.carry_over != "none" or budget.name in self._credits
+            budget.id for budget in budgets if budget.carry_over != "none" or budget.name in with_credit
         )
         resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in (*budgets, *recounts)))
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
@@ -95,7 +97,12 @@ class Definitions:
 
     def credits_for(self, budget: Budget, caller: Subject) -> list[Credit]:
         """The credit that calls of `caller` may use of a budget."""
-        return [credit for credit in self._credits.get(budget.name, ()) if credit.is_for(caller)]
+        own = () if caller.user_id is None else self._credits.get((budget.name, caller.user_id), ())
+        return [*(each for each in self._credits.get((budget.name, None), ()) if each.is_for(caller)), *own]
+
+    def credits_of(self, name: str) -> list[Credit]:
+        """All credit of a budget, whomever it is for."""
+        return [credit for (budget, _), found in self._credits.items() if budget == name for credit in found]
 
     def matching(self, model_ids: tuple[str, ...]) -> Matching:
         """Everything that counts calls to a model, for any caller."""
@@ -171,14 +178,16 @@ def read_definitions(connection: Connection, fallback_price: Price | None = None
         revision,
         fallback_price,
         tuple(map(_recount_from, connection.execute(select(usage_recount.c.counter)).scalars())),
-        _current_credits(connection),
+        _credits(connection),
     )
 
 
-def _current_credits(connection: Connection) -> list[Credit]:
-    """Credit that has not expired. `ledger.credits` reads all."""
+def _credits(connection: Connection) -> list[Credit]:
+    """All credit of the budgets that have some which has not expired: what has, took its share of what was used."""
     is_current = usage_credit.c.expires_at.is_(None) | (usage_credit.c.expires_at > time.time())
-    return [Credit(**row) for row in connection.execute(select(usage_credit).where(is_current)).mappings()]
+    with_some = select(usage_credit.c.budget).where(is_current)
+    query = select(usage_credit).where(usage_credit.c.budget.in_(with_some)).order_by(usage_credit.c.id)
+    return [Credit(**row) for row in connection.execute(query).mappings()]
 
 
 def read_budgets(connection: Connection, names: Mapping[str, str]) -> list[Budget]:

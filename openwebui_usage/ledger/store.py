@@ -237,12 +237,18 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
         if self.notices is None or not definitions.any_may_exceed:
             return changes
         callers = {row.info.user_id: row.info.caller for row in rows}
-        subjects = [callers.get(change.counter.subject.partition(":")[2] or None, Subject()) for change in changes]
-        asked = [(change.counter, caller) for change, caller in zip(changes, subjects, strict=True)]
-        found, now = read_allowances(connection, definitions, asked), datetime.now(UTC)
+        asked = {
+            change.counter.key: (
+                change.counter,
+                callers.get(change.counter.subject.partition(":")[2] or None, Subject()),
+            )
+            for change in changes
+            if _may_tell(change) and definitions.may_exceed(change.counter.budget)
+        }
+        given = dict(zip(asked, read_allowances(connection, definitions, asked.values()), strict=True))
+        now = datetime.now(UTC)
         return [
-            replace(change, counter=raised(change.counter, given, now))
-            for change, given in zip(changes, found, strict=True)
+            replace(change, counter=raised(change.counter, given.get(change.counter.key), now)) for change in changes
         ]
 
     def _put_notices(self, connection: Connection, changes: Iterable[Change]) -> int:
@@ -285,6 +291,13 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
         query = select(usage_call).order_by(usage_call.c.id.desc()).limit(count)  # Ids increase with time.
         with self._engine.connect() as connection:
             return [CallRow.from_row(row) for row in connection.execute(query)][::-1]
+
+
+def _may_tell(change: Change) -> bool:
+    """Whether a mark of the limit is reached: of a higher one it can only be so, too. Others need not wait for more."""
+    budget = change.counter.budget
+    least = min((*budget.soft_limits, 100))
+    return budget.limit is not None and budget.used(change.after) * 100 >= least * budget.limit
 
 
 def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:

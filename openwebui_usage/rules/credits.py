@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from openwebui_usage.rules.budgets import Budget, Subject
-from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at, rolling_slots
+from openwebui_usage.rules.periods import Period, PeriodKind, period_at, rolling_slots
 
 MOST_PERIODS: Final = 400
-"""Periods that are looked back at: more than a year of days."""
+"""For how many periods remainders are carried over: more than a year of days."""
+MOST_PERIODS_OF_CREDIT: Final = 4000
+"""How many are looked back at where there is credit: ten years of days."""
 MOST_DAYS_OF_HOURS: Final = 92
 """How long credit of a budget of an hour may hold: every hour of it is looked back at."""
 _DAY = 86_400
-_NO_PERIOD = frozenset({ALL_TIME.key})
+_NEVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +104,28 @@ def looks_back(budget: Budget, credits_: Iterable[Credit]) -> bool:
     return budget.carry_over != "none" or any(credit.expires_at is not None for credit in credits_)
 
 
-def allowance(budget: Budget, credits_: Sequence[Credit], period: Period, used: Mapping[str, int]) -> Allowance:
+def allowance(
+    budget: Budget,
+    credits_: Sequence[Credit],
+    period: Period,
+    used: Mapping[str, int],
+    used_until: Mapping[str, int] | None = None,
+) -> Allowance:
     """What may be used beyond the limit in `period`. `used` is what earlier periods used, by their keys.
 
     A period first uses its limit, then what it was left by the one before, then credit, that which ends first before
     the other. What it leaves of the first two is carried over as the budget says, and of credit all that has not
     ended. Earlier periods are reckoned with the limit of today, from the first one on in which anything was used.
+
+    `used_until` is what this period had used when a credit of it ended, by the credit's id: what the credit covered
+    of that stays covered.
     """
     limit = budget.limit
-    ordered = sorted(credits_, key=lambda credit: (credit.ends_at(budget) or float("inf"), credit.id))
+    ordered = that_matter(budget, credits_, period)
     left = {credit.id: credit.amount for credit in ordered}
     carried = 0
-    if limit is not None and period.key not in _NO_PERIOD and looks_back(budget, ordered):
-        for earlier in _before(budget, period, ordered, used):
+    if limit is not None:
+        for earlier in _first_used(budget, earlier_periods(budget, ordered, period), used):
             spent = used.get(earlier.key, 0)
             over = max(0, spent - limit - carried)
             for credit in ordered:
@@ -122,7 +134,72 @@ def allowance(budget: Budget, credits_: Sequence[Credit], period: Period, used: 
                     left[credit.id] -= taken
                     over -= taken
             carried = _carried(budget, max(0, limit + carried - spent))
-    return Allowance(carried, tuple((credit.created_at, credit.ends_at(budget), left[credit.id]) for credit in ordered))
+    covered: list[tuple[float, float | None, int]] = []
+    for credit in ordered:
+        end = credit.ends_at(budget)
+        if limit is not None and end is not None and credit.id in (used_until or {}):
+            over = (used_until or {})[credit.id] - limit - carried - sum(amount for _, _, amount in covered)
+            covered.append((end, None, max(0, min(over, left[credit.id]))))
+    given = [(credit.created_at, credit.ends_at(budget), left[credit.id]) for credit in ordered]
+    return Allowance(carried, (*given, *covered))
+
+
+def that_matter(budget: Budget, credits_: Iterable[Credit], period: Period) -> list[Credit]:
+    """The credit that holds in `period` or later, and that which held together with it before: each took a share of
+    what was used. That which ends first is first.
+    """
+    ends = {credit.id: credit.ends_at(budget) or _NEVER for credit in credits_}
+    ordered = sorted(credits_, key=lambda credit: (ends[credit.id], credit.id))
+    since = _NEVER if period.starts_at is None else period.starts_at.timestamp()
+    if since == _NEVER:
+        return ordered
+    first = len(ordered)
+    while first and ends[ordered[first - 1].id] > since:
+        first -= 1
+        start = _start(budget, ordered[first].created_at)
+        since = min(since, start)
+    return ordered[first:]
+
+
+def ended_in(budget: Budget, credits_: Iterable[Credit], period: Period, now: float) -> list[Credit]:
+    """The credit that ended within `period`, in order, as far as it matters what it covered: others go on."""
+    if budget.limit is None or rolling_slots(budget.period) is not None:
+        return []
+    start = 0.0 if period.starts_at is None else period.starts_at.timestamp()
+    ordered = that_matter(budget, credits_, period)
+    ends = [credit.ends_at(budget) or _NEVER for credit in ordered]
+    if not ends or ends[-1] <= now:
+        return []
+    return [credit for credit, end in zip(ordered, ends, strict=True) if start < end <= now]
+
+
+def earlier_periods(budget: Budget, credits_: Collection[Credit], period: Period) -> list[Period]:
+    """The periods before `period` that matter, the newest first: back to the oldest credit, and as many as remainders
+    are carried over for.
+    """
+    since = min((credit.created_at for credit in credits_), default=_NEVER)
+    if not any(credit.expires_at is not None for credit in credits_):
+        since = _NEVER
+    carried = 0 if budget.carry_over == "none" else MOST_PERIODS
+    found: list[Period] = []
+    start = period.starts_at
+    if rolling_slots(budget.period) is not None:
+        return found
+    while start is not None and len(found) < MOST_PERIODS_OF_CREDIT:
+        if len(found) >= carried and start.timestamp() <= since:
+            break
+        before = _ending_at(budget.period, budget.timezone, start)
+        found.append(before)
+        start = before.starts_at
+    return found
+
+
+def _first_used(budget: Budget, newest_first: list[Period], used: Mapping[str, int]) -> list[Period]:
+    """In order of time. Nothing is carried over from before the first use: nobody had the budget then."""
+    if budget.carry_over != "none":
+        while newest_first and newest_first[-1].key not in used:
+            newest_first.pop()
+    return newest_first[::-1]
 
 
 def _carried(budget: Budget, remainder: int) -> int:
@@ -131,25 +208,15 @@ def _carried(budget: Budget, remainder: int) -> int:
     return 0 if budget.carry_over == "none" else min(remainder, budget.carry_over)
 
 
-def _before(budget: Budget, period: Period, credits_: Sequence[Credit], used: Mapping[str, int]) -> Sequence[Period]:
-    """The earlier periods that matter, in order of time."""
-    unseen = set(used)
-    unseen.discard(period.key)
-    since = min((credit.created_at for credit in credits_), default=float("inf"))
-    found: list[Period] = []
-    current = period
-    while len(found) < MOST_PERIODS and current.starts_at is not None:
-        start = current.starts_at
-        if not unseen and start.timestamp() <= since:
-            break
-        current = period_at(budget.period, budget.timezone, datetime.fromtimestamp(start.timestamp() - 1, UTC))
-        unseen.discard(current.key)
-        found.append(current)
-    if budget.carry_over != "none":
-        # Nothing is carried over from before the first use: nobody had the budget then.
-        while found and found[-1].key not in used:
-            found.pop()
-    return found[::-1]
+@lru_cache(maxsize=20_000)
+def _ending_at(kind: PeriodKind, timezone: str, end: datetime) -> Period:
+    return period_at(kind, timezone, end - timedelta(seconds=1))
+
+
+def _start(budget: Budget, moment: float) -> float:
+    """Of the period that a moment is in."""
+    start = period_at(budget.period, budget.timezone, datetime.fromtimestamp(moment, UTC)).starts_at
+    return 0.0 if start is None else start.timestamp()
 
 
 def _holds_in(credit: Credit, budget: Budget, period: Period) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,15 +14,16 @@ import pytest
 from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from openwebui_usage.admission.budget_status import budget_statuses
 from openwebui_usage.ledger import HasCredit, Store
 from openwebui_usage.ledger.configuration import WantedConfiguration
 from openwebui_usage.ledger.database import _config, writing
+from openwebui_usage.ledger.definitions import raise_revision
 from openwebui_usage.ledger.journal import Actor, set_actor
 from openwebui_usage.rules.budgets import Budget, Scope, Subject
-from openwebui_usage.rules.credits import Allowance, Credit, allowance, wrong_end
+from openwebui_usage.rules.credits import Allowance, Credit, allowance, ended_in, wrong_end
 from openwebui_usage.rules.periods import period_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
@@ -29,6 +31,7 @@ from openwebui_usage.webhook import notices
 from tests.support.recorder import call_row, engine_like_open_webui
 from tests.unit.test_gate import asking, gate_on
 
+DAY = 86_400.0
 NOW = datetime(2026, 11, 15, 12, tzinfo=UTC)
 ANN, BOB = Subject("ann"), Subject("bob", frozenset({"staff"}))
 
@@ -97,6 +100,35 @@ def test_what_ends_first_is_used_first() -> None:
     late = Credit("late", "b", 50, created_at=at(9, 2), expires_at=at(12))
     assert left(monthly(), {9: 140}, late, soon) == 50
     assert left(monthly(), {9: 170}, late, soon) == 30
+
+
+def test_what_ended_credit_covered_is_not_taken_from_other_credit_afterwards() -> None:
+    ended = Credit("e", "b", 100, created_at=at(10, 5), expires_at=at(11, 10))
+    other = Credit("r", "b", 100, created_at=at(10, 5), expires_at=at(12, 31))
+    assert left(monthly(), {10: 200}, other, ended) == 100
+    alone = Credit("a", "b", 100, created_at=at(5), expires_at=at(6))
+    assert left(monthly(), {5: 200, 10: 150}, other, alone) == 50, "what never held together is told apart"
+
+
+def test_within_a_period_what_ended_credit_covered_stays_covered() -> None:
+    budget, now = Budget("b", "b", 100), NOW.timestamp()
+    ended = Credit("e", "b", 50, created_at=at(9), expires_at=at(11, 10))
+    new = Credit("n", "b", 50, created_at=at(11, 11))
+    total = period_at("total", "UTC", NOW)
+    assert [credit.id for credit in ended_in(budget, [new, ended], total, now)] == ["e"]
+    assert ended_in(budget, [ended], total, now) == [], "nobody has anything else"
+    for used, extra in ((149, 99), (400, 100), (90, 50)):
+        found = allowance(budget, [new, ended], total, {}, {"e": used})
+        assert found.at(now) == extra
+        assert found.at(at(10)) == 50, "as long as it held"
+
+
+def test_hours_remember_what_was_used_of_credit() -> None:
+    budget, now = Budget("b", "b", 10, period="hour"), NOW.timestamp()
+    credit = Credit("c", "b", 100, created_at=now - 2000 * 3600, expires_at=now + 3600)
+    for hours in (1, 400, 401, 1999):
+        key = period_at("hour", "UTC", NOW - timedelta(hours=hours)).key
+        assert allowance(budget, [credit], period_at("hour", "UTC", NOW), {key: 110}).at(now) == 0
 
 
 @given(
@@ -285,3 +317,52 @@ def test_what_an_older_version_would_hold_for_ever_only_warns_there(store: Store
         **dict.fromkeys(("minute", "last 5 hours", "hour"), ("total", "warn")),
         "month": ("month", "block"),
     }
+
+
+def given_before(store: Store, budget: str, amount: int, *, days: float, expires_in: float) -> None:
+    """Credit that was given some days ago."""
+    given = store.add_credit(Credit("", budget, amount, expires_at=time.time() + expires_in))
+    with writing(store._engine) as connection:
+        created = text("UPDATE usage_credit SET created_at = :at WHERE id = :id")
+        connection.execute(created, {"at": time.time() - days * DAY, "id": given.id})
+        raise_revision(connection)
+
+
+def extra_of(store: Store, caller: Subject = ANN) -> int:
+    """What somebody may use beyond the limit of the only budget."""
+    [budget] = store.budgets()
+    [(counter, _)] = budget_statuses(store, [caller], datetime.now(UTC))[caller]
+    return (counter.budget.limit or 0) - (budget.limit or 0)
+
+
+def test_credit_that_has_ended_is_still_reckoned_with(store: Store) -> None:
+    store.create_budget(Budget("", "b", 100, period="month"))
+    given_before(store, "b", 100, days=70, expires_in=-1)
+    given_before(store, "b", 100, days=70, expires_in=90 * DAY)
+    use(store, "ann", 200, started_at=time.time() - 31 * DAY)
+    assert extra_of(store) == 100
+
+
+def test_no_number_of_hours_hides_the_latest_ones(store: Store) -> None:
+    store.create_budget(Budget("", "b", 10, period="hour"))
+    given_before(store, "b", 100, days=80, expires_in=10 * DAY)
+    now = time.time()
+    store.record([call_row("m", usage=TokenUsage(input=1), started_at=now - 3600 * hours) for hours in range(1, 1900)])
+    use(store, "ann", 108, started_at=now - 2 * 3600)
+    assert extra_of(store) == 1
+
+
+def test_a_batch_asks_for_earlier_periods_only_where_a_mark_may_be_reached(store: Store) -> None:
+    store.notices = lambda change, now: []
+    store.create_budget(Budget("", "each", 100, scope=Scope("each_user"), period="month", carry_over="all"))
+    asked: list[str] = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def see(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "usage_total" in statement and statement.startswith("SELECT"):
+            asked.append(statement)
+
+    use(store, "ann", 79)
+    assert asked == []
+    use(store, "ann", 1)
+    assert asked
