@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -211,7 +212,8 @@ def test_everyone_10_one_colleague_50_research_30_interns_2_admins_none(
         asked = (("Colleague", 54), ("Researcher", 34), ("Intern", 8), ("Other", 14))
         return await asyncio.gather(admitted(admin, 14), *(admitted(people[name], calls) for name, calls in asked))
 
-    assert asyncio.run(storm()) == [14, 50, 30, 2, 10]
+    with ThreadPoolExecutor(1) as thread:  # The browser's tests have a loop of their own in this one.
+        assert thread.submit(lambda: asyncio.run(storm())).result() == [14, 50, 30, 2, 10]
     told = {}
     for name, client in people.items():
         [mine] = client.request("GET", "/api/usage/me")["budgets"]
