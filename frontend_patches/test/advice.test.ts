@@ -8,6 +8,7 @@ import {
   type Expected,
 } from '../src/advice/expected';
 import { promptTokens } from '../src/advice/prompt';
+import { reachableGroup, reachedOf } from '../src/advice/reached';
 import { Say } from '../src/advice/say';
 import { Table, type Typical, type TypicalEffort } from '../src/advice/typical';
 import texts from '../src/advice/words.json';
@@ -188,4 +189,25 @@ test.each([
   table.get();
   await arrivals();
   expect(table.get()).toBeNull();
+});
+
+test('a limit that is reached says before one types what it does', () => {
+  const full = budget({ used: 10, limit: 10, resets_at: '2026-12-01T00:00:00Z' });
+  const say = new Say('en');
+  const told = (fields: Partial<typeof full>, selected = ['o3']) => {
+    const reached = reachedOf({ ...full, ...fields }, selected);
+    return reached && say.reached(reached);
+  };
+  expect(told({})).toMatch(/^until .*2026/);
+  expect(told({ resets_at: null })).toBe('until it is raised');
+  expect(told({ action: 'fallback', fallback_model: 'small' })).toBe('small answers');
+  expect(told({ action: 'fallback', fallback_model: null })).toBe('another model answers');
+  expect(told({ action: 'fallback', fallback_model: 'small' }, ['small'])).toBeNull();
+  expect(told({ action: 'slow', wait_seconds: 12 })).toBe('each message waits 12 s');
+  expect(told({ action: 'warn' })).toBeNull();
+  expect(told({ used: 9 })).toBeNull();
+  expect(reachedOf(reachableGroup(group({ limit: 5, usage: usage({ total: 5 }) })), ['o3'])).toEqual({
+    is: 'blocked',
+    until: null,
+  });
 });

@@ -27,6 +27,7 @@ export const SECTIONS: readonly Section[] = [
   { id: 'prices', for: 'admins', load: () => import('./sections/prices/Prices.svelte') },
   { id: 'refusals', for: 'readers', load: () => import('./sections/refusals/Refusals.svelte') },
   { id: 'settings', for: 'admins', load: () => import('./sections/settings/Settings.svelte') },
+  { id: 'journal', for: 'admins', load: () => import('./sections/journal/Journal.svelte') },
   { id: 'health', for: 'admins', load: () => import('./sections/health/Health.svelte') },
   { id: 'start', for: 'admins', load: () => import('./sections/start/FirstSteps.svelte') },
 ];

@@ -12,6 +12,7 @@ import type { Host } from '../page/page';
 import type { UsageState } from '../state.svelte';
 import { claimOnBudget, claimOnGroup, effortOf, expected, type Asked } from './expected';
 import { promptTokens } from './prompt';
+import { reachableGroup, reachedOf } from './reached';
 import { Say } from './say';
 import { Table, type Typical } from './typical';
 
@@ -90,11 +91,27 @@ function rowsFor(label: string, state: UsageState, typical: Typical, say: Say): 
   return [...exception, ...advice];
 }
 
-function adviseTip(tip: HTMLElement, state: UsageState, typical: Typical, say: Say): void {
+/** The row that says what a limit that is reached does, in the tooltip of the line whose label is `label`. */
+function reachedRow(label: string, state: UsageState, say: Say): [string, string] | null {
+  const { selected, groups, budgets, models } = state;
+  const isBudget = label === `${state.budget?.name}: ${state.budget?.text}`;
+  const budget = isBudget ? tightestOf(selected, budgets, groups, models) : null;
+  const group = groups.get(state.lines.find((line) => label === `${line.name}: ${line.text}`)?.name ?? '');
+  const limit = budget ?? (group && reachableGroup(group));
+  const reached = limit && reachedOf(limit, selected);
+  if (reached?.is === 'fallback' && reached.model)
+    reached.model = models.get(reached.model)?.name ?? reached.model;
+  return reached ? [say.words.reached, say.reached(reached)] : null;
+}
+
+function adviseTip(tip: HTMLElement, state: UsageState, typical: Typical | null, say: Say): void {
   const line = tip.previousElementSibling;
   const title = tip.firstElementChild;
   if (!line || !title || tip.querySelector('[data-usage-advice]')) return;
-  const spans = rowsFor(line.getAttribute('aria-label') ?? '', state, typical, say).flatMap((row) =>
+  const label = line.getAttribute('aria-label') ?? '';
+  const reached = reachedRow(label, state, say);
+  const rows = [...(reached ? [reached] : []), ...(typical ? rowsFor(label, state, typical, say) : [])];
+  const spans = rows.flatMap((row) =>
     row.map((text) => {
       const span = Object.assign(document.createElement('span'), { textContent: text });
       span.dataset[MARK] = '';
@@ -120,10 +137,10 @@ function start(): void {
     try {
       const list = document.getElementById(LIST);
       const tip = counter.getElementsByClassName(TIP)[0];
-      const typical = list || tip ? table.get() : null;
-      if (!typical) return;
+      if (!list && !tip) return;
+      const typical = table.get();
       const say = new Say(state.language);
-      if (list) {
+      if (list && typical) {
         adviseMenu(list, state, typical, say);
         const button = list.previousElementSibling;
         if (button) place(list, button, 'list');

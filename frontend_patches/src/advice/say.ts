@@ -1,5 +1,6 @@
 /** What is expected, in words: rounded to two digits, for it is no more exact than that. */
 import { verdict, type Claim, type Expected, type Range } from './expected';
+import type { Reached } from './reached';
 import type { TypicalEffort } from './typical';
 import texts from './words.json';
 
@@ -48,6 +49,20 @@ export class Say {
     return this.#fill(this.words[verdict(claim)], {
       share: share < 0.01 ? `<${this.#percent(0.01)}` : this.#percent(share),
     });
+  }
+
+  /** `until 1 Dec 2026, 00:00`, `gpt-4o-mini answers`, `each message waits 12 s`. */
+  reached(reached: Reached): string {
+    if (reached.is === 'slow')
+      return this.#fill(this.words.waits, { seconds: this.#write(reached.seconds, {}) });
+    if (reached.is === 'fallback')
+      return reached.model ? this.#fill(this.words.other, { model: reached.model }) : this.words.another;
+    if (reached.until === null) return this.words.lasting;
+    const when = new Date(reached.until).toLocaleString(this.#language, {
+      dateStyle: 'medium',
+      timeStyle: 'short',
+    });
+    return this.#fill(this.words.until, { when });
   }
 
   #range([low, , high]: Range, write: (n: number) => string): string {

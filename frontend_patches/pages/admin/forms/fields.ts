@@ -4,7 +4,8 @@ import { readList, readNumber, writeNumber } from '../../lib/numbers';
 import { localZone } from '../../lib/zones';
 import type { LimitFields, Unit } from './Limits.svelte';
 
-type Kept = Omit<LimitFields, 'limit' | 'soft_limits' | 'unit'> & {
+type Kept = Omit<LimitFields, 'limit' | 'soft_limits' | 'unit' | 'action'> & {
+  action: string;
   limit: number | null;
   soft_limits: readonly number[];
   unit?: Unit;
@@ -26,7 +27,7 @@ export const limitFields = ({ unit = 'tokens', ...kept }: Kept): LimitFields => 
   limit: writeNumber(kept.limit, language()),
   period: kept.period,
   timezone: kept.timezone,
-  action: kept.action,
+  action: kept.action === 'warn' ? 'warn' : 'block',
   soft_limits: kept.soft_limits.join(', '),
   counting: kept.counting,
 });
