@@ -6,15 +6,9 @@ export function inputBox(): HTMLElement | null {
   const form = input?.closest('form');
   if (!form) return null;
   const box =
-    document.getElementById('message-input-container') ??
-    outermost(document.getElementById('chat-input-container'), form); // 0.6.18
-  return box && box !== form && form.contains(box) ? box : null;
-}
-
-/** What holds `inner` directly within `outer`. */
-function outermost(inner: HTMLElement | null, outer: HTMLElement): HTMLElement | null {
-  while (inner && inner.parentElement !== outer) inner = inner.parentElement;
-  return inner;
+    form.querySelector('#message-input-container') ??
+    [...form.children].find((part) => part.querySelector('#chat-input-container')); // 0.6.18
+  return (box as HTMLElement) ?? null;
 }
 
 /** Puts `host` left of the Web Search button, which is right of the integrations menu. False where there is no such place. */
