@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Engine, select
 
 from openwebui_usage.ledger.combinations import full_key, members_of
+from openwebui_usage.ledger.credits import raised, read_allowances
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.definitions import Definitions
@@ -59,6 +60,8 @@ class _Target(NamedTuple):
     counter: Counter
     user: str | None = None
     """Whose sum it is."""
+    caller: Subject = Subject()
+    """Whose credit it may use."""
 
 
 class Forecasts:
@@ -103,7 +106,7 @@ class Forecasts:
                     budget.for_caller(caller), subject_of(budget, caller), definitions.period(budget, now)
                 )
                 is_own = budget.scope.kind == "user" or not budget.scope.is_shared
-                targets.append(_Target("budget", counter, caller.user_id if is_own else None))
+                targets.append(_Target("budget", counter, caller.user_id if is_own else None, caller))
         with reading(self._engine) as connection:
             return self._answer(connection, _users(connection), targets, definitions, now)
 
@@ -116,6 +119,11 @@ class Forecasts:
         now: datetime,
     ) -> list[LimitForecast]:
         limited = [target for target in targets if target.counter.budget.limit is not None]
+        given = read_allowances(connection, definitions, [(target.counter, target.caller) for target in limited])
+        limited = [
+            target._replace(counter=raised(target.counter, extra, now))
+            for target, extra in zip(limited, given, strict=True)
+        ]
         totals = read_totals(connection, [target.counter.key for target in limited])
         created = _created(connection)
         history = _History(connection, self._schema, limited, users, definitions.groups, now)
@@ -166,10 +174,12 @@ def _greatest(
     )
     greatest = [subject for amount, subject in used[:MOST_USERS] if amount]
     callers = _callers(connection, {user: users[user] for user in map(subjects.__getitem__, greatest)})
-    return [
-        _Target("budget", Counter(budget.for_caller(callers[subjects[subject]]), subject, period), subjects[subject])
-        for subject in greatest
-    ]
+    found = []
+    for subject in greatest:
+        user = subjects[subject]
+        counter = Counter(budget.for_caller(callers[user]), subject, period)
+        found.append(_Target("budget", counter, user, callers[user]))
+    return found
 
 
 def _callers(connection: Connection, users: Mapping[str, _User]) -> dict[str, Subject]:

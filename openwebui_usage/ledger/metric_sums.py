@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, func, select
 
+from openwebui_usage.ledger.credits import raised, read_allowances
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.latency import DONE, Latencies, Latency
@@ -23,12 +24,14 @@ from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.refusals import LimitKind
 from openwebui_usage.ledger.report_query import Dimension, Named, ReportQuery, ReportSums, Value
 from openwebui_usage.ledger.reports import Reports
+from openwebui_usage.ledger.rolling import in_windows
 from openwebui_usage.ledger.schema import usage_dimension, usage_refusal
 from openwebui_usage.ledger.totals import read_totals
 from openwebui_usage.rules.buckets import TimeRange
-from openwebui_usage.rules.budgets import Budget, Unit, budget_of_group
+from openwebui_usage.rules.budgets import Budget, Subject, Unit, budget_of_group
 from openwebui_usage.rules.budgets import Counter as BudgetCounter
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.rates import is_rate
 
 OTHER = "other"
 """The label of all models, or connections, that have none of their own."""
@@ -190,9 +193,13 @@ class MetricSums:
         return dict(found)
 
     def _limits(self, definitions: Definitions, now: datetime) -> list[LimitStatus]:
-        """Budgets of each user separately have as many sums as users, and are left out."""
+        """As they hold now, with credit and remainders. Budgets of each user separately have as many sums as users, and
+        are left out; so are those of a minute, which the ledger does not count.
+        """
         limits: list[tuple[LimitKind, Budget]] = [("group", budget_of_group(group)) for group in definitions.groups]
-        limits += [("budget", budget) for budget in definitions.budgets if budget.scope.is_shared]
+        limits += [
+            ("budget", budget) for budget in definitions.budgets if budget.scope.is_shared and not is_rate(budget)
+        ]
         counters = [
             (kind, BudgetCounter(budget, budget.id, definitions.period(budget, now)))
             for kind, budget in limits
@@ -201,17 +208,21 @@ class MetricSums:
         if not counters:
             return []
         with self._engine.connect() as connection:
-            totals = read_totals(connection, [counter.key for _, counter in counters])
+            asked = [(counter, Subject()) for _, counter in counters]
+            given = read_allowances(connection, definitions, asked)
+            holding = [raised(counter, extra, now) for (counter, _), extra in zip(asked, given, strict=True)]
+            totals = read_totals(connection, [counter.key for counter in holding])
+            found = in_windows(connection, [(each, totals.get(each.key, Sums())) for each in holding], now)
         return [
             LimitStatus(
                 kind,
                 counter.budget.name,
                 counter.budget.unit,
                 counter.budget.limit or 0,
-                counter.budget.used(totals.get(counter.key, Sums())),
+                counter.budget.used(sums),
                 None if counter.period.ends_at is None else counter.period.ends_at.timestamp(),
             )
-            for kind, counter in counters
+            for (kind, _), (counter, sums) in zip(counters, found, strict=True)
         ]
 
 

@@ -366,3 +366,29 @@ def test_a_batch_asks_for_earlier_periods_only_where_a_mark_may_be_reached(store
     assert asked == []
     use(store, "ann", 1)
     assert asked
+
+
+def test_a_forecast_and_what_monitoring_is_told_know_of_credit(store: Store) -> None:
+    store.create_budget(Budget("", "all", 100, period="month"))
+    store.create_budget(Budget("", "each", 100, scope=Scope("each_user"), period="month"))
+    store.add_credit(Credit("", "all", 900))
+    store.add_credit(Credit("", "each", 50, user_id="ann"))
+    use(store, "ann", 100)
+    now, definitions = datetime.now(UTC), store.definitions()
+    own = store.forecasts.of_caller(ANN, (), definitions.budgets, definitions, now)
+    of_all = store.forecasts.of_all(definitions, now)
+    for found in (own, of_all):
+        limits = {each.counter.budget.name: each.counter.budget.limit for each in found}
+        assert limits == {"all": 1000, "each": 150}
+        assert all(each.forecast.reached_at is None or each.forecast.reached_at > now for each in found)
+    [limit] = store.metric_sums(5).read(definitions).limits
+    assert (limit.name, limit.limit, limit.used) == ("all", 1000, 100)
+
+
+def test_monitoring_is_told_what_windows_hold_and_nothing_of_minutes(store: Store) -> None:
+    store.create_budget(Budget("", "window", 100, period="last 5 hours"))
+    store.create_budget(Budget("", "minute", 5, unit="requests", period="minute"))
+    for hours in (100, 50, 0):
+        use(store, "ann", 90 if hours else 10, started_at=time.time() - hours * 3600)
+    limits = store.metric_sums(5).read(store.definitions()).limits
+    assert [(limit.name, limit.used) for limit in limits] == [("window", 10)]
