@@ -13,6 +13,8 @@ requirements: /app/backend/data/openwebui_usage-0.1.0-py3-none-any.whl
 
 import importlib
 import logging
+import site
+import sys
 
 log = logging.getLogger("openwebui_usage")
 
@@ -20,6 +22,8 @@ log = logging.getLogger("openwebui_usage")
 class Event:
     async def event(self, event, __app__, __id__):
         importlib.invalidate_caches()  # The package may have been installed while this process ran.
+        if site.ENABLE_USER_SITE and site.getusersitepackages() not in sys.path:
+            sys.path.append(site.getusersitepackages())  # The same of the folder that pip put it into.
         try:
             from openwebui_usage.host import bootstrap as late
         except ImportError as error:
