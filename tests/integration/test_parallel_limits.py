@@ -1,4 +1,4 @@
-"""200 calls at once against a budget for 50: what is overspent, on one worker and on several."""
+"""200 calls at once against a budget for 50: what is overspent. `test_workers.py` tries the same on several workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.clients import Client
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
 from tests.support.provider import Provider
-from tests.support.services import Postgres, Redis
+from tests.support.services import Redis
 
 MESSAGES = [{"role": "user", "content": "Hello there"}]
 CALLS, ADMITTED, EACH = 200, 50, 20
@@ -181,46 +181,6 @@ def test_exceptions_on_one_worker(one_worker: OpenWebUI, provider: Provider, rep
 
 def test_primed_on_one_worker(one_worker: OpenWebUI, provider: Provider, report: Callable[[str], None]) -> None:
     primed(one_worker, provider, report, "1 worker, SQLite")
-
-
-@pytest.mark.timeout(600)
-def test_of_four_workers_with_redis(
-    start_openwebui: Callable[..., OpenWebUI],
-    provider: Provider,
-    postgres: Postgres,
-    redis: Redis,
-    report: Callable[[str], None],
-) -> None:
-    server = start_openwebui(workers=4, database_url=postgres.new_database(), redis_url=redis.url)
-    right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
-    primed(server, provider, report, "4 workers, PostgreSQL and Redis")
-    exceptions(server, provider, report, "4 workers, PostgreSQL and Redis")
-    assert "Redis is away" not in server.log_text()
-    reserved = [key for key in redis.client.keys("*{usage}:holds:*") if redis.client.hlen(key)]
-    assert reserved == [], "everything that was reserved was released"
-
-
-@pytest.mark.timeout(600)
-def test_of_two_workers_without_redis(
-    start_openwebui: Callable[..., OpenWebUI], provider: Provider, report: Callable[[str], None]
-) -> None:
-    """They tell each other through the database, once a second: until then each has the whole budget to give."""
-    workers = 2
-    server = start_openwebui(workers=workers)
-    answers, used = storm(server, provider, prompt=10)
-    report(line(f"{workers} workers, SQLite, no Redis", answers, used))
-    assert used <= workers * (MOST_FOR_ALL + 4 * ADMITTED)
-    body = {"model": "bounded", "messages": MESSAGES}
-
-    def all_refuse() -> bool:
-        answers = []
-        for _ in range(16):  # Each on a connection of its own, so that all workers are asked.
-            client = Client(server.url, server.admin.token)
-            answers.append(client.post("/api/chat/completions", json=body).status_code)
-            client.close()
-        return set(answers) == {429}
-
-    wait_until(all_refuse, timeout=15, what="all workers know that the limit is reached")
 
 
 def test_what_a_worker_held_that_was_killed_is_free_again_soon(

@@ -15,6 +15,17 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import NullPool
 
 from openwebui_usage.ledger.schema import usage_call
+from tests.integration.test_parallel_limits import (
+    ADMITTED,
+    MESSAGES,
+    MOST_FOR_ALL,
+    exceptions,
+    line,
+    primed,
+    report,
+    right_and_wrong,
+    storm,
+)
 from tests.support.clients import Client
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import wait_until
@@ -22,6 +33,7 @@ from tests.support.provider import Provider
 from tests.support.services import Postgres, Redis
 from tests.support.ui import UI
 
+__all__ = ["report"]
 GROUP, MODELS = "all of them", ("gpt-4o-mini", "gpt-4o", "o3-mini")
 
 
@@ -134,21 +146,10 @@ def check(deployment: Deployment, provider: Provider, count: int) -> None:
     assert deployment.is_shown()
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("fresh", [False, pytest.param(True, marks=pytest.mark.nightly)], ids=["forks", "fresh"])
-def test_four_workers_on_postgres_and_redis(
-    start_openwebui: Callable[..., OpenWebUI],
-    postgres: Postgres,
-    redis: Redis,
-    slow_models: Provider,
-    stack: ExitStack,
-    fresh: bool,
-) -> None:
-    url = postgres.new_database()
-    server = start_openwebui(workers=4, database_url=url, redis_url=redis.url, fresh=fresh)
-    deployment = Deployment(server, url, stack)
-    assert deployment.call(200) == 200
-    check(deployment, slow_models, 200)
+def counts_and_shows(server: OpenWebUI, database_url: str, provider: Provider, count: int, stack: ExitStack) -> None:
+    deployment = Deployment(server, database_url, stack)
+    assert deployment.call(count) == count
+    check(deployment, provider, count)
 
 
 @pytest.mark.timeout(600)
@@ -180,11 +181,93 @@ def test_redis_may_go_away_and_come_back(
     check(deployment, slow_models, 50)
 
 
+# A deployment of several workers takes long to start: first its rows are counted, then the same has limits to keep.
+
+
+@pytest.fixture(scope="module")
+def on_postgres_and_redis(
+    new_openwebui: Callable[..., OpenWebUI], postgres: Postgres, redis_process: Redis
+) -> Iterator[tuple[OpenWebUI, str]]:
+    """Four workers, and where their rows are."""
+    url = postgres.new_database()
+    redis_process.clear()
+    server = new_openwebui(workers=4, database_url=url, redis_url=redis_process.url)
+    try:
+        yield server.start(), url
+    finally:
+        server.discard()
+
+
 @pytest.mark.timeout(600)
-def test_two_workers_on_sqlite_without_redis(
-    start_openwebui: Callable[..., OpenWebUI], slow_models: Provider, stack: ExitStack
+def test_four_workers_on_postgres_and_redis(
+    on_postgres_and_redis: tuple[OpenWebUI, str], slow_models: Provider, stack: ExitStack
 ) -> None:
-    server = start_openwebui(workers=2)
-    deployment = Deployment(server, f"sqlite:///{server.ledger_file}", stack)
-    assert deployment.call(100) == 100
-    check(deployment, slow_models, 100)
+    counts_and_shows(*on_postgres_and_redis, slow_models, 200, stack)
+
+
+@pytest.mark.timeout(600)
+def test_four_workers_on_redis_keep_a_limit(
+    on_postgres_and_redis: tuple[OpenWebUI, str],
+    provider: Provider,
+    redis_process: Redis,
+    report: Callable[[str], None],
+) -> None:
+    server, _ = on_postgres_and_redis
+    logged_before = len(server.log_text())
+    right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
+    primed(server, provider, report, "4 workers, PostgreSQL and Redis")
+    exceptions(server, provider, report, "4 workers, PostgreSQL and Redis")
+    assert "Redis is away" not in server.log_text()[logged_before:]
+    reserved = [key for key in redis_process.client.keys("*{usage}:holds:*") if redis_process.client.hlen(key)]
+    assert reserved == [], "everything that was reserved was released"
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+def test_four_workers_as_an_admin_starts_them(
+    start_openwebui: Callable[..., OpenWebUI],
+    postgres: Postgres,
+    redis: Redis,
+    slow_models: Provider,
+    stack: ExitStack,
+) -> None:
+    """None of them is a fork."""
+    url = postgres.new_database()
+    server = start_openwebui(workers=4, database_url=url, redis_url=redis.url, fresh=True)
+    counts_and_shows(server, url, slow_models, 200, stack)
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(new_openwebui: Callable[..., OpenWebUI]) -> Iterator[OpenWebUI]:
+    """Two workers, without Redis."""
+    server = new_openwebui(workers=2)
+    try:
+        yield server.start()
+    finally:
+        server.discard()
+
+
+@pytest.mark.timeout(600)
+def test_two_workers_on_sqlite_without_redis(on_sqlite: OpenWebUI, slow_models: Provider, stack: ExitStack) -> None:
+    counts_and_shows(on_sqlite, f"sqlite:///{on_sqlite.ledger_file}", slow_models, 100, stack)
+
+
+@pytest.mark.timeout(600)
+def test_two_workers_without_redis_overspend_for_a_second_at_most(
+    on_sqlite: OpenWebUI, provider: Provider, report: Callable[[str], None]
+) -> None:
+    """They tell each other through the database, once a second: until then each has the whole budget to give."""
+    answers, used = storm(on_sqlite, provider, prompt=10)
+    report(line("2 workers, SQLite, no Redis", answers, used))
+    assert used <= on_sqlite.workers * (MOST_FOR_ALL + 4 * ADMITTED)
+    body = {"model": "bounded", "messages": MESSAGES}
+
+    def all_refuse() -> bool:
+        answers = []
+        for _ in range(16):  # Each on a connection of its own, so that all workers are asked.
+            client = Client(on_sqlite.url, on_sqlite.admin.token)
+            answers.append(client.post("/api/chat/completions", json=body).status_code)
+            client.close()
+        return set(answers) == {429}
+
+    wait_until(all_refuse, timeout=15, what="all workers know that the limit is reached")
