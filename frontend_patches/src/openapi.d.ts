@@ -3305,6 +3305,38 @@ export interface components {
       };
     };
     /**
+     * UnlimitedBudgetUse
+     * @description What is used of a budget that has no limit.
+     */
+    UnlimitedBudgetUse: {
+      /**
+       * Name
+       * @description The name of the budget.
+       * @example Interns
+       */
+      name: string;
+      /** @description Whose sum it is; null where several share it. Of a budget that counts users separately, whoever used the most. */
+      user: components['schemas']['NamedValue'] | null;
+      /**
+       * Unit
+       * @example usd
+       * @enum {string}
+       */
+      unit: 'tokens' | 'usd' | 'requests';
+      /**
+       * Used
+       * @description What is used in the current period.
+       * @example 12.5
+       */
+      used: number;
+      /**
+       * Resets At
+       * @description When the next period begins, or a window that moves has room again; null where this one never ends, and for a window that has room.
+       * @example 2026-11-30T23:00:00Z
+       */
+      resets_at: string | null;
+    };
+    /**
      * UnpricedCalls
      * @description Calls of one model that nobody knows the price of.
      */
@@ -4364,6 +4396,11 @@ export interface components {
        * @description In the order in which the limits will be reached.
        */
       forecasts: components['schemas']['UsageForecast'][];
+      /**
+       * Unlimited
+       * @description What is used of budgets without a limit; none of your own.
+       */
+      unlimited?: components['schemas']['UnlimitedBudgetUse'][];
     };
     /**
      * UsageGroup

@@ -55,6 +55,17 @@ class LimitForecast:
     forecast: Forecast
 
 
+@dataclass(frozen=True, slots=True)
+class UnlimitedUse:
+    """What is used of a budget that has no limit, in the current period."""
+
+    counter: Counter
+    user: Named | None
+    """Whose sum it is; None where it is shared."""
+    used: int
+    """In the budget's unit."""
+
+
 class _Target(NamedTuple):
     kind: Literal["group", "budget"]
     counter: Counter
@@ -84,11 +95,29 @@ class Forecasts:
                 if is_rate(budget):
                     continue
                 if budget.scope.is_shared:
-                    counter = Counter(budget, budget.id, definitions.period(budget, now))
-                    targets.append(_Target("budget", counter, budget.scope.id if budget.scope.kind == "user" else None))
+                    targets.append(_shared(budget, definitions, now))
                 elif budget.least_limit is not None:
                     targets += _greatest(connection, users, budget, definitions, now)
             return self._answer(connection, users, targets, definitions, now)
+
+    def without_limit(self, definitions: Definitions, now: datetime) -> list[UnlimitedUse]:
+        """What is used of each budget that has no limit; where it counts users separately, by whoever used the most."""
+        with reading(self._engine) as connection:
+            users = _users(connection)
+            targets: list[_Target] = []
+            for budget in definitions.budgets:
+                if is_rate(budget) or budget.least_limit is not None:
+                    continue
+                if budget.scope.is_shared:
+                    targets.append(_shared(budget, definitions, now))
+                else:
+                    targets += _greatest(connection, users, budget, definitions, now)[:1]
+            totals = read_totals(connection, [target.counter.key for target in targets])
+            sums = [(target.counter, totals.get(target.counter.key, Sums())) for target in targets]
+            return [
+                UnlimitedUse(counter, _named(target.user, users), counter.budget.used(found))
+                for target, (counter, found) in zip(targets, in_windows(connection, sums, now), strict=True)
+            ]
 
     def of_caller(
         self,
@@ -159,6 +188,11 @@ def _groups(groups: Iterable[Group], definitions: Definitions, now: datetime) ->
     for group in groups:
         budget = budget_of_group(group)
         yield _Target("group", Counter(budget, budget.id, definitions.period(budget, now)))
+
+
+def _shared(budget: Budget, definitions: Definitions, now: datetime) -> _Target:
+    counter = Counter(budget, budget.id, definitions.period(budget, now))
+    return _Target("budget", counter, budget.scope.id if budget.scope.kind == "user" else None)
 
 
 def _greatest(

@@ -31,6 +31,8 @@ def test_from_an_empty_deployment_to_a_limit_that_holds(
     server = start_openwebui()
     picture = lambda name: page.screenshot(path=artefacts / f"newcomer-{name}.png", full_page=True)  # noqa: E731
 
+    tabs = page.get_by_role("navigation")
+
     # From sign-in to a limit per person and month.
     page.goto(f"{server.url}/usage/admin/")
     page.wait_for_url("**/auth?redirect=*")
@@ -54,7 +56,7 @@ def test_from_an_empty_deployment_to_a_limit_that_holds(
     other.chat("o3-mini")
 
     # Who spent most this week, and on what.
-    page.get_by_role("link", name="Overview").click()
+    tabs.get_by_role("link", name="Overview", exact=True).click()
     page.get_by_role("combobox", name="Time range").select_option("week")
     page.get_by_role("combobox", name="Grouped by").select_option("user")
     page.get_by_role("combobox", name="Subgroup").select_option("model")
@@ -65,7 +67,7 @@ def test_from_an_empty_deployment_to_a_limit_that_holds(
     picture("3-who-and-on-what")
 
     # Whom a new budget would have refused.
-    page.get_by_role("link", name="Budgets").click()
+    tabs.get_by_role("link", name="Budgets", exact=True).click()
     page.get_by_role("link", name="New budget").first.click()
     page.get_by_label("Name").fill("One a month")
     page.get_by_role("radio", name="Requests").check()
@@ -80,7 +82,7 @@ def test_from_an_empty_deployment_to_a_limit_that_holds(
     assert busy.post("/api/chat/completions", json={"model": "gpt-4o", "messages": HELLO}).status_code == 429
 
     # The month, to take along.
-    page.get_by_role("link", name="Settings").click()
+    tabs.get_by_role("link", name="Settings", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Report as CSV").click()
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))

@@ -187,3 +187,20 @@ def test_a_caller_is_told_of_what_binds_them(store: Store) -> None:
         "each": (10, 70),
         "all": (110, 770),
     }
+
+
+def test_of_budgets_without_a_limit_it_is_known_what_is_used(store: Store) -> None:
+    store.create_budget(Budget("", "all", None, period="month"))
+    store.create_budget(Budget("", "each", None, scope=Scope("each_user"), period="month"))
+    store.create_budget(Budget("", "bob's", None, unit="requests", scope=Scope("user", "bob")))
+    store.create_budget(Budget("", "nobody's", None, scope=Scope("user", "cy")))
+    store.create_budget(Budget("", "limited", 10, period="month"))
+    use(store, 3)
+    use(store, 2, lambda day: 30, user="bob")
+    found = store.forecasts.without_limit(store.definitions(), NOW)
+    assert [(each.counter.budget.name, each.user and each.user.name, each.used) for each in found] == [
+        ("all", None, 360),
+        ("each", "Ann", 300),
+        ("bob's", "Bob", 2),
+        ("nobody's", "cy", 0),
+    ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Amount, Dollars, Moment, ResetsAt
 from openwebui_usage.api.answers.reports import NamedValue, named_value
-from openwebui_usage.ledger.forecasts import LimitForecast
+from openwebui_usage.ledger.forecasts import LimitForecast, UnlimitedUse
 from openwebui_usage.rules.budgets import Unit
 from openwebui_usage.rules.forecast import NoForecast, Projection
 from openwebui_usage.rules.json_values import iso_utc, to_json_amount
@@ -83,12 +84,43 @@ class UsageForecast(BaseModel):
         )
 
 
+class UnlimitedBudgetUse(BaseModel):
+    """What is used of a budget that has no limit."""
+
+    name: str = Field(description="The name of the budget.", examples=["Interns"])
+    user: NamedValue | None = Field(
+        description="Whose sum it is; null where several share it. Of a budget that counts users separately, whoever "
+        "used the most."
+    )
+    unit: Unit = Field(examples=["usd"])
+    used: Amount = Field(description="What is used in the current period.", examples=[12.5])
+    resets_at: ResetsAt
+
+    @classmethod
+    def of(cls, found: UnlimitedUse) -> UnlimitedBudgetUse:
+        """As the ledger has it."""
+        counter = found.counter
+        return cls(
+            name=counter.budget.name,
+            user=named_value(found.user),
+            unit=counter.budget.unit,
+            used=to_json_amount(found.used, counter.budget.unit),
+            resets_at=iso_utc(counter.period.ends_at),
+        )
+
+
 class UsageForecasts(BaseModel):
     """When limits will be reached."""
 
     forecasts: list[UsageForecast] = Field(description="In the order in which the limits will be reached.")
+    unlimited: list[UnlimitedBudgetUse] = Field(
+        default_factory=list, description="What is used of budgets without a limit; none of your own."
+    )
 
     @classmethod
-    def of(cls, found: list[LimitForecast]) -> UsageForecasts:
+    def of(cls, found: list[LimitForecast], unlimited: Sequence[UnlimitedUse] = ()) -> UsageForecasts:
         """In their order."""
-        return cls(forecasts=[UsageForecast.of(each) for each in found])
+        return cls(
+            forecasts=[UsageForecast.of(each) for each in found],
+            unlimited=[UnlimitedBudgetUse.of(each) for each in unlimited],
+        )

@@ -23,7 +23,12 @@ def add_forecasts(router: APIRouter, store: Store, access: Access) -> None:
     )
     async def get_forecast() -> UsageForecasts:
         now = datetime.now(UTC)
-        return UsageForecasts.of(await asyncio.to_thread(lambda: store.forecasts.of_all(store.definitions(), now)))
+
+        def answer() -> UsageForecasts:
+            definitions, forecasts = store.definitions(), store.forecasts
+            return UsageForecasts.of(forecasts.of_all(definitions, now), forecasts.without_limit(definitions, now))
+
+        return await asyncio.to_thread(answer)
 
     @router.get("/me/forecast", summary="When your own limits will be reached", responses=problems(401, 503))
     async def get_own_forecast(request: Request, caller: Annotated[Caller, Depends(access.user)]) -> UsageForecasts:

@@ -6,6 +6,8 @@ export type Budget = components['schemas']['UsageBudget'];
 export type ScopeKind = Budget['scope']['kind'];
 export type Forecast = components['schemas']['UsageForecast'];
 
+type Unlimited = components['schemas']['UnlimitedBudgetUse'];
+
 export const SCOPES: readonly ScopeKind[] = [
   'each_user',
   'everyone',
@@ -29,20 +31,26 @@ export const isEach = (kind: ScopeKind): boolean => kind.startsWith('each_user')
 export interface Row {
   budget: Budget;
   /** Of one sum that all share; of the one who used the most, where each person has their own. */
-  greatest: Forecast | undefined;
+  greatest: Forecast | Unlimited | undefined;
   /** How many have reached the limit, of those who used the most. */
   reached: number;
 }
 
-export function rowsOf(budgets: readonly Budget[], forecasts: readonly Forecast[]): Row[] {
+export function rowsOf(
+  budgets: readonly Budget[],
+  answer: components['schemas']['UsageForecasts'] | undefined,
+): Row[] {
   return budgets.map((budget) => {
-    const own = forecasts.filter(({ kind, name }) => kind === 'budget' && name === budget.name);
+    const own = (answer?.forecasts ?? []).filter(
+      ({ kind, name }) => kind === 'budget' && name === budget.name,
+    );
     const greatest = own.reduce<Forecast | undefined>(
       (most, each) => (most && most.used >= each.used ? most : each),
       undefined,
     );
+    const counted = answer?.unlimited?.find(({ name }) => name === budget.name);
     const reached = isEach(budget.scope.kind) ? own.filter(({ used, limit }) => used >= limit).length : 0;
-    return { budget, greatest, reached };
+    return { budget, greatest: greatest ?? counted, reached };
   });
 }
 
