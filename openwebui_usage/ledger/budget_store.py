@@ -111,7 +111,7 @@ class BudgetStore(Tables):
                     return budget
                 if counted is not None:  # The budget was changed meanwhile.
                     self._recount.forget(counted.id)
-                counted = self._recount.of_budget(budget)
+                counted = self._recount.of_budget(budget, before)
         except BaseException:
             if counted is not None:
                 self._recount.forget(counted.id)

@@ -130,7 +130,7 @@ class ConfigurationStore(Tables):
                     # The group may not exist yet, or hold other models until then.
                     models = change.after.groups[budget.group].models
                     counter = replace(budget, models=models, group=None, group_id=None)
-                counted[budget.id] = self._recount.of_budget(counter)
+                counted[budget.id] = self._recount.of_budget(counter, change.before.budgets.get(budget.name))
 
     def _write(self, connection: Connection, change: _Change, counted: Mapping[str, Budget]) -> None:
         before, after = change.before, change.after

@@ -19,12 +19,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Integer, cast, delete, func, insert, literal_column, select, tuple_, update
 
 from openwebui_usage.ledger.database import Transaction, sharing, writing
-from openwebui_usage.ledger.definitions import raise_revision, read_definitions, recount_text
+from openwebui_usage.ledger.definitions import Definitions, raise_revision, read_definitions, recount_text
 from openwebui_usage.ledger.recording import SUMS, Key, add_to_totals
 from openwebui_usage.ledger.rolling import slot_key
 from openwebui_usage.ledger.schema import usage_call, usage_recount, usage_total
 from openwebui_usage.ledger.totals import plus, sum_query, sums_of
 from openwebui_usage.rules.budgets import Budget, Subject, subject_of
+from openwebui_usage.rules.credits import earlier_periods, looks_back, that_matter
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.periods import SLOT, Period, period_at, rolling_slots
 
@@ -41,9 +42,13 @@ class Recount:
         self._engine = engine
         self._schema = schema
 
-    def of_budget(self, budget: Budget) -> Budget:
-        """Count what `budget` counts. Returns it with the new counter's id, to be passed to `adopt` or `forget`."""
-        return self._count(replace(budget, id=uuid.uuid4().hex), None)
+    def of_budget(self, budget: Budget, before: Budget | None = None) -> Budget:
+        """Count what `budget` counts. Returns it with the new counter's id, to be passed to `adopt` or `forget`.
+
+        `before` is the budget as it was, if it was: where remainders or credit go back to earlier periods, these are
+        counted anew as well, as far back as it had counted.
+        """
+        return self._count(replace(budget, id=uuid.uuid4().hex), None, before)
 
     def of_group(self, group: Group) -> Budget:
         """The same for a usage group's period."""
@@ -96,7 +101,7 @@ class Recount:
             with sharing(self._engine) as connection:
                 connection.execute(delete(usage_total).where(tuple_(subject, period).in_(part)))
 
-    def _count(self, counter: Budget, group: Group | None) -> Budget:
+    def _count(self, counter: Budget, group: Group | None, before: Budget | None = None) -> Budget:
         self._forget_abandoned()
         try:
             with ExitStack() as stack:
@@ -107,10 +112,13 @@ class Recount:
                     connection.execute(insert(usage_recount), row)
                     raise_revision(connection)
                     period = period_at(counter.period, counter.timezone, datetime.now(UTC))
-                    groups = read_definitions(connection).groups
-                    until_now = _boundary(connection, reader, period)
+                    definitions = read_definitions(connection)
+                    earlier = [] if before is None else _earlier(connection, counter, before, period, definitions)
+                    until_now = _boundary(connection, reader, earlier[-1] if earlier else period)
                 if group is None:
-                    sums = _sums_of_budget(reader, counter, period, until_now, groups)
+                    sums: dict[Key, Sums] = {}
+                    for each in (period, *earlier):
+                        sums |= _sums_of_budget(reader, counter, each, until_now, definitions.groups)
                 else:
                     sums = _sums_of_group(reader, counter, period, until_now, group)
             self._add(sums)
@@ -142,6 +150,25 @@ class Recount:
             ids = connection.execute(old).scalars().all()
         if ids:
             self.forget(*ids)
+
+
+def _earlier(
+    connection: Connection, counter: Budget, before: Budget, period: Period, definitions: Definitions
+) -> list[Period]:
+    """The earlier periods to count, the newest first."""
+    credits_ = definitions.credits_of(before.name)
+    if not looks_back(counter, credits_):
+        return []
+    ours = earlier_periods(counter, that_matter(counter, credits_, period), period)
+    current = period_at(before.period, before.timezone, datetime.now(UTC))
+    theirs = earlier_periods(replace(before, carry_over="all"), credits_, current)
+    subject = usage_total.c.subject
+    query = select(usage_total.c.period).distinct().where(subject.between(before.id, f"{before.id};"))
+    if connection.dialect.name != "sqlite":
+        query = select(usage_total.c.period).distinct().where(subject.startswith(before.id, autoescape=True))
+    counted = set(connection.execute(query).scalars())
+    since = min((each.starts_at for each in (*theirs, current) if each.starts_at and each.key in counted), default=None)
+    return [each for each in ours if since is not None and each.ends_at is not None and each.ends_at > since]
 
 
 def _boundary(connection: Connection, reader: Connection, period: Period) -> Any:

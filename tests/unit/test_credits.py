@@ -392,3 +392,29 @@ def test_monitoring_is_told_what_windows_hold_and_nothing_of_minutes(store: Stor
         use(store, "ann", 90 if hours else 10, started_at=time.time() - hours * 3600)
     limits = store.metric_sums(5).read(store.definitions()).limits
     assert [(limit.name, limit.used) for limit in limits] == [("window", 10)]
+
+
+@pytest.mark.parametrize("changes", [{"models": ("gpt*",)}, {"timezone": "Europe/Berlin"}], ids=str)
+@pytest.mark.parametrize("how", ["update", "configure"])
+def test_a_budget_that_counts_anew_knows_its_earlier_periods(store: Store, changes: dict[str, Any], how: str) -> None:
+    store.create_budget(Budget("", "b", 100, period="month"))
+    given_before(store, "b", 100, days=70, expires_in=90 * DAY)
+    use(store, "ann", 160, started_at=time.time() - 31 * DAY)
+    use(store, "ann", 10)
+    [before] = store.budgets()
+    assert extra_of(store) == 40
+    if how == "update":
+        store.update_budget("b", changes)
+    else:
+        store.configure(WantedConfiguration(budgets={"b": replace(before, **changes)}))
+    assert store.budgets()[0].id != before.id
+    assert extra_of(store) == 40
+
+
+def test_a_new_budget_has_no_remainders_of_the_time_before_it(store: Store) -> None:
+    use(store, "ann", 10, started_at=time.time() - 31 * DAY)
+    use(store, "ann", 10)
+    store.create_budget(Budget("", "b", 100, period="month", carry_over="all"))
+    assert extra_of(store) == 0
+    store.update_budget("b", {"timezone": "Europe/Berlin"})
+    assert extra_of(store) == 0
