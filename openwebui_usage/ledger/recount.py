@@ -118,7 +118,7 @@ class Recount:
                 if group is None:
                     sums: dict[Key, Sums] = {}
                     for each in (period, *earlier):
-                        sums |= _sums_of_budget(reader, counter, each, until_now, definitions.groups)
+                        sums |= sums_of_budget(reader, counter, each, until_now, definitions.groups)
                 else:
                     sums = _sums_of_group(reader, counter, period, until_now, group)
             self._add(sums)
@@ -182,9 +182,10 @@ def _boundary(connection: Connection, reader: Connection, period: Period) -> Any
     return literal_column("rowid" if period.starts_at is None else "+rowid") <= newest
 
 
-def _sums_of_budget(
+def sums_of_budget(
     reader: Connection, budget: Budget, period: Period, until_now: Any, groups: tuple[Group, ...]
 ) -> dict[Key, Sums]:
+    """What the rows in a period that satisfy `until_now` come to for each subject of a budget."""
     counted = until_now & usage_call.c.unverified.is_(False)
     if budget.reset_at is not None:
         counted &= usage_call.c.started_at >= budget.reset_at

@@ -245,7 +245,9 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
             for change in changes
             if _may_tell(change) and definitions.may_exceed(change.counter.budget)
         }
-        given = dict(zip(asked, read_allowances(connection, definitions, asked.values()), strict=True))
+        given = dict(
+            zip(asked, read_allowances(connection, definitions, asked.values(), with_ended=False), strict=True)
+        )
         now = datetime.now(UTC)
         return [
             replace(change, counter=raised(change.counter, given.get(change.counter.key), now)) for change in changes

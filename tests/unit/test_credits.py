@@ -418,3 +418,14 @@ def test_a_new_budget_has_no_remainders_of_the_time_before_it(store: Store) -> N
     assert extra_of(store) == 0
     store.update_budget("b", {"timezone": "Europe/Berlin"})
     assert extra_of(store) == 0
+
+
+@pytest.mark.parametrize("scope", ["everyone", "each_user"])
+def test_what_ended_credit_covered_leaves_new_credit_whole(store: Store, scope: Any) -> None:
+    store.create_budget(Budget("", "b", 100, scope=Scope(scope)))
+    given_before(store, "b", 50, days=2, expires_in=-DAY)
+    use(store, "ann", 149, started_at=time.time() - 1.5 * DAY)
+    use(store, "ann", 1)
+    assert extra_of(store) == 0
+    store.add_credit(Credit("", "b", 50))
+    assert extra_of(store) == 99
