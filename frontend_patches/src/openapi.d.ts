@@ -4301,6 +4301,7 @@ export interface components {
       /**
        * Expires At
        * @description From when on it holds no more; null: with the period that it was given in.
+       * @example null
        */
       expires_at: string | null;
       /**

@@ -26,7 +26,7 @@ class UsageCredit(BaseModel):
     created_at: Moment
     created_by: str | None = Field(description="The name of the admin.", examples=["Ada"])
     expires_at: Moment | None = Field(
-        description="From when on it holds no more; null: with the period that it was given in."
+        description="From when on it holds no more; null: with the period that it was given in.", examples=[None]
     )
     active: bool = Field(description="Whether it holds at the moment.", examples=[True])
 

@@ -74,7 +74,7 @@ ANSWERS: dict[str, dict[int, tuple[str, Any]]] = {
     "DELETE /budgets/{name}": {200: ("/budgets/existing", None), 404: ("/budgets/none", None)},
     "GET /budgets/{name}/credits": {200: ("/budgets/existing/credits", None), 404: ("/budgets/none/credits", None)},
     "POST /budgets/{name}/credits": {
-        200: ("/budgets/existing/credits", {"amount": 5, "note": "once"}),
+        200: ("/budgets/of%20a%20group/credits", {"amount": 5, "note": "once"}),
         400: ("/budgets/existing/credits", b"\xff"),
         404: ("/budgets/none/credits", {"amount": 5}),
         422: ("/budgets/existing/credits", {"amount": 0}),
