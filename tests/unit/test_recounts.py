@@ -384,7 +384,7 @@ class TestTheUpgrade:
 
 def _between(monkeypatch: pytest.MonkeyPatch, do: Callable[[], Any]) -> None:
     """`do` is done once for each kind of count, when its rows were summed and nothing was added yet."""
-    for name in ("_sums_of_budget", "_sums_of_group"):
+    for name in ("sums_of_budget", "_sums_of_group"):
         original = getattr(recounts, name)
         is_done = []
 
