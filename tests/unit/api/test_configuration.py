@@ -201,7 +201,7 @@ def test_a_group_that_a_budget_counts_is_not_pruned_alone(admin: Client) -> None
         ),
         (
             "budgets:\n- {name: b, limit: 1, scope: {kind: user}}",
-            'line 2, column 23: budgets[0].scope: kind "user" needs the id of a user or of a user group',
+            'line 2, column 23: budgets[0].scope: kind "user" needs the id of a user or of a user group, or a role',
         ),
         (
             "groups: !!set x",

@@ -121,6 +121,12 @@ DEFAULTS = {
     "overrides": [],
     "reset_at": None,
     "several_groups": "highest",
+    "fallback_model": None,
+    "slow_up_to": 30,
+    "effort_from": None,
+    "strict": False,
+    "cap_output": False,
+    "carry_over": "none",
 }
 
 
