@@ -51,6 +51,15 @@ DEFAULTS = {
     "soft_limits": [80, 95],
     "counting": "documented",
     "free_models_exempt": True,
+    "overrides": [],
+    "several_groups": "highest",
+    "reset_at": None,
+    "fallback_model": None,
+    "slow_up_to": 30,
+    "effort_from": None,
+    "strict": False,
+    "cap_output": False,
+    "carry_over": "none",
 }
 
 
@@ -72,7 +81,7 @@ class TestABudget:
         }
         path = f"{BUDGETS}/{quote(name)}"
         changed = admin.request("PUT", path, changes)["budget"]
-        assert changed == {"name": name, "group": None, **changes}
+        assert changed == {**DEFAULTS, "name": name, **changes}
         assert admin.request("PUT", path, {})["budget"] == changed
         assert admin.request("GET", BUDGETS) == {"budgets": [changed]}
         assert admin.request("DELETE", path) == {"status": True}
@@ -113,7 +122,7 @@ class TestWhatAUserSees:
         assert status(user) == 200
         ends_at = period_at("month", "Asia/Kathmandu", datetime.now(UTC)).ends_at
         assert ends_at is not None
-        assert own(user, name) == {
+        expected = {
             "name": name,
             "scope": "each_user",
             "unit": "requests",
@@ -125,7 +134,10 @@ class TestWhatAUserSees:
             "models": ["*"],
             "group": None,
             "action": "block",
+            "limit_from": "budget",
         }
+        found = own(user, name)
+        assert {field: found[field] for field in expected} == expected
         assert set(user.request("GET", ME)) == {"budgets", "groups"}
 
     def test_never_falls_below_nothing(self, admin: Client, user: Client, name: str) -> None:

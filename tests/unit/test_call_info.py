@@ -132,7 +132,7 @@ class Groups(Models):
 class GroupBudget(NoLimits):
     """A gate with a budget that a user group has."""
 
-    definitions = SimpleNamespace(budgets=[SimpleNamespace(scope=SimpleNamespace(kind="user_group"))])
+    definitions = SimpleNamespace(budgets=[SimpleNamespace(needs_groups=True)])
 
 
 async def test_the_host_is_asked_once_a_minute_for_a_user() -> None:

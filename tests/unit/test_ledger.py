@@ -579,7 +579,7 @@ class TestOutbox:
         store.notices = lambda change, now: [{"calls": change.after.calls}]
 
     def test_is_filled_by_the_commit_or_not_at_all(self, store: Store, other: Store) -> None:
-        store.create_group("G", ["*"], None, "documented")
+        store.create_group("G", ["*"], 10**9, "documented")
         self.notify(store)
         row = a_call()
         with pytest.raises(IntegrityError):
@@ -592,7 +592,7 @@ class TestOutbox:
         assert json.loads(waiting.body) == {"id": waiting.id, "calls": 2}
 
     def test_gives_each_to_one_at_a_time(self, store: Store, new_engine: NewEngine) -> None:
-        store.create_group("G", ["*"], None, "documented")
+        store.create_group("G", ["*"], 10**9, "documented")
         self.notify(store)
         for _ in range(20):
             store.record([a_call()])
@@ -613,7 +613,7 @@ class TestOutbox:
         assert len(taken) == len(set(taken)) == 20
 
     def test_keeps_what_could_not_be_posted_until_it_is_done(self, store: Store) -> None:
-        store.create_group("G", ["*"], None, "documented")
+        store.create_group("G", ["*"], 10**9, "documented")
         self.notify(store)
         store.record([a_call()])
         now = time.time()

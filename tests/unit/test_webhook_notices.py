@@ -96,6 +96,7 @@ def test_a_notice_says_who_used_how_much_of_what() -> None:
     assert notice == {
         "event": "soft_limit",
         "percent": 80,
+        "limit_from": "budget",
         "name": "each",
         "scope": {"kind": "each_user", "id": None},
         "user_id": "ann",
