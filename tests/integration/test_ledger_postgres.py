@@ -73,7 +73,7 @@ class TestASchemaOfItsOwn:
         for _ in range(2):
             Store(engine, "elsewhere").migrate()
         ledger, same = Store(engine, "elsewhere"), Store(engine, "elsewhere")
-        ledger.create_group("G", ["gpt-4o"], None, "documented", period="month")
+        ledger.create_group("G", ["gpt-4o"], 10**9, "documented", period="month")
         ledger.notices = lambda change, now: [{"calls": change.after.calls}]
         row = a_call()
         assert ledger.record([row]).groups == {"G"}

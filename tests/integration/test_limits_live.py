@@ -211,7 +211,7 @@ class TestBudgets:
             ("unit", "euros"),
             ("scope", {"kind": "user"}),
             ("scope", {"kind": "everyone", "id": "x"}),
-            ("period", "year"),
+            ("period", "decade"),
             ("timezone", "Mars/Olympus"),
             ("soft_limits", [0]),
             ("models", "gpt-4"),
