@@ -104,9 +104,10 @@ def test_a_prompt_that_does_not_fit_is_refused_for_that_reason(
 
 
 def test_an_answer_is_no_longer_than_what_is_left(admin: Client, provider: Provider, name: str) -> None:
-    budget(admin, name, limit=500, cap_output=True)
-    assert chat(admin, max_tokens=5).status_code == 200
-    assert chat(admin).status_code == 200
+    budget(admin, name, limit=500, cap_output=True, scope={"kind": "each_user"})
+    somebody = admin.add_user()  # Whom no other test has used anything as.
+    assert chat(somebody, max_tokens=5).status_code == 200
+    assert chat(somebody).status_code == 200
     first, second = (call.request for call in provider.calls())
     assert first["max_tokens"] == 5, "never raised"
     assert 1 <= second["max_tokens"] < 500

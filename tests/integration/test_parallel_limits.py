@@ -35,10 +35,23 @@ def report(artefacts: Path) -> Callable[[str], None]:
     return write
 
 
+def _have_all_workers_know(server: OpenWebUI, model: str) -> None:
+    """Without Redis each worker has a list of models of its own, and answers 400 for what is not on it."""
+    known = 0
+    while known < 12 * server.workers:
+        client = Client(server.url, server.admin.token)  # A connection of its own, to any worker.
+        if model in client.models():
+            known += 1
+        else:
+            known = 0
+            client.models(refresh=True)
+        client.close()
+
+
 def storm(server: OpenWebUI, provider: Provider, *, prompt: int, max_tokens: int = 10) -> tuple[list[int], int]:
     """The answers' statuses, and the tokens that the provider billed. `prompt` is what it counts."""
     provider.behave("bounded", prompt=prompt, visible=10, chunks=5, delay=0.1)
-    server.admin.models(refresh=True)
+    _have_all_workers_know(server, "bounded")
     if "bounded" not in server.admin.usage_groups():
         server.admin.add_group("bounded", ["bounded"], LIMIT)
     server.admin.request("POST", "/api/usage/groups/bounded/reset")
