@@ -1,4 +1,4 @@
-"""What release/ makes of the work tree: the version from one place, the same bytes each time, and what is in them."""
+"""What deploy/release/ makes of the work tree: one version, the same bytes each time, and what is in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.host import ROOT
 
 
 def load(name: str) -> ModuleType:
-    spec = spec_from_file_location(f"release_{name}", ROOT / "release" / f"{name}.py")
+    spec = spec_from_file_location(f"release_{name}", ROOT / "deploy" / "release" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -35,7 +35,7 @@ sbom = load("sbom")
 @pytest.fixture(scope="module")
 def build() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "release"))
+        patch.syspath_prepend(str(ROOT / "deploy" / "release"))
         return load("build")
 
 

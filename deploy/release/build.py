@@ -1,6 +1,6 @@
 """Build a release of one commit: an sdist, a wheel and a bill of materials, the same bytes whoever builds them.
 
-    release/build [--commit HEAD] [--to dist]
+    deploy/release/build [--commit HEAD] [--to dist]
 
 Builds twice, in folders of different names: the second wheel from the unpacked sdist. Ends with 1 where a byte differs,
 where the commit's places for the version disagree, or where twine or CycloneDX's schema object.
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import sbom
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
