@@ -86,7 +86,7 @@ class Server:
         try:
             with self._client(_TIMEOUT) as client:
                 answer = client.get(path, params=query)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoServer(
                 f"{self.url} does not answer: {_said(error)}.", "Start Open WebUI, or correct --url."
             ) from None
@@ -95,23 +95,35 @@ class Server:
                 f"{self.url} does not take the key for an admin's: {_detail(answer)}",
                 "Give an admin's API key or session token with --key, or in OPENWEBUI_USAGE_KEY.",
             )
-        if answer.is_error or "json" not in answer.headers.get("content-type", ""):
+        found = None if answer.is_error else _json_object(answer)
+        if found is None:
             what = f"HTTP {answer.status_code}" if answer.is_error else "a page instead of JSON"
             raise NoServer(
                 f"{self.url}{path} answers with {what}: the plugin is not there, or it is not Open WebUI.",
                 "Correct --url; where that is right, look at the check `autoload` in the server's environment.",
             )
-        found: dict[str, Any] = answer.json()
         return found
 
     def _client(self, timeout: float) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        """Raises `NoServer` for a key that no header can have: httpx would tell it in its error."""
+        key = (self.key or "").strip()  # As a file has it, with a line's end.
+        if not (key.isascii() and key.isprintable()):
+            raise NoServer("The key has characters that no key has.", "Give it again, as Open WebUI shows it.")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx.Client(base_url=self.url.rstrip("/"), headers=headers, timeout=timeout, follow_redirects=True)
 
 
 def checks_of(health: dict[str, Any]) -> list[Check]:
     """The checks in an answer of `GET /api/usage/health`."""
     return [Check(each["id"], each["state"], each["text"], each.get("mend")) for each in health["checks"]]
+
+
+def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
+    try:
+        found = answer.json()
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _said(error: Exception) -> str:

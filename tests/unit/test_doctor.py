@@ -299,3 +299,29 @@ def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 1
     assert "no autoload line" in done.stdout
     assert "http://127.0.0.1:9 does not answer" in done.stdout
+
+
+def test_a_key_that_no_header_can_have_is_told_to_nobody() -> None:
+    done = run("doctor", "--url", "http://127.0.0.1:9", "--key", "sk-hush\nhush")
+    assert done.exit_code == 1
+    assert "characters that no key has" in done.stdout
+    assert "hush" not in done.output
+    assert "does not answer" in run("doctor", "--url", "http://127.0.0.1:9", "--key", "sk-hush\n").stdout
+    assert "characters that no key has" in run("doctor", "--url", "http://127.0.0.1:9", "--key", "sk-“hush”").stdout
+
+
+def test_an_address_that_is_none() -> None:
+    done = run("doctor", "--url", "http://[::1")
+    assert done.exit_code == 1
+    assert "http://[::1 does not answer" in done.stdout
+
+
+def test_what_answers_with_broken_json_is_no_server_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(server: Server, timeout: float) -> httpx.Client:
+        broken = httpx.Response(200, headers={"Content-Type": "application/json"}, content=b"{oops")
+        return httpx.Client(transport=httpx.MockTransport(lambda _: broken), base_url=server.url)
+
+    monkeypatch.setattr(Server, "_client", client)
+    done = run("doctor", "--url", "http://usage.test")
+    assert done.exit_code == 1
+    assert "a page instead of JSON" in done.stdout
