@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from openwebui_usage.checks.saved_functions import AUTHOR
 from openwebui_usage.client.storage import Place
 from openwebui_usage.ledger.database import VERSION_TABLE
 from openwebui_usage.ledger.schema import metadata
+from openwebui_usage.ledger.spool import Spool
 
 PACKAGE = "openwebui-usage"
 
@@ -34,7 +34,7 @@ class Removal:
     tables: Sequence[str] = ()
     """Tables of ours in a database that is not ours alone."""
     files: Sequence[Path] = field(default_factory=list)
-    """Files and folders of ours."""
+    """Files of ours, and then the folder that has no others."""
 
     def lines(self) -> list[str]:
         """What goes, in words."""
@@ -52,8 +52,8 @@ class Removal:
         """
         self.run_database()
         for path in self.files:
-            if path.is_dir():
-                shutil.rmtree(path)
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
             else:
                 path.unlink(missing_ok=True)
         if self.packages:
@@ -84,9 +84,7 @@ def plan_removal(place: Place, spool: Path, *, purge: bool) -> Removal:
         tables = _tables(engine, place.schema) if purge else []
     finally:
         engine.dispose()
-    files: list[Path] = []
-    if purge:
-        files = [path for path in (*_files_of(place.file), spool) if path.exists()]
+    files = [*_files_of(place.file), *_files_in(spool)] if purge else []
     return Removal(place, functions, packages_to_remove(), tables, files)
 
 
@@ -101,13 +99,24 @@ def _functions(engine: Engine, schema: str | None) -> list[str]:
 
 
 def _tables(engine: Engine, schema: str | None) -> list[str]:
-    """Months of calls go with the table that they are parts of."""
+    """Months of calls go with the table that they are parts of. Without the one that says of which version they are,
+    tables of these names are somebody else's; so it goes last.
+    """
     there = set(inspect(engine).get_table_names(schema))
-    return sorted(there & {*metadata.tables, VERSION_TABLE})
+    return [*sorted(there & metadata.tables.keys()), VERSION_TABLE] if VERSION_TABLE in there else []
 
 
 def _files_of(file: Path | None) -> list[Path]:
-    return [] if file is None else [file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm")]
+    files = [] if file is None else [file.with_name(f"{file.name}{end}") for end in ("", "-wal", "-shm")]
+    return [path for path in files if path.exists()]
+
+
+def _files_in(spool: Path) -> list[Path]:
+    """Our files in the folder, which an admin may have chosen for more than these; else the folder as well."""
+    if not spool.is_dir():
+        return []
+    ours = Spool(spool).files()
+    return ours if set(spool.iterdir()) - set(ours) else [*ours, spool]
 
 
 def packages_to_remove() -> list[str]:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 """The most rows that are replayed in one batch."""
+_WAITING = "calls-*.jsonl"
 _REJECTED = "rejected.jsonl"
 
 
@@ -68,8 +69,12 @@ class Spool:
 
     def counts(self) -> tuple[int, int]:
         """The number of rows that wait in all files of the folder, and of those that were set aside."""
-        waiting = sum(_count_lines(path) for path in self.folder.glob("calls-*.jsonl"))
+        waiting = sum(_count_lines(path) for path in self.folder.glob(_WAITING))
         return waiting, _count_lines(self.folder / _REJECTED)
+
+    def files(self) -> list[Path]:
+        """All files of the folder that a spool made."""
+        return [path for path in (*sorted(self.folder.glob(_WAITING)), self.folder / _REJECTED) if path.exists()]
 
     def close(self) -> None:
         """Release the file to other processes, as the end of this process would."""
@@ -92,7 +97,7 @@ class Spool:
         return count
 
     def _abandoned(self) -> Iterator[FileIO]:
-        for path in sorted(self.folder.glob("calls-*.jsonl")):
+        for path in sorted(self.folder.glob(_WAITING)):
             try:
                 file = FileIO(path, "r+")
             except FileNotFoundError:  # Another process was faster.

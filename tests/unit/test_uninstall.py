@@ -107,6 +107,43 @@ def test_calls_that_wait_are_told_of(data: Path, pip: list[list[str]]) -> None:
     assert "Calls wait in" in run("--purge", "--dry-run").stdout
 
 
+@pytest.mark.parametrize("chosen", ["", "kept", "linked"])
+def test_a_folder_that_others_use_stays_with_what_is_theirs(
+    data: Path, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    """`OPENWEBUI_USAGE_SPOOL_DIR` may name any folder, the one of all data as well, or a link to one."""
+    (data / "kept").mkdir()
+    (data / "linked").symlink_to(data / "kept")
+    for name in ("calls-1.jsonl", "rejected.jsonl", "upload.jsonl"):
+        (data / chosen / name).write_text("{}\n")
+    (data / "usage-spool").rmdir()
+    monkeypatch.setenv("OPENWEBUI_USAGE_SPOOL_DIR", str(data / chosen))
+    done = run("--purge", "--yes")
+    assert done.exit_code == 0, done.output
+    assert set(content(data)) - {"kept/upload.jsonl", "upload.jsonl", "linked/upload.jsonl"} == {"webui.db"}
+    assert (data / chosen / "upload.jsonl").exists()
+
+
+def test_a_link_to_a_folder_of_calls_that_wait_goes_without_its_target(data: Path, pip: list[list[str]]) -> None:
+    (data / "usage-spool").rename(data / "elsewhere")
+    (data / "usage-spool").symlink_to(data / "elsewhere")
+    (data / "usage-spool" / "calls-1.jsonl").write_text("{}\n")
+    done = run("--purge", "--yes")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in data.iterdir()) == ["elsewhere", "webui.db"]
+    assert list((data / "elsewhere").iterdir()) == []
+
+
+def test_tables_that_only_have_names_like_ours_stay(tmp_path: Path) -> None:
+    """Somebody else's, in a schema where the plugin never made any."""
+    engine = create_engine(f"sqlite:///{tmp_path}/shared.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE usage_group (id TEXT)")
+    found = removal.plan_removal(Place(f"sqlite:///{tmp_path}/shared.db"), tmp_path / "none", purge=True)
+    assert list(found.tables) == []
+    engine.dispose()
+
+
 def test_tables_in_a_database_of_everybody_go_alone(data: Path, tmp_path: Path) -> None:
     """As in PostgreSQL, where the ledger's tables lie among Open WebUI's."""
     url = f"sqlite:///{tmp_path}/shared.db"
