@@ -239,6 +239,13 @@ class TestAnswers:
     def test_admins_and_the_token_may_read_it(self, router: Router, token: str | None, status: int) -> None:
         assert self.scrape(router, token).status_code == status
 
+    def test_a_token_from_a_file_has_a_lines_end(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tests.support.router.METRICS_TOKEN", f" {METRICS_TOKEN}\n")
+        router = Router(tmp_path)
+        router.store.migrate()
+        assert self.scrape(router, METRICS_TOKEN).status_code == 200
+        assert self.scrape(router, "nobody").status_code == 401
+
     def test_the_token_is_for_nothing_else(self, router: Router) -> None:
         with router.client(METRICS_TOKEN) as client:
             assert client.http.get("/api/usage/health").status_code == 401

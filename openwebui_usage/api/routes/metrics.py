@@ -55,7 +55,7 @@ def add_metrics(router: APIRouter, access: Access, exposition: Exposition, token
 
 def _only_with(token: str) -> type[LedgerRoute]:
     """A route for those alone who have a token; all others come to the routes after it."""
-    wanted = token.encode()
+    wanted = token.strip().encode()  # From a file, it has a line's end.
 
     class TokenRoute(LedgerRoute):
         def matches(self, scope: Scope) -> tuple[Match, Scope]:
