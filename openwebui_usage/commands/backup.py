@@ -47,7 +47,7 @@ def restore(
     open_webui: OfOpenWebUI = False,
 ) -> None:
     """Put a backup in the place of the ledger. Stop the server before. What was there stays beside it."""
-    from openwebui_usage.ledger.backup import NotWhole, check_whole
+    from openwebui_usage.ledger.backup import InUse, NotWhole, check_whole
     from openwebui_usage.ledger.backup import restore as put_back
 
     files = _files(database, open_webui)
@@ -56,7 +56,7 @@ def restore(
         if not yes and not typer.confirm(f"Is the server stopped, and shall {files.database} be replaced?"):
             fail("Nothing was changed.")
         put = put_back(files, folder, f".before-{time.strftime('%Y%m%d-%H%M%S')}")
-    except NotWhole as error:
+    except (InUse, NotWhole) as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")

@@ -22,6 +22,10 @@ class NotWhole(Exception):
     """A copy is damaged or missing. The text is a sentence."""
 
 
+class InUse(Exception):
+    """A process has the ledger open. The text is a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerFiles:
     """Where everything of a ledger is."""
@@ -65,10 +69,11 @@ def _back_up(files: LedgerFiles, folder: Path) -> Iterator[Path]:
 def restore(files: LedgerFiles, folder: Path, aside: str) -> list[Path]:
     """Put a copy in the place of a ledger that no process uses. Returns what was put there.
 
-    What was there before stays beside it, with `aside` behind its name. Raises `NotWhole`, and OSError.
+    What was there before stays beside it, with `aside` behind its name. Raises `NotWhole`, `InUse`, and OSError.
     """
     copy = folder / files.database.name
     check_whole(copy)
+    _check_unused(files.database)
     for path in (files.database, *(files.database.with_name(files.database.name + end) for end in _BESIDE)):
         if path.exists():
             path.replace(path.with_name(f"{path.name}{aside}"))
@@ -95,6 +100,19 @@ def check_whole(database: Path) -> None:
         raise NotWhole(f"{database} is no ledger: {error}.") from error
     if found != "ok":
         raise NotWhole(f"{database} is damaged: {found}.")
+
+
+def _check_unused(database: Path) -> None:
+    """A process that has the file open would go on writing to the one that is set aside. Raises `InUse`."""
+    if not database.exists():
+        return
+    try:
+        with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # Else a WAL's readers do not count.
+            connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:  # What is damaged may be replaced all the more.
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise InUse(f"{database} is in use: stop the server first.") from None
 
 
 def _opened(database: Path) -> sqlite3.Connection:

@@ -132,6 +132,29 @@ def test_what_was_there_stays_beside_it(folder: Path, tmp_path: Path) -> None:
     assert before.exists()
 
 
+def test_a_ledger_that_a_server_has_open_is_not_replaced(folder: Path, tmp_path: Path) -> None:
+    engine = place(folder).engine()
+    Store(engine).migrate()
+    assert run("ledger", "backup", str(tmp_path / "copy")).exit_code == 0
+    with engine.connect():  # Idle, as between calls.
+        done = run("ledger", "restore", str(tmp_path / "copy"), "--yes")
+    assert done.exit_code == 1
+    assert "in use: stop the server first" in done.stderr
+    assert not list(folder.glob("*.before-*"))
+    engine.dispose()
+    assert run("ledger", "restore", str(tmp_path / "copy"), "--yes").exit_code == 0
+
+
+def test_a_damaged_ledger_may_be_replaced(folder: Path, tmp_path: Path) -> None:
+    engine = place(folder).engine()
+    Store(engine).migrate()
+    engine.dispose()
+    assert run("ledger", "backup", str(tmp_path / "copy")).exit_code == 0
+    (folder / "usage-client.db").write_bytes(b"no database at all" * 100)
+    assert run("ledger", "restore", str(tmp_path / "copy"), "--yes").exit_code == 0
+    assert calls(folder / "usage-client.db") == 0
+
+
 @pytest.mark.parametrize("damage", [b"", b"no database at all" * 100])
 def test_what_is_no_ledger_is_not_put_there(folder: Path, tmp_path: Path, damage: bytes) -> None:
     engine = place(folder).engine()
