@@ -35,10 +35,13 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The groups that contain a model, and the budgets that count it, first of all the limits of the groups."""
+    """The groups that contain a model, and the budgets that count it, first of all the limits of the groups. Those of a
+    minute are apart.
+    """
 
     groups: tuple[Group, ...]
     budgets: tuple[Budget, ...]
+    rates: tuple[Budget, ...]
 
 
 class Definitions:
@@ -80,11 +83,7 @@ class Definitions:
 
     def rates_for(self, model_ids: tuple[str, ...], caller: Subject) -> list[Budget]:
         """The budgets of a minute that a call adds to, with the limits that hold for the caller."""
-        return [
-            budget.for_caller(caller)
-            for budget in self.rates
-            if budget.scope.binds(caller) and budget.covers(model_ids, self.groups)
-        ]
+        return [budget.for_caller(caller) for budget in self.matching(model_ids).rates if budget.scope.binds(caller)]
 
     @property
     def any_may_exceed(self) -> bool:
@@ -111,7 +110,8 @@ class Definitions:
             groups = tuple(group for group in self.groups if group.holds(model_ids))
             others = (*(budget for budget in self.budgets if not is_rate(budget)), *self._recounts)
             budgets = tuple(budget for budget in others if budget.covers(model_ids, groups))
-            known = Matching(groups, (*map(budget_of_group, groups), *budgets))
+            rates = tuple(budget for budget in self.rates if budget.covers(model_ids, groups))
+            known = Matching(groups, (*map(budget_of_group, groups), *budgets), rates)
             if len(self._matching) >= _MOST_REMEMBERED:
                 self._matching.clear()
             self._matching[model_ids] = known
