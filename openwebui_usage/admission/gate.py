@@ -140,6 +140,8 @@ class Gate:
                 self._note(request.info, refusal, definitions, lambda: asked[refusal.counter.key])
             return refusal
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
+            if self._fail_closed:  # It is not made.
+                self._give_back(call_id)
             self._let_through(error)
             return None
         except BaseException:  # Cancelled: nobody is left to give back what was reserved.

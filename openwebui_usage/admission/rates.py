@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.resources
 import logging
 import os
 import threading
@@ -11,13 +10,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from openwebui_usage.admission.redis_link import RedisAway, RedisLink, lua
 from openwebui_usage.rules.rates import SECONDS, seconds_until_free, workers_of
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT = 2.0
 _MOST_KEYS = 50_000
 _NOTHING: OrderedDict[str, tuple[float, int]] = OrderedDict()
 """Never changed."""
@@ -75,8 +74,9 @@ class MemoryRates:
             for position, take in enumerate(takes):
                 taken = self._taken.get(take.key, _NOTHING)
                 used = sum(amount for _, amount in taken.values())
-                limit = max(min(1, take.limit), take.limit // self._workers)
-                room = limit - max(1, take.must_fit)
+                must_fit = max(1, take.must_fit)
+                # A part that is too small for any call would admit none.
+                room = max(min(must_fit, take.limit), take.limit // self._workers) - must_fit
                 if used > room:
                     return RateRefusal(position, used, seconds_until_free(taken.values(), used, room, now))
             for take in takes:
@@ -116,39 +116,44 @@ class MemoryRates:
 class RedisRates:
     """See `Rates`. While Redis is away, each worker holds its part of the limits by itself."""
 
-    def __init__(self, redis: Any, prefix: str) -> None:
+    def __init__(self, link: RedisLink, prefix: str) -> None:
         """All keys begin with `prefix`, which names their hash slot."""
-        self._redis = redis
+        self._link = link
         self._prefix = prefix
         self._alone = MemoryRates()
-        self._is_away = False
         self._loop = asyncio.get_running_loop()
         self._keys: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._sending: set[asyncio.Task[None]] = set()
-        self._take = _script("rate_take")
-        self._settle = _script("rate_settle")
+        self._take = lua("rate_take")
+        self._settle = lua("rate_settle")
 
     async def take(self, call_id: str, takes: Sequence[Take]) -> RateRefusal | None:
         """See `Rates`."""
+        if not self._link.is_away:
+            try:
+                return await self._take_of_all(call_id, takes)
+            except RedisAway as error:
+                self._link.go_alone(error)
+        return await self._alone.take(call_id, takes)
+
+    async def _take_of_all(self, call_id: str, takes: Sequence[Take]) -> RateRefusal | None:
         keys = tuple(take.key for take in takes)
         numbers = [number for take in takes for number in (take.limit, take.amount, max(1, take.must_fit))]
+        names = [name for key in keys for name in self._names(key)]
         try:
-            names = [name for key in keys for name in self._names(key)]
-            answer = await self._run(self._take, names, [call_id, round(SECONDS * 1000), *numbers])
-        except Exception as error:  # noqa: BLE001 - whatever the client raises
-            if not self._is_away:
-                log.warning(
-                    "Redis is away, this worker holds its part of the rates: %s", str(error) or type(error).__name__
-                )
-            self._is_away = True
-            return await self._alone.take(call_id, takes)
-        self._is_away = False
+            answer = await self._link.run(self._take, names, [call_id, round(SECONDS * 1000), *numbers])
+        except BaseException:  # Away, or cancelled: if only the answer is lost, it is taken nevertheless.
+            self._remember(call_id, keys)
+            raise
         if int(answer[0]) == 0:
             return RateRefusal(int(answer[1]) - 1, int(answer[2]), int(answer[3]) / 1000)
+        self._remember(call_id, keys)
+        return None
+
+    def _remember(self, call_id: str, keys: tuple[str, ...]) -> None:
         self._keys[call_id] = keys
         while len(self._keys) > _MOST_KEYS:
             self._keys.popitem(last=False)
-        return None
 
     def settle(self, call_id: str, amounts: Mapping[str, int]) -> None:
         """See `Rates`."""
@@ -171,16 +176,9 @@ class RedisRates:
     async def _tell(self, call_id: str, tell: Iterable[tuple[str, int | str]]) -> None:
         try:
             for key, amount in tell:
-                await self._run(self._settle, list(self._names(key)), [call_id, amount])
-        except Exception as error:  # noqa: BLE001 - within a minute it is right by itself
+                await self._link.run(self._settle, self._names(key), [call_id, amount])
+        except RedisAway as error:  # Within a minute it is right by itself.
             log.debug("Redis is away, a rate keeps an estimate: %s", error)
-
-    async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
-        return await asyncio.wait_for(self._redis.eval(script, len(keys), *keys, *arguments), _TIMEOUT)
 
     def _names(self, key: str) -> tuple[str, str]:
         return f"{self._prefix}:rate:times:{key}", f"{self._prefix}:rate:amounts:{key}"
-
-
-def _script(name: str) -> str:
-    return (importlib.resources.files("openwebui_usage.admission") / "lua" / f"{name}.lua").read_text(encoding="utf-8")

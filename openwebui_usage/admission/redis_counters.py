@@ -6,8 +6,6 @@ A sum is valid for one second, then it is read from the ledger again. While Redi
 from __future__ import annotations
 
 import asyncio
-import importlib.resources
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,16 +19,13 @@ from openwebui_usage.admission.counters import (
     Standing,
 )
 from openwebui_usage.admission.rates import Rates, RedisRates
+from openwebui_usage.admission.redis_link import REDIS_TIMEOUT, RedisAway, RedisLink, lua
 from openwebui_usage.ledger.recording import Change, Key
 from openwebui_usage.rules.budgets import Budget, Counter, Refusal
 from openwebui_usage.rules.groups import Sums
 
-log = logging.getLogger(__name__)
-
 BELIEVED_MS = 1000
 RESERVATION_MS = round(RESERVATION_SECONDS * 1000)
-REDIS_TIMEOUT = 2.0
-"""Seconds to wait for Redis. Enough for an event loop that is busy with hundreds of calls."""
 
 
 class RedisCounters:
@@ -38,32 +33,31 @@ class RedisCounters:
 
     def __init__(self, redis: Any, prefix: str, load: Load) -> None:
         """All keys begin with `prefix` and share one hash slot."""
-        self._redis = redis
+        self._link = RedisLink(redis)
         self._prefix = f"{prefix}:{{usage}}"
-        self.rates: Rates = RedisRates(redis, self._prefix)
+        self.rates: Rates = RedisRates(self._link, self._prefix)
         self._load = load
         self._alone = MemoryCounters(load)
-        self._is_away = False
         self._loop = asyncio.get_running_loop()
         self._reserved: dict[str, tuple[tuple[Counter, ...], float]] = {}
         self._expiring: dict[str, float] = {}
         self._sending: set[asyncio.Task[None]] = set()
-        self._reserve = _script("reserve")
-        self._settle = _script("settle")
-        self._prolong = _script("prolong")
-        self._look = _script("look")
+        self._reserve = lua("reserve")
+        self._settle = lua("settle")
+        self._prolong = lua("prolong")
+        self._look = lua("look")
 
     async def reserve(
         self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
     ) -> Refusal | None:
         """See `LiveCounters`."""
-        if not self._is_away:
+        if not self._link.is_away:
             # Noted before the request: if its answer is lost, the reservation may exist nevertheless.
             self._reserved[call_id] = (tuple(reservation.counter for reservation in reservations), time.monotonic())
             try:
                 refusal = await self._ask(call_id, reservations, replaced)
-            except _RedisAway as error:
-                self._go_alone(error)
+            except RedisAway as error:
+                self._link.go_alone(error)
             except BaseException:  # Cancelled, or the ledger cannot be read: nobody else will release it.
                 self.release([call_id])
                 raise
@@ -75,20 +69,20 @@ class RedisCounters:
 
     async def ask(self, reservations: Sequence[Reservation]) -> Refusal | None:
         """See `LiveCounters`."""
-        if not self._is_away:
+        if not self._link.is_away:
             try:
                 return await self._ask("", reservations)
-            except _RedisAway as error:
-                self._go_alone(error)
+            except RedisAway as error:
+                self._link.go_alone(error)
         return await self._alone.ask(reservations)
 
     async def look(self, counters: Sequence[Counter], call_id: str = "") -> list[Standing]:
         """See `LiveCounters`."""
-        if not self._is_away:
+        if not self._link.is_away:
             try:
                 answer = await self._answer(self._look, counters, [call_id])
-            except _RedisAway as error:
-                self._go_alone(error)
+            except RedisAway as error:
+                self._link.go_alone(error)
             else:
                 return [Standing(int(answer[i]), int(answer[i + 1])) for i in range(1, len(answer), 2)]
         return await self._alone.look(counters, call_id)
@@ -115,21 +109,18 @@ class RedisCounters:
         await self._alone.forget()
         try:
             async with asyncio.timeout(REDIS_TIMEOUT):
-                async for key in self._redis.scan_iter(match=f"{self._prefix}:used:*", count=1000):
-                    await self._redis.delete(key)
+                async for key in self._link.client.scan_iter(match=f"{self._prefix}:used:*", count=1000):
+                    await self._link.client.delete(key)
         except Exception as error:  # noqa: BLE001 - whatever the client raises
-            self._go_alone(error)
+            self._link.go_alone(error)
 
     async def refresh(self) -> None:
         """See `LiveCounters`. Sums expire by themselves; reservations of long calls are prolonged here."""
         try:
-            if self._is_away:
-                await asyncio.wait_for(self._redis.ping(), REDIS_TIMEOUT)
-                self._is_away = False
-                log.info("Redis is back, all workers count together again")
+            await self._link.look_for_it()
             await self._prolong_reservations()
         except Exception as error:  # noqa: BLE001 - whatever the client raises
-            self._go_alone(error)
+            self._link.go_alone(error)
         await self._alone.refresh()
 
     async def _prolong_reservations(self) -> None:
@@ -146,7 +137,7 @@ class RedisCounters:
                 counters, _ = self._reserved[call_id]
                 self._reserved[call_id] = (counters, now)
                 keys = [key for counter in counters for key in self._keys(counter)[1:]]
-                await self._run(self._prolong, keys, [call_id, RESERVATION_MS])
+                await self._link.run(self._prolong, keys, [call_id, RESERVATION_MS])
 
     async def _ask(
         self, call_id: str, reservations: Sequence[Reservation], replaced: str | None = None
@@ -168,7 +159,7 @@ class RedisCounters:
         """What a script answers, once Redis has all sums that it needs."""
         keys = [key for counter in counters for key in self._keys(counter)]
         while True:
-            answer = await self._run(script, keys, arguments)
+            answer = await self._link.run(script, keys, arguments)
             if int(answer[0]) != -1:
                 return answer
             missing = [counters[int(position) - 1] for position in answer[1:]]
@@ -197,18 +188,12 @@ class RedisCounters:
         try:
             for counter, sums, call_ids in news:
                 await self._tell(counter, sums, call_ids)
-        except _RedisAway as error:
-            self._go_alone(error)  # The reservations end by themselves, and the sums are read again.
+        except RedisAway as error:
+            self._link.go_alone(error)  # The reservations end by themselves, and the sums are read again.
 
     async def _tell(self, counter: Counter, sums: Sums | None, call_ids: list[str]) -> None:
         used = "" if sums is None else counter.budget.used(sums)
-        await self._run(self._settle, list(self._keys(counter)), [used, BELIEVED_MS, *call_ids])
-
-    async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
-        try:
-            return await asyncio.wait_for(self._redis.eval(script, len(keys), *keys, *arguments), REDIS_TIMEOUT)
-        except Exception as error:
-            raise _RedisAway(str(error) or type(error).__name__) from error
+        await self._link.run(self._settle, list(self._keys(counter)), [used, BELIEVED_MS, *call_ids])
 
     def _keys(self, counter: Counter) -> tuple[str, str, str]:
         # After a change of unit or counting, the sum of a budget is a different number.
@@ -216,20 +201,7 @@ class RedisCounters:
         name = f"{counter.subject}:{counter.period.key}:{budget.unit}:{budget.counting}"
         return f"{self._prefix}:used:{name}", f"{self._prefix}:holds:{name}", f"{self._prefix}:ends:{name}"
 
-    def _go_alone(self, error: BaseException) -> None:
-        if not self._is_away:
-            self._is_away = True
-            log.warning("Redis is away, this worker counts by itself: %s", str(error) or type(error).__name__)
-
     def _spawn(self, work: Any) -> None:
         task = self._loop.create_task(work)
         self._sending.add(task)  # The loop keeps only weak references to tasks.
         task.add_done_callback(self._sending.discard)
-
-
-class _RedisAway(Exception):
-    """Redis did not answer, or not as expected."""
-
-
-def _script(name: str) -> str:
-    return (importlib.resources.files("openwebui_usage.admission") / "lua" / f"{name}.lua").read_text(encoding="utf-8")

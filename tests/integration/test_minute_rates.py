@@ -9,7 +9,9 @@ import pytest
 from redis.asyncio import Redis as AsyncRedis
 
 from openwebui_usage.admission import rates as rates_module
+from openwebui_usage.admission import redis_link
 from openwebui_usage.admission.rates import MemoryRates, Rates, RedisRates, Take
+from openwebui_usage.admission.redis_link import RedisLink
 from tests.support.services import Redis
 
 Scenario = Callable[[Rates], Awaitable[None]]
@@ -27,7 +29,7 @@ def play(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
         client = AsyncRedis.from_url(url)
         try:
             await client.flushdb()
-            await scenario(RedisRates(client, "test:{usage}"))
+            await scenario(RedisRates(RedisLink(client), "test:{usage}"))
         finally:
             await client.aclose()
 
@@ -101,14 +103,33 @@ def test_a_limit_of_nothing_admits_nothing(play: Callable[[Scenario], None]) -> 
 @pytest.fixture(autouse=True)
 def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many connections at once take their time where other tests run."""
-    monkeypatch.setattr(rates_module, "_TIMEOUT", 30.0)
+    monkeypatch.setattr(redis_link, "REDIS_TIMEOUT", 30.0)
+
+
+def test_a_call_that_is_cancelled_while_it_asks_takes_nothing(redis: Redis) -> None:
+    async def run() -> None:
+        async with AsyncRedis.from_url(redis.url) as client:
+            await client.flushdb()
+            rates = RedisRates(RedisLink(client), "test:{usage}")
+            await client.ping()
+            for pause in (0, 0.0001, 0.0003, 0.001, 0.003):
+                call = asyncio.create_task(rates.take("a", [Take("a", 1, 1)]))
+                await asyncio.sleep(pause)
+                call.cancel()
+                await asyncio.wait({call})
+                rates.give_back("a")
+                await asyncio.sleep(0.1)
+            assert rates._keys == {}
+            assert await rates.take("b", [Take("a", 1, 1)]) is None
+
+    asyncio.run(run())
 
 
 def test_workers_on_one_redis_hold_a_rate_exactly_and_without_it_by_parts(redis: Redis) -> None:
     async def run() -> None:
         clients = [AsyncRedis.from_url(redis.url) for _ in range(4)]
         await clients[0].flushdb()
-        workers: list[Rates] = [RedisRates(client, "test:{usage}") for client in clients]
+        workers: list[Rates] = [RedisRates(RedisLink(client), "test:{usage}") for client in clients]
         calls = [(worker, f"{n} of {number}") for n in range(50) for number, worker in enumerate(workers)]
         answers = await asyncio.gather(*(worker.take(call, [Take("a", 60, 1)]) for worker, call in calls))
         admitted = sum(answer is None for answer in answers)

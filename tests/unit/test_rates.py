@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from openwebui_usage.admission import redis_link
 from openwebui_usage.admission.budget_status import budget_statuses
+from openwebui_usage.admission.counters import LiveCounters, MemoryCounters, Reservation
+from openwebui_usage.admission.gate import Gate, LedgerAway
+from openwebui_usage.admission.rates import MemoryRates, Take
+from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger import Store
+from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.schema import usage_total
-from openwebui_usage.rules.budgets import Budget, Scope, Subject, retry_after
+from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, retry_after
+from openwebui_usage.rules.groups import Group, Sums
+from openwebui_usage.rules.periods import ALL_TIME
 from openwebui_usage.rules.rates import workers_of
 from openwebui_usage.rules.texts import refusal_message
 from openwebui_usage.rules.tokens import TokenUsage
@@ -100,3 +111,100 @@ def test_the_rate_of_one_user_shows_nobody_elses_calls(store: Store) -> None:
     bob = Subject("bob", frozenset({"staff"}), "user")
     found = budget_statuses(store, [bob], datetime.now(UTC))
     assert [sums.calls for _, sums in found[bob]] == [1, 1, 1, 4]
+
+
+class HangingRedis:
+    """Never answers, until it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.hangs = True
+
+    async def eval(self, *_: object) -> list[int]:
+        self.asked += 1
+        await self._answer()
+        return [1]
+
+    async def ping(self) -> bool:
+        await self._answer()
+        return True
+
+    async def _answer(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+
+
+def test_a_redis_that_hangs_is_waited_for_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(redis_link, "REDIS_TIMEOUT", 0.01)
+    budget = Budget("b", "b", 100)
+    reservation = Reservation(Counter(budget, "b", ALL_TIME), 100, 1)
+
+    async def load(keys: object) -> dict[Key, Sums]:
+        return {reservation.counter.key: Sums()}
+
+    async def play() -> None:
+        redis = HangingRedis()
+        live: LiveCounters = RedisCounters(redis, "test", load)
+        for number in range(5):
+            assert (await live.rates.take(f"call {number}", [Take("a", 3, 1)]) is None) == (number < 3)
+            assert await live.reserve(f"call {number}", [reservation]) is None
+            await live.refresh()
+        assert redis.asked == 1, "rates and counters know it from each other"
+        redis.hangs = False
+        await live.refresh()
+        assert await live.rates.take("later", [Take("a", 3, 1)]) is None
+        assert redis.asked == 2
+
+    with caplog.at_level(logging.INFO, "openwebui_usage.admission"):
+        asyncio.run(play())
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == ["Redis is away", "Redis is back"]
+
+
+def test_a_call_that_must_not_be_made_unchecked_takes_nothing_of_a_rate(store: Store) -> None:
+    store.create_budget(Budget("", "rpm", 1, unit="requests", period="minute", scope=Scope("each_user")))
+    store.create_budget(Budget("", "all", 100))
+    is_away = True
+
+    async def load(keys: object) -> dict[Key, Sums]:
+        if is_away:
+            raise OSError("the ledger is away")
+        return {key: Sums() for key in keys}  # type: ignore[attr-defined]
+
+    async def play() -> None:
+        nonlocal is_away
+        gate = Gate(store, MemoryCounters(load), fail_closed=True)
+        await gate.refresh()
+        with pytest.raises(LedgerAway):
+            await gate.admit("a", asking("gpt-4o"))
+        is_away = False
+        assert await gate.admit("b", asking("gpt-4o")) is None
+
+    asyncio.run(play())
+
+
+def test_the_part_of_a_worker_is_large_enough_for_one_call() -> None:
+    async def play() -> None:
+        workers = [MemoryRates(4) for _ in range(4)]
+        admitted = [await rates.take(f"{n}", [Take("a", 3, 1)]) is None for rates in workers for n in range(2)]
+        assert sum(admitted) == 4
+        rates = MemoryRates(4)
+        assert await rates.take("a", [Take("tokens", 1000, 300, must_fit=300)]) is None
+        assert await rates.take("b", [Take("tokens", 1000, 300, must_fit=300)]) is not None
+        assert await rates.take("c", [Take("others", 1000, 1001, must_fit=1001)]) is not None, "it fits nowhere"
+
+    asyncio.run(play())
+
+
+def test_whom_a_rate_counts_is_looked_up_once_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group("g", "G", ("gpt-*",), None)
+    rate = Budget("", "", 1, unit="requests", period="minute", scope=Scope("each_user"))
+    rates = (replace(rate, name="of group", group="G", group_id="g"), replace(rate, name="of o3", models=("o3",)))
+    definitions, looked = Definitions((group,), rates), []
+    monkeypatch.setattr(Budget, "covers", lambda *given, covers=Budget.covers: looked.append(1) or covers(*given))
+    for _ in range(5):
+        assert [each.name for each in definitions.rates_for(("gpt-4o",), Subject("ann"))] == ["of group"]
+        assert definitions.rates_for(("gpt-4o",), Subject()) == []
+        assert [each.name for each in definitions.rates_for(("o3",), Subject("ann"))] == ["of o3"]
+    assert len(looked) == 4
