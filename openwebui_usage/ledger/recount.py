@@ -113,10 +113,10 @@ class Recount:
                     raise_revision(connection)
                     period = period_at(counter.period, counter.timezone, datetime.now(UTC))
                     definitions = read_definitions(connection)
-                    earlier = [] if before is None else _earlier(connection, counter, before, period, definitions)
-                    until_now = _boundary(connection, reader, earlier[-1] if earlier else period)
+                    until_now = _boundary(connection, reader, period)
                 if group is None:
                     sums: dict[Key, Sums] = {}
+                    earlier = [] if before is None else _earlier(reader, counter, before, period, definitions)
                     for each in (period, *earlier):
                         sums |= sums_of_budget(reader, counter, each, until_now, definitions.groups)
                 else:
