@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 
 from openwebui_usage.admission.budget_status import budget_statuses
-from openwebui_usage.ledger import HasCredit, Store
+from openwebui_usage.ledger import HasCredit, Store, recount
 from openwebui_usage.ledger.configuration import WantedConfiguration
 from openwebui_usage.ledger.database import _config, writing
 from openwebui_usage.ledger.definitions import raise_revision
 from openwebui_usage.ledger.journal import Actor, set_actor
 from openwebui_usage.rules.budgets import Budget, Scope, Subject
 from openwebui_usage.rules.credits import Allowance, Credit, allowance, ended_in, wrong_end
-from openwebui_usage.rules.periods import period_at
+from openwebui_usage.rules.periods import Period, period_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.webhook import notices
@@ -304,19 +304,40 @@ def test_credit_that_goes_with_its_budget_and_new_cost_centers_are_noted(store: 
     assert (entry.before, entry.after) == ({}, {"staff": "4711"})
 
 
-def test_what_an_older_version_would_hold_for_ever_only_warns_there(store: Store) -> None:
-    for period in ("minute", "last 5 hours", "hour", "month"):
-        store.create_budget(Budget("", period, 10, period=period))
+def rows_of_older_version(store: Store, query: str) -> list[tuple[Any, ...]]:
+    """What is in the tables after a way back to before there were exceptions and windows."""
     config = _config()
     config.attributes["schema"] = None
     with writing(store._engine) as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0015")
-        rows = connection.execute(text("SELECT name, period, action FROM usage_budget")).tuples().all()
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_what_an_older_version_would_hold_for_ever_only_warns_there(store: Store) -> None:
+    for period in ("minute", "last 5 hours", "hour", "month"):
+        store.create_budget(Budget("", period, 10, period=period))
+    rows = rows_of_older_version(store, "SELECT name, period, action FROM usage_budget")
     assert {name: (period, action) for name, period, action in rows} == {
         **dict.fromkeys(("minute", "last 5 hours", "hour"), ("total", "warn")),
         "month": ("month", "block"),
     }
+
+
+def test_groups_have_periods_that_an_older_version_knows_there(store: Store) -> None:
+    for period in ("year", "week"):
+        store.create_group(period, ["*"], 10, "documented")
+        store.update_group(period, {"period": period})
+    rows = rows_of_older_version(store, "SELECT name, period, action FROM usage_group ORDER BY name")
+    assert rows == [("week", "week", "block"), ("year", "total", "warn")]
+
+
+def test_budgets_of_a_role_are_of_a_user_group_that_nobody_is_in_there(store: Store) -> None:
+    store.create_budget(Budget("", "a", 10, scope=Scope("role", "user")))
+    store.create_budget(Budget("", "b", 10, scope=Scope("each_user_of_role", "user")))
+    store.create_budget(Budget("", "c", 10, scope=Scope("each_user_of_group", "staff")))
+    rows = rows_of_older_version(store, "SELECT scope, scope_id FROM usage_budget ORDER BY name")
+    assert rows == [("group", "role:user"), ("each_user_of_group", "role:user"), ("each_user_of_group", "staff")]
 
 
 def given_before(store: Store, budget: str, amount: int, *, days: float, expires_in: float) -> None:
@@ -409,6 +430,23 @@ def test_a_budget_that_counts_anew_knows_its_earlier_periods(store: Store, chang
         store.configure(WantedConfiguration(budgets={"b": replace(before, **changes)}))
     assert store.budgets()[0].id != before.id
     assert extra_of(store) == 40
+
+
+def test_while_it_is_found_how_far_back_to_count_others_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create_budget(Budget("", "b", 100, period="month", carry_over="all"))
+    use(store, "ann", 60, started_at=time.time() - 31 * DAY)
+    writer = Store(engine_like_open_webui(store._engine.url.render_as_string()))
+    earlier = recount._earlier
+
+    def slowly(*given: Any) -> list[Period]:
+        use(writer, "ann", 10)
+        return earlier(*given)
+
+    monkeypatch.setattr(recount, "_earlier", slowly)
+    store.update_budget("b", {"timezone": "Europe/Berlin"})
+    assert extra_of(store) == 40
+    [(_, sums)] = budget_statuses(store, [ANN], datetime.now(UTC))[ANN]
+    assert sums.total("documented") == 10
 
 
 def test_a_new_budget_has_no_remainders_of_the_time_before_it(store: Store) -> None:

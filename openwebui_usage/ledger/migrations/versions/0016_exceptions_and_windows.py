@@ -20,14 +20,21 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Everybody has the limit that the budget itself says. A period that is not known there counts for all time, and
-    such a budget only warns: what was meant for an hour would never end.
+    what has it only warns: what was meant for an hour would never end. A budget of a role becomes one of a user group
+    that nobody is in: it would hold for others, or could not be shown.
     """
-    op.execute(
-        "UPDATE usage_budget SET period = 'total', action = 'warn' "
-        "WHERE period NOT IN ('total', 'day', 'week', 'month')"
-    )
-    with op.batch_alter_table("usage_budget") as table:
-        table.alter_column("period", type_=sa.String(16), existing_nullable=False)
-        table.drop_column("reset_at")
-        table.drop_column("several_groups")
-        table.drop_column("overrides")
+    for table in ("usage_budget", "usage_group"):
+        op.execute(
+            f"UPDATE {table} SET period = 'total', action = 'warn' "  # noqa: S608
+            "WHERE period NOT IN ('total', 'day', 'week', 'month')"
+        )
+    for scope, known in (("role", "group"), ("each_user_of_role", "each_user_of_group")):
+        op.execute(
+            f"UPDATE usage_budget SET scope = '{known}', scope_id = 'role:' || scope_id "  # noqa: S608
+            f"WHERE scope = '{scope}'"
+        )
+    with op.batch_alter_table("usage_budget") as budget:
+        budget.alter_column("period", type_=sa.String(16), existing_nullable=False)
+        budget.drop_column("reset_at")
+        budget.drop_column("several_groups")
+        budget.drop_column("overrides")
