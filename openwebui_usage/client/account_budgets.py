@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert
 
 from openwebui_usage.client.account import Account
+from openwebui_usage.ledger.credits import forget_credits
 from openwebui_usage.ledger.definitions import budget_values, raise_revision
 from openwebui_usage.ledger.recording import SUMS
 from openwebui_usage.ledger.schema import usage_budget, usage_call, usage_total
@@ -41,7 +42,8 @@ def insert_budget(connection: Connection, budget: Budget) -> None:
 
 
 def delete_budget(connection: Connection, budget: Budget) -> None:
-    """Remove a budget with its sums, and make every gate read its definitions again."""
+    """Remove a budget with its sums and its credit, and make every gate read its definitions again."""
+    forget_credits(connection, [budget])
     connection.execute(delete(usage_total).where(usage_total.c.subject == budget.id))
     connection.execute(delete(usage_budget).where(usage_budget.c.id == budget.id))
     raise_revision(connection)

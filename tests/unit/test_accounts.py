@@ -32,6 +32,7 @@ from openwebui_usage.client.throttling import (
 )
 from openwebui_usage.client.tokens import TokenHasher
 from openwebui_usage.ledger import Store
+from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.money import NANO
 from openwebui_usage.settings import ClientSettings
 from tests.support.recorder import a_call, engine_like_open_webui
@@ -195,6 +196,13 @@ class TestAccounts:
         assert (again.limit_nano, again.requests, again.tokens) == (3 * NANO, 2, 220)
         spend(store, account.user_id)
         assert accounts.status(account.id).requests == 3
+
+    def test_whoever_has_the_name_next_has_none_of_the_credit(self, accounts: Accounts, store: Store) -> None:
+        account = accounts.create("Ann", NANO)[0].account
+        store.add_credit(Credit("", "account Ann", 5 * NANO))
+        accounts.delete(account.id)
+        accounts.create("Ann", NANO)
+        assert store.credits("account Ann") == []
 
     def test_a_further_budget_of_an_admin_is_not_taken_for_the_limit(self, accounts: Accounts, store: Store) -> None:
         from openwebui_usage.rules.budgets import Budget, Scope
