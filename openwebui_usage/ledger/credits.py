@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
 from openwebui_usage.ledger.database import writing
 from openwebui_usage.ledger.definitions import Definitions, raise_revision
+from openwebui_usage.ledger.ended_credit import UsedUntil
 from openwebui_usage.ledger.errors import BudgetMissing, CreditMissing, HasCredit
 from openwebui_usage.ledger.journal import note
 from openwebui_usage.ledger.recording import SUMS, Key
-from openwebui_usage.ledger.recount import sums_of_budget
 from openwebui_usage.ledger.rows import new_id
-from openwebui_usage.ledger.schema import usage_budget, usage_call, usage_credit, usage_total
+from openwebui_usage.ledger.schema import usage_budget, usage_credit, usage_total
 from openwebui_usage.ledger.tables import Tables
 from openwebui_usage.rules.budgets import Budget, Counter, Subject, Unit
 from openwebui_usage.rules.credits import (
@@ -25,13 +25,13 @@ from openwebui_usage.rules.credits import (
     Credit,
     allowance,
     earlier_periods,
-    ended_in,
     in_the_way,
     looks_back,
     that_matter,
 )
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.json_values import to_json_amount
+from openwebui_usage.rules.pricing import Price
 
 _SUBJECTS_PER_QUERY = 200
 _PERIODS_PER_QUERY = 500
@@ -39,6 +39,11 @@ _PERIODS_PER_QUERY = 500
 
 class CreditStore(Tables):
     """Every method is one short transaction and blocks: call it off the event loop."""
+
+    def __init__(self, engine: Engine, schema: str | None = None, fallback_price: Price | None = None) -> None:
+        """See `Tables`."""
+        super().__init__(engine, schema, fallback_price)
+        self.used_until = UsedUntil()
 
     def credits(self, budget: str) -> list[Credit]:
         """All that were given for a budget, the newest first. Raises `BudgetMissing`."""
@@ -74,7 +79,7 @@ class CreditStore(Tables):
     ) -> list[Allowance | None]:
         """What each counter's subject may use beyond the limit, see `read_allowances`."""
         with self._engine.connect() as connection:
-            return read_allowances(connection, definitions, counters)
+            return read_allowances(connection, definitions, counters, self.used_until)
 
 
 def raised(counter: Counter, given: Allowance | None, now: datetime) -> Counter:
@@ -90,12 +95,11 @@ def read_allowances(
     connection: Connection,
     definitions: Definitions,
     counters: Iterable[tuple[Counter, Subject]],
-    *,
-    with_ended: bool = True,
+    used_until: UsedUntil | None,
 ) -> list[Allowance | None]:
     """What each counter's subject may use beyond the limit; None where its budget has neither credit nor remainders.
 
-    `with_ended`: also what credit covered that ended within the period, for which rows are read.
+    `used_until` tells what credit covered that ended within the period; None leaves that out, and reads no rows.
     """
     asked = [(counter, definitions.credits_for(counter.budget, caller)) for counter, caller in counters]
     may_exceed = [definitions.may_exceed(counter.budget) for counter, _ in asked]
@@ -106,32 +110,12 @@ def read_allowances(
             credits_,
             counter.period,
             used.get(counter.key, {}),
-            _used_until(connection, definitions, counter, credits_) if with_ended else {},
+            {} if used_until is None else used_until.ends(connection, definitions.groups, counter, credits_),
         )
         if may
         else None
         for (counter, credits_), may in zip(asked, may_exceed, strict=True)
     ]
-
-
-def _used_until(
-    connection: Connection, definitions: Definitions, counter: Counter, credits_: Sequence[Credit]
-) -> dict[str, int]:
-    """What a counter had counted when credit of it ended within its period, by the credit's id.
-
-    Rows tell it, as far as they know what the budget counts.
-    """
-    budget, period = counter.budget, counter.period
-    found: dict[str, int] = {}
-    if budget.scope.is_of_group or budget.scope.is_of_role:
-        return found
-    for credit in ended_in(budget, credits_, period, time.time()):
-        until = replace(period, ends_at=datetime.fromtimestamp(credit.ends_at(budget) or 0.0, UTC))
-        user = budget.scope.id if budget.scope.is_shared else counter.subject.partition(":")[2]
-        counted = usage_call.c.id.is_not(None) if not user else usage_call.c.user_id == user
-        sums = sums_of_budget(connection, budget, until, counted, definitions.groups)
-        found[credit.id] = budget.used(sums.get(counter.key, Sums()))
-    return found
 
 
 def _used(connection: Connection, asked: Iterable[tuple[Counter, Sequence[Credit]]]) -> dict[Key, dict[str, int]]:

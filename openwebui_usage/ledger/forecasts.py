@@ -19,6 +19,7 @@ from openwebui_usage.ledger.credits import raised, read_allowances
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.database import reading
 from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.ledger.ended_credit import UsedUntil
 from openwebui_usage.ledger.folding import read_marks
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.report_spans import stretches
@@ -78,10 +79,11 @@ class _Target(NamedTuple):
 class Forecasts:
     """Forecasts on one ledger. Blocks: call it off the event loop."""
 
-    def __init__(self, engine: Engine, schema: str | None) -> None:
+    def __init__(self, engine: Engine, schema: str | None, used_until: UsedUntil) -> None:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
         self._engine = engine
         self._schema = schema
+        self._used_until = used_until
 
     def of_all(self, definitions: Definitions, now: datetime) -> list[LimitForecast]:
         """A forecast for every limit, in the order in which they will be reached.
@@ -148,7 +150,8 @@ class Forecasts:
         now: datetime,
     ) -> list[LimitForecast]:
         limited = [target for target in targets if target.counter.budget.limit is not None]
-        given = read_allowances(connection, definitions, [(target.counter, target.caller) for target in limited])
+        asked = [(target.counter, target.caller) for target in limited]
+        given = read_allowances(connection, definitions, asked, self._used_until)
         limited = [
             target._replace(counter=raised(target.counter, extra, now))
             for target, extra in zip(limited, given, strict=True)

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, func, select
 from openwebui_usage.ledger.credits import raised, read_allowances
 from openwebui_usage.ledger.cubes import quarter_of
 from openwebui_usage.ledger.definitions import Definitions
+from openwebui_usage.ledger.ended_credit import UsedUntil
 from openwebui_usage.ledger.latency import DONE, Latencies, Latency
 from openwebui_usage.ledger.progress import read_progress
 from openwebui_usage.ledger.refusals import LimitKind
@@ -98,7 +99,9 @@ class _Settled:
 class MetricSums:
     """Reads one ledger. Blocks: call it off the event loop."""
 
-    def __init__(self, engine: Engine, reports: Reports, latencies: Latencies, most_models: int) -> None:
+    def __init__(
+        self, engine: Engine, reports: Reports, latencies: Latencies, used_until: UsedUntil, most_models: int
+    ) -> None:
         """`engine` already knows the schema. `most_models` have labels of their own: those that were called first.
 
         By what was used most another one would take a label over now and then, and counters would fall.
@@ -106,6 +109,7 @@ class MetricSums:
         self._engine = engine
         self._reports = reports
         self._latencies = latencies
+        self._used_until = used_until
         self._most_models = most_models
         self._settled = _Settled()
         self._lock = threading.Lock()
@@ -209,7 +213,7 @@ class MetricSums:
             return []
         with self._engine.connect() as connection:
             asked = [(counter, Subject()) for _, counter in counters]
-            given = read_allowances(connection, definitions, asked)
+            given = read_allowances(connection, definitions, asked, self._used_until)
             holding = [raised(counter, extra, now) for (counter, _), extra in zip(asked, given, strict=True)]
             totals = read_totals(connection, [counter.key for counter in holding])
             found = in_windows(connection, [(each, totals.get(each.key, Sums())) for each in holding], now)

@@ -99,7 +99,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
         self.reports = Reports(self._engine, schema)
         self.latencies = Latencies(self._engine, schema)
         self.call_log = CallLog(self._engine, schema)
-        self.forecasts = Forecasts(self._engine, schema)
+        self.forecasts = Forecasts(self._engine, schema, self.used_until)
         self.refused_calls = RefusedCalls(self._engine, schema)
         self.focus = Focus(self._engine, schema)
         self.detailed_calls = DetailedCalls(self._engine, self.call_log)
@@ -142,7 +142,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
 
     def metric_sums(self, most_models: int) -> MetricSums:
         """What monitoring systems ask for. `most_models` are told apart."""
-        return MetricSums(self._engine, self.reports, self.latencies, most_models)
+        return MetricSums(self._engine, self.reports, self.latencies, self.used_until, most_models)
 
     def check_sums(self) -> Check:
         """What compares cubes and totals with the rows."""
@@ -245,9 +245,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
             for change in changes
             if _may_tell(change) and definitions.may_exceed(change.counter.budget)
         }
-        given = dict(
-            zip(asked, read_allowances(connection, definitions, asked.values(), with_ended=False), strict=True)
-        )
+        given = dict(zip(asked, read_allowances(connection, definitions, asked.values(), None), strict=True))
         now = datetime.now(UTC)
         return [
             replace(change, counter=raised(change.counter, given.get(change.counter.key), now)) for change in changes

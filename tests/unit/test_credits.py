@@ -467,3 +467,25 @@ def test_what_ended_credit_covered_leaves_new_credit_whole(store: Store, scope: 
     assert extra_of(store) == 0
     store.add_credit(Credit("", "b", 50))
     assert extra_of(store) == 99
+
+
+def test_what_was_used_when_credit_ended_is_read_from_rows_ever_less_often(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_budget(Budget("", "b", 100))
+    given_before(store, "b", 50, days=2, expires_in=-3600)
+    store.add_credit(Credit("", "b", 50))
+    use(store, "ann", 120, started_at=time.time() - DAY)
+    read: list[str] = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def see(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM usage_call" in statement:
+            read.append(statement)
+
+    now = time.time()
+    for seconds, times in ((0, 1), (1, 1), (3590, 1), (3610, 2), (3610 + 7100, 2), (3610 + 7300, 3)):
+        monkeypatch.setattr("openwebui_usage.ledger.ended_credit.time.time", lambda at=now + seconds: at)
+        assert extra_of(store) == 70
+        store.metric_sums(10)._limits(store.definitions(), datetime.now(UTC))
+        assert len(read) == times, seconds
