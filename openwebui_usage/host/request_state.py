@@ -40,7 +40,7 @@ def was_admitted(http_request: Any) -> bool:
 def answering_page(http_request: Any) -> Iterator[None]:
     """The host answers the page's question for a new chat in here: a moment later the page knows which chat that is."""
     listens = asyncio.Event()
-    setattr(http_request.state, _LISTENS, listens)
+    setattr(http_request.state, _LISTENS, (listens, asyncio.current_task()))
     try:
         yield
     finally:
@@ -48,9 +48,14 @@ def answering_page(http_request: Any) -> Iterator[None]:
 
 
 async def until_page_listens(http_request: Any) -> None:
-    """Return once the page knows which chat this is the request of."""
-    listens: asyncio.Event | None = getattr(_state(http_request), _LISTENS, None)
-    if listens is not None:
+    """Return once the page knows which chat this is the request of; at once in the task that makes the answer to its
+    question, which would wait for itself.
+    """
+    known: tuple[asyncio.Event, asyncio.Task[Any] | None] | None = getattr(_state(http_request), _LISTENS, None)
+    if known is None:
+        return
+    listens, answering = known
+    if answering is not asyncio.current_task():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(listens.wait(), _LONGEST)
 

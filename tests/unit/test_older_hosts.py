@@ -98,6 +98,22 @@ def test_a_refusal_waits_until_the_page_knows_its_new_chat(monkeypatch: pytest.M
     assert order == ["answered", "refused"]
 
 
+def test_who_answers_the_page_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_state, "_LONGEST", 3600)
+    monkeypatch.setitem(sys.modules, OUTLET.module, middleware(NEWER))
+    host, request = Host(answered, gate=Full()), http_request()
+
+    async def question() -> Any:
+        with answering_page(request):
+            return await host.chat(request, metadata=PAGE)
+
+    async def ask() -> Any:
+        async with asyncio.timeout(20):
+            return await question()
+
+    assert asyncio.run(ask()).status_code == 429
+
+
 # --- the status line
 
 
