@@ -73,6 +73,9 @@ async def _cap(out: Outgoing, call: Call, running: Running) -> None:
         await cap_output(out, call, running)
     except BaseException:
         call.forget()
+        outer = outer_call()
+        if outer is not None:
+            outer.inner_calls -= 1
         raise
 
 

@@ -16,6 +16,7 @@ from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.steering import NOTHING, Steering, Wait
 from openwebui_usage.host.effort import EffortPolicy
 from openwebui_usage.host.models import HostModels, Model
+from openwebui_usage.host.outer_call import within
 from openwebui_usage.host.request_state import notices_of, set_admitted
 from openwebui_usage.host.wrapping import wrap_module
 from openwebui_usage.ledger.rows import CallInfo
@@ -289,6 +290,24 @@ async def test_who_goes_while_an_answer_is_measured_leaves_nothing_reserved() ->
         await asked
     assert len(gate.released) == 1
     assert host.sent == []
+
+
+async def test_a_pipe_whose_only_call_was_never_made_is_counted_itself() -> None:
+    gate = Leaving()
+    host = Host(answered, gate=gate)
+    pipe = host.seam.running.meter.open_unchecked(CallRequest(CallInfo("pipe", "pipe"), {}))  # type: ignore[union-attr]
+
+    async def run() -> None:
+        with within(pipe):
+            await host.chat()
+
+    running = asyncio.create_task(run())
+    await gate.is_asked.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    pipe.stopped()
+    assert [row.info.model for row in host.rows.rows] == ["pipe"]
 
 
 class Capping(NoLimits):
