@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.compat import parameter_names
+from openwebui_usage.host.outer_call import standing_in, stands_in
 from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.page_refusal import as_page_takes
 from openwebui_usage.host.patching import Wrapped
@@ -54,22 +55,20 @@ class _Redirected(Exception):
 
 _is_dispatched: ContextVar[bool] = ContextVar("openwebui_usage_is_dispatched", default=False)
 """Whether the next call of a provider was made by the host's dispatch, which can make another."""
-_falling: ContextVar[bool] = ContextVar("openwebui_usage_falling_back", default=False)
-"""Whether this call is one that was made in another's place already: then it has none of its own."""
 
 
 @contextlib.contextmanager
-def _set(variable: ContextVar[bool], value: bool) -> Iterator[None]:
-    token = variable.set(value)
+def _dispatched(value: bool) -> Iterator[None]:
+    token = _is_dispatched.set(value)
     try:
         yield
     finally:
-        variable.reset(token)
+        _is_dispatched.reset(token)
 
 
 def inside_provider() -> contextlib.AbstractContextManager[None]:
     """Calls that are made in here, by a pipe, did not come by the dispatch that the pipe itself came by."""
-    return _set(_is_dispatched, False)
+    return _dispatched(False)
 
 
 async def fallback_of(
@@ -81,7 +80,8 @@ async def fallback_of(
     """
     budget, request = refusal.counter.budget, out.request
     model = budget.fallback_model if budget.action == "fallback" else None
-    if model is None or model in request.info.model_ids or _falling.get() or not request.generates:
+    # What stands in for another call already has none of its own, or two pipes could call each other for ever.
+    if model is None or model in request.info.model_ids or stands_in() or not request.generates:
         return None
     if out.form_data is None or out.point.kind not in ("provider", "pipe"):
         return None
@@ -127,14 +127,14 @@ def with_fallback(seam: Seam, original: Wrapped) -> Wrapped:
             return await original(*args, **kwargs)
         kept = kept_for_repetition(form_data)  # The host changes the other.
         try:
-            with _set(_is_dispatched, True):
+            with _dispatched(True):
                 return await original(*args, **kwargs)
         except _Redirected as redirected:
             fallback = redirected.fallback
         args, kwargs = arguments.with_form_data({**kept, "model": fallback.model})
 
         async def again() -> Any:
-            with _set(_is_dispatched, True):
+            with _dispatched(True):
                 return await original(*args, **kwargs)
 
         result = await _made(fallback, again, arguments, running)
@@ -149,7 +149,7 @@ async def _made(fallback: Fallback, again: Callable[[], Awaitable[Any]], argumen
     """
     http_request = arguments.http_request
     try:
-        with _set(_falling, True):
+        with standing_in():
             result = await again()
     except Exception as error:
         refused = refusal_in_error(error)

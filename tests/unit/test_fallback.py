@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
 import pytest
 from fastapi import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.steering import NOTHING, Steering, Wait
 from openwebui_usage.host.effort import EffortPolicy
 from openwebui_usage.host.models import HostModels, Model
-from openwebui_usage.host.outer_call import within
+from openwebui_usage.host.outer_call import stands_in, within
 from openwebui_usage.host.request_state import notices_of, set_admitted
 from openwebui_usage.host.wrapping import wrap_module
 from openwebui_usage.ledger.rows import CallInfo
@@ -82,7 +82,7 @@ class Dispatching(Host):
         self.seam.running.host.models.__class__ = TwoModels  # type: ignore[union-attr]
         self.app.state.MODELS = {id_: {"id": id_, "owned_by": "openai"} for id_ in ("m", "small")}
         self.app.state.OPENAI_MODELS = {id_: {"urlIdx": 0} for id_ in ("m", "small")}
-        self.chats = ModuleType("open_webui.utils.chat")
+        self.chats, self.functions = ModuleType("open_webui.utils.chat"), ModuleType("open_webui.functions")
 
         async def generate_chat_completion(
             request: Any, form_data: dict[str, Any], user: Any, bypass_filter: bool = False
@@ -90,6 +90,8 @@ class Dispatching(Host):
             form_data["metadata"] = {**form_data.get("metadata", {}), "from": "the host"}
             if form_data["model"] not in self.app.state.MODELS:
                 raise Exception("Model not found")
+            if self.app.state.MODELS[form_data["model"]].get("pipe"):
+                return await self.functions.generate_function_chat_completion(request, form_data, user=user)
             return await self.module.generate_chat_completion(request, form_data, user=user)
 
         self.chats.generate_chat_completion = generate_chat_completion  # type: ignore[attr-defined]
@@ -195,6 +197,25 @@ async def test_nothing_falls_back_twice() -> None:
     host = Dispatching(gate=Circle())
     assert is_refused(await host.dispatch())
     assert is_refused(await host.chat())
+
+
+async def test_a_pipe_that_asks_for_the_refused_model_in_its_stream_is_refused_there() -> None:
+    host, answers = Dispatching(), []
+
+    async def generate_function_chat_completion(request: Any, form_data: dict[str, Any], user: Any) -> Any:
+        async def chunks() -> AsyncIterator[bytes]:
+            answers.append(await host.dispatch())
+            yield b"data: [DONE]\n\n"
+
+        return StreamingResponse(chunks())
+
+    host.functions.generate_function_chat_completion = generate_function_chat_completion  # type: ignore[attr-defined]
+    wrap_module(host.seam, host.functions)
+    host.app.state.MODELS["small"]["pipe"] = True
+    result = await host.dispatch(stream=True)
+    [chunk async for chunk in result.body_iterator]
+    assert is_refused(answers[0])
+    assert not stands_in(), "whoever reads the stream asks for themselves"
 
 
 async def test_another_kind_of_connection_is_reached_by_the_dispatch_alone() -> None:
