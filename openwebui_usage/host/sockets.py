@@ -15,6 +15,7 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
+from openwebui_usage.admission.allowances import Allowances
 from openwebui_usage.admission.budget_status import BudgetStatus, counters_of
 from openwebui_usage.api.answers.own_limit import own_budgets
 from openwebui_usage.api.visibility import Visibility
@@ -63,6 +64,7 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._totals = KnownTotals(store.totals)
+        self._allowances = Allowances(store)
         self._others = _OtherWorkers(store)
         self._news = _News()
         self._told: dict[str, _State] = {}
@@ -192,7 +194,10 @@ class Publisher:
         views = {user_id: await self._visibility(user_id, role) for user_id, role in users.items()}
         definitions, now = self._definitions(), datetime.now(UTC)
         periods = _periods(definitions.groups, now)
-        counters = {user_id: counters_of(definitions, caller, now) for user_id, caller in callers.items()}
+        counters = {
+            user_id: await self._allowances.applied(definitions, counters_of(definitions, caller, now), caller, now)
+            for user_id, caller in callers.items()
+        }
         own_keys = {counter.key for found in counters.values() for counter in found}
         # Of what other workers count as well, a sum may be older by now than the one that they told.
         unsure = self._unsure or set()

@@ -22,6 +22,7 @@ from openwebui_usage.ledger.known_totals import KnownTotals
 from openwebui_usage.ledger.own_limits import OwnLimit
 from openwebui_usage.ledger.recording import Key, Recorded
 from openwebui_usage.rules.budgets import Budget, Scope
+from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.groups import Sums
 from tests.support.recorder import a_call, engine_like_open_webui
 from tests.support.tables import give_tables
@@ -186,6 +187,26 @@ def test_who_called_is_told_so_whether_or_not_a_group_counts_it(host: Sockets, s
 
     run(scenario)
     assert {user: told.get("own_calls") for user, told in host.told} == {"ada": None, "bob": True}
+
+
+def test_credit_of_a_budget_is_told_as_the_page_tells_it(host: Sockets, store: WatchedStore) -> None:
+    store.create_budget(EACH)
+    store.add_credit(Credit("", EACH.name, 50, user_id="ada"))
+
+    async def scenario() -> None:
+        async with publishing(store) as publisher:
+            await connected(host, store, ADA, BOB)
+            for user_id in ("ada", "bob"):
+                publisher.counted(store.record([a_call(user_id=user_id)]))
+                await until(lambda: bool(host.budgets(user_id)), f"{user_id}'s call")  # noqa: B023
+
+    run(scenario)
+    limits = {
+        user_id: {budget["limit"] for who, told in host.told if who == user_id for budget in told.get("budgets") or ()}
+        for user_id in ("ada", "bob")
+    }
+    assert EACH.limit is not None
+    assert limits == {"ada": {EACH.limit + 50}, "bob": {EACH.limit}}
 
 
 def test_a_limit_of_ones_own_is_told_to_whoever_set_it_alone(host: Sockets, store: WatchedStore) -> None:
