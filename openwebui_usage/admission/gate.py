@@ -26,6 +26,7 @@ from openwebui_usage.rules import estimate
 from openwebui_usage.rules.actions import may_refuse
 from openwebui_usage.rules.budgets import Budget, Counter, ExpectedUsage, Refusal, budget_of_group, subject_of
 from openwebui_usage.rules.groups import Sums
+from openwebui_usage.rules.output_caps import OUTPUT_FIELDS
 from openwebui_usage.rules.periods import MINUTE, Period
 from openwebui_usage.rules.pricing import Cost, PriceBook
 from openwebui_usage.rules.rates import rate_key
@@ -399,21 +400,14 @@ def _exempts(budget: Budget, info: CallInfo, book: PriceBook) -> bool:
     return book.is_free(info.model_ids, info.provider_url, is_free_connection=info.is_free_connection)
 
 
-_MOST_KEYS: dict[Wire, tuple[str, ...]] = {
-    "chat": ("max_completion_tokens", "max_tokens"),
-    "responses": ("max_output_tokens",),
-    "anthropic": ("max_tokens",),
-    "ollama": ("num_predict",),
-}
-"""Only fields that the provider obeys. With others, callers could make their reservations arbitrarily small."""
-
-
 def _most_output(body: Mapping[str, Any], wire: Wire) -> int | None:
-    """The maximum length of one answer, if the request sets one."""
+    """The maximum length of one answer, if the request sets one. Fields that the provider does not obey don't count:
+    with them, callers could make their reservations arbitrarily small.
+    """
     place = body.get("options") if wire == "ollama" else body
     if not isinstance(place, Mapping):
         return None
-    said = [count for key in _MOST_KEYS[wire] if (count := _count(place.get(key))) is not None]
+    said = [count for key in OUTPUT_FIELDS[wire] if (count := _count(place.get(key))) is not None]
     # If there are several, providers differ in which one they obey.
     return min(max(said), MOST_OUTPUT) if said else None
 

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from openwebui_usage.rules.wires import Wire
 
-_FIELDS: Mapping[Wire, tuple[str, ...]] = {
+OUTPUT_FIELDS: Mapping[Wire, tuple[str, ...]] = {
     "chat": ("max_completion_tokens", "max_tokens"),
     "responses": ("max_output_tokens",),
     "anthropic": ("max_tokens",),
     "ollama": ("num_predict",),
 }
-_NEW: Mapping[Wire, str] = {wire: fields[-1] for wire, fields in _FIELDS.items()}
+"""Those that the provider obeys, no others. Of Ollama in `options`, else at the top."""
+_NEW: Mapping[Wire, str] = {wire: fields[-1] for wire, fields in OUTPUT_FIELDS.items()}
 """What is set where the caller bounds nothing. Open WebUI renames `max_tokens` for models that know only its newer
 name.
 """
@@ -33,7 +34,7 @@ def capped(body: Mapping[str, Any], wire: Wire, most: int) -> dict[str, Any] | N
     most = max(1, most)
     options = body.get("options") if wire == "ollama" else None
     place = (options if isinstance(options, Mapping) else {}) if wire == "ollama" else body
-    said = {field: _bound(place[field]) for field in _FIELDS[wire] if place.get(field) is not None}
+    said = {field: _bound(place[field]) for field in OUTPUT_FIELDS[wire] if place.get(field) is not None}
     if not any(said.values()):  # A field that bounds nothing may still be what a provider looks at.
         changes = dict.fromkeys((*said, _NEW[wire]) if most < LONGEST else (), most)
     else:
