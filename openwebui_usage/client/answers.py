@@ -80,7 +80,7 @@ class AccountStats(BaseModel):
             total_tokens=status.tokens,
             total_cost=status.sums.cost_nano / NANO,
             request_count=status.requests,
-            usage_limit=dollars(status.limit_nano),
+            usage_limit=dollars(status.allowed_nano),
             is_active=account.is_active,
             last_used=None if last is None else datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
             last_ip=account.last_ip,

@@ -178,11 +178,11 @@ def read_definitions(connection: Connection, fallback_price: Price | None = None
         revision,
         fallback_price,
         tuple(map(_recount_from, connection.execute(select(usage_recount.c.counter)).scalars())),
-        _credits(connection),
+        read_credits(connection),
     )
 
 
-def _credits(connection: Connection) -> list[Credit]:
+def read_credits(connection: Connection) -> list[Credit]:
     """All credit of the budgets that have some which has not expired: what has, took its share of what was used."""
     is_current = usage_credit.c.expires_at.is_(None) | (usage_credit.c.expires_at > time.time())
     with_some = select(usage_credit.c.budget).where(is_current)

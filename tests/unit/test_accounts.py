@@ -197,6 +197,17 @@ class TestAccounts:
         spend(store, account.user_id)
         assert accounts.status(account.id).requests == 3
 
+    def test_credit_is_allowed_beside_the_limit(self, accounts: Accounts, store: Store) -> None:
+        account = accounts.create("Ann", NANO)[0].account
+        other = accounts.create("Bob", NANO)[0].account
+        store.add_credit(Credit("", "account Ann", 5 * NANO))
+        spend(store, account.user_id)
+        now = accounts.status(account.id)
+        assert (now.limit_nano, now.allowed_nano, now.remaining_nano) == (NANO, 6 * NANO, 6 * NANO - 325_000)
+        assert accounts.add_limit(account.id, 2 * NANO).limit_nano == 3 * NANO
+        allowed = {status.account.id: status.allowed_nano for status in accounts.all()}
+        assert allowed == {account.id: 8 * NANO, other.id: NANO}
+
     def test_whoever_has_the_name_next_has_none_of_the_credit(self, accounts: Accounts, store: Store) -> None:
         account = accounts.create("Ann", NANO)[0].account
         store.add_credit(Credit("", "account Ann", 5 * NANO))

@@ -65,7 +65,7 @@ def list_users(database: Database = None, open_webui: OfOpenWebUI = False, as_js
             status.account.name,
             f"{status.account.token_start}******",
             _money(status.sums.cost_nano),
-            _money(status.limit_nano),
+            _money(status.allowed_nano),
             _money(status.remaining_nano),
             f"{status.requests:,}",
             "active" if status.account.is_active else "inactive",
@@ -126,7 +126,7 @@ def add_limit(
     with opened(database, open_webui) as session:
         account = _chosen(session.accounts, None if name else values[0], name)
         status = session.accounts.add_limit(account.id, nano)
-    text = f'The limit of "{status.account.name}" is {_money(status.limit_nano)} now'
+    text = f'The limit of "{status.account.name}" is {_money(status.allowed_nano)} now'
     _tell(status, as_json, f"{text}, {_money(status.remaining_nano)} are left.")
 
 
