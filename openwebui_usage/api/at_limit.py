@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from openwebui_usage.api.fields import MAX_LIMIT, MAX_MODEL_ID
+from openwebui_usage.api.fields import MAX_DECIMALS, MAX_LIMIT, MAX_MODEL_ID
 from openwebui_usage.rules.actions import EFFORT_FROM, MOST_SECONDS, SLOW_UP_TO, BudgetAction, CarryOver
 from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.periods import MINUTE, rolling_slots
@@ -31,7 +31,10 @@ def _carry_over(value: object) -> object:
     except InvalidOperation:
         amount = Decimal("NaN")
     is_number = not isinstance(value, bool) and isinstance(value, int | float | str | Decimal)
-    if not is_number or not amount.is_finite() or not 0 < amount <= MAX_LIMIT:
+    is_in_range = is_number and amount.is_finite() and 0 < amount <= MAX_LIMIT
+    # Rounded, or pydantic would write out a billion digits of 1e-999999999.
+    amount = round(amount, MAX_DECIMALS) if is_in_range else Decimal(0)
+    if not amount:
         _wrong(
             "carry_over", f'must be "none", "all", or an amount in the unit, more than 0 and up to {MAX_LIMIT}', value
         )

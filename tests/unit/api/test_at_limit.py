@@ -68,6 +68,7 @@ def test_what_refuses_nothing_caps_nothing(admin: Client, name: str, action: str
         ({"effort_from": 0}, "effort_from", "must be a whole number of percent, 1 to 100, or null (got 0)"),
         ({"carry_over": "some"}, "carry_over", 'must be "none", "all", or an amount'),
         ({"carry_over": 0, "period": "month"}, "carry_over", 'must be "none", "all", or an amount'),
+        ({"carry_over": "1e-999999999", "period": "month"}, "carry_over", 'must be "none", "all", or an amount'),
         ({"carry_over": 2.5, "period": "month"}, "carry_over", "must be a whole number of tokens"),
         ({"carry_over": "all"}, "carry_over", "must be none for a budget that never begins anew"),
         ({"carry_over": 5, "period": "last 5 hours"}, "carry_over", "must be none for a budget that never begins anew"),
