@@ -57,6 +57,16 @@ def test_each_table_is_named_where_all_are_to_be_removed() -> None:
     assert {name for name in metadata.tables if f"`{name}`" not in page} == set()
 
 
+def test_each_table_with_people_is_named_where_privacy_is_explained() -> None:
+    page = (
+        (ROOT / "docs" / "privacy.md").read_text().partition("## What is stored about people")[2].partition("\n## ")[0]
+    )
+    people = re.compile(r"user|owner|author|created_by|scope_id|subject")
+    tables = {name for name, table in metadata.tables.items() if any(people.search(column.name) for column in table.c)}
+    assert {"usage_journal", "usage_credit"} <= tables
+    assert {name for name in tables if f"`{name}`" not in page} == set()
+
+
 def test_each_endpoint_is_documented() -> None:
     source = "".join(file.read_text() for file in (ROOT / "openwebui_usage" / "api").rglob("*.py"))
     paths = re.findall(r"@router\.\w+\(\s*\"(/[^\"]*)\"", source)
