@@ -17,6 +17,8 @@ from tests.support.services import Postgres
 MESSAGES = [{"role": "user", "content": "Hello there"}]
 BUDGET = {"name": "made", "limit": 5}
 PRICE = {"model": "made", "input": 1, "output": 2}
+METRICS = "/api/usage/metrics"
+METRICS_TOKEN = "of-a-monitoring-system"
 
 # Each with a body that would do, and who may: everybody who is signed in, or admins.
 ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
@@ -42,7 +44,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
     ("PUT", "/api/usage/prices"): (PRICE, "admin"),
     ("DELETE", "/api/usage/prices/{model}"): (None, "admin"),
     ("GET", "/api/usage/health"): (None, "admin"),
-    ("GET", "/api/usage/metrics"): (None, "admin"),
+    ("GET", METRICS): (None, "admin"),
     ("GET", "/api/usage/reports"): (None, "admin"),
     ("GET", "/api/usage/me/report"): (None, "user"),
     ("GET", "/api/usage/calls"): (None, "admin"),
@@ -80,6 +82,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[Any, str]] = {
 FILES = {
     ("GET", "/api/usage/export/focus"): "text/csv; charset=utf-8",
     ("GET", "/api/usage/config"): "application/yaml",
+    ("GET", METRICS): "text/plain; version=",
 }
 EVERY_DAY = {
     ("GET", "/api/usage/groups"),
@@ -92,6 +95,7 @@ EVERY_DAY = {
     ("GET", "/api/usage/config"),
     ("PUT", "/api/usage/views/{name}"),
     ("GET", "/api/usage/me"),
+    ("GET", METRICS),
 }
 """One for each way in which an endpoint asks who somebody is; the others in `tests/run --all`. Strangers, users and
 admins try all of them in `tests/unit/api/test_documentation.py`.
@@ -101,6 +105,7 @@ PEOPLE = {
     "a bad token": "nothing",
     "a bad key": "nothing",
     "a pending user": "nothing",
+    "the metrics' token": "nothing",
     "a user": "user",
     "a user's key": "user",
     "a user's cookie": "user",
@@ -118,6 +123,7 @@ def server(new_openwebui: Callable[..., OpenWebUI], postgres: Postgres) -> Itera
         "OPENWEBUI_USAGE_REPORT_READERS": "Finance, Auditors",
         "OPENWEBUI_USAGE_GROUP_REPORT_READERS": "Team leads",
         "OPENWEBUI_USAGE_WEBHOOK_URL": "http://127.0.0.1:9/nobody-listens",
+        "OPENWEBUI_USAGE_METRICS_TOKEN": METRICS_TOKEN,
     }
     server = new_openwebui(env=env, database_url=postgres.new_database())
     try:
@@ -151,6 +157,7 @@ def people(server: OpenWebUI) -> Iterator[dict[str, Client]]:
         "a bad token": Client(server.url, "not.a.token"),
         "a bad key": Client(server.url, "sk-0123456789"),
         "a pending user": server.admin.add_user(role="pending"),
+        "the metrics' token": Client(server.url, METRICS_TOKEN),
         "a user": user,
         "a user's key": user.with_api_key(),
         "a user's cookie": Client(server.url),
@@ -197,9 +204,11 @@ def test_who_may_do_what(people: dict[str, Client], admin: Client, call: str, en
         filled = path.format(name="existing", model="existing", id=id_)
         answer = people[who].http.request(method, filled, json=body)
         expected = 401 if is_as == "nothing" else 403 if (needed, is_as) == ("admin", "user") else 200
+        if (who, path) == ("the metrics' token", METRICS):
+            expected = 200
         assert answer.status_code == expected, f"{who}: {answer.text}"
         kind = FILES.get(endpoint, "application/json") if expected == 200 else "application/json"
-        assert answer.headers["content-type"] == kind
+        assert answer.headers["content-type"].startswith(kind), who
         if expected != 200:
             assert set(answer.json()) == {"detail"}
             assert method == "GET" or everything(admin) == before, who
