@@ -112,11 +112,13 @@ def _files_of(file: Path | None) -> list[Path]:
 
 
 def _files_in(spool: Path) -> list[Path]:
-    """Our files in the folder, which an admin may have chosen for more than these; else the folder as well."""
+    """Our files in the folder, which an admin may have chosen for more than these, or mounted; else the folder as
+    well.
+    """
     if not spool.is_dir():
         return []
     ours = Spool(spool).files()
-    return ours if set(spool.iterdir()) - set(ours) else [*ours, spool]
+    return ours if spool.is_mount() or set(spool.iterdir()) - set(ours) else [*ours, spool]
 
 
 def packages_to_remove() -> list[str]:

@@ -134,6 +134,15 @@ def test_a_link_to_a_folder_of_calls_that_wait_goes_without_its_target(data: Pat
     assert list((data / "elsewhere").iterdir()) == []
 
 
+def test_a_folder_that_is_mounted_stays(data: Path, pip: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Kubernetes, where nobody can remove it from within."""
+    (data / "usage-spool" / "calls-1.jsonl").write_text("{}\n")
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "usage-spool")
+    assert run("--purge", "--yes").exit_code == 0
+    assert sorted(path.name for path in data.iterdir()) == ["usage-spool", "webui.db"]
+    assert list((data / "usage-spool").iterdir()) == []
+
+
 def test_tables_that_only_have_names_like_ours_stay(tmp_path: Path) -> None:
     """Somebody else's, in a schema where the plugin never made any."""
     engine = create_engine(f"sqlite:///{tmp_path}/shared.db")
