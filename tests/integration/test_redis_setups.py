@@ -89,7 +89,7 @@ def play(connect: Callable[[], Any]) -> Callable[[Scenario], None]:
         await empty(client)
         counters = RedisCounters(client, PREFIX, ledger.load)
         await scenario(counters, ledger)
-        assert not counters._is_away, "Redis was not asked"
+        assert not counters._link.is_away, "Redis was not asked"
         await client.aclose()
 
     return lambda scenario: asyncio.run(run(scenario))
