@@ -132,7 +132,7 @@ def test_a_budget_tells_whom_it_would_have_refused(admin: Client, user: Client, 
     expect(page.get_by_text("It would have refused")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("group", name="What it would have done")).to_contain_text(str(user.user["name"]))
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("cell", name="1 requests a month")).to_be_visible()
+    expect(page.get_by_role("cell", name="1 request a month")).to_be_visible()
     assert "Strict" in [each["name"] for each in admin.request("GET", "/api/usage/budgets")["budgets"]]
 
 

@@ -77,7 +77,7 @@ def test_from_an_empty_deployment_to_a_limit_that_holds(
     expect(refused).not_to_contain_text("other")
     picture("4-back-test")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("cell", name="1 requests a month")).to_be_visible()
+    expect(page.get_by_role("cell", name="1 request a month")).to_be_visible()
     picture("5-budgets")
     assert busy.post("/api/chat/completions", json={"model": "gpt-4o", "messages": HELLO}).status_code == 429
 
@@ -102,6 +102,6 @@ def what_is_left(person: Client, open_page: OpenPage, artefacts: Path) -> None:
     tab.page.get_by_role("button", name="Open Sidebar").first.click()
     tab.page.locator("#sidebar").get_by_role("link", name="Usage", exact=True).click()
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("My usage")
-    expect(tab.page.get_by_text("1 requests left")).to_be_visible()
+    expect(tab.page.get_by_text("1 request left")).to_be_visible()
     expect(tab.page.get_by_role("meter", name="Monthly limit")).to_be_in_viewport()
     tab.page.screenshot(path=artefacts / "newcomer-6-phone.png", full_page=True)

@@ -90,6 +90,9 @@ export class Format {
 
   /** Where a part of a report's time begins: `28 Nov`, `Sat 14:00`. */
   bucket(start: string | Date, bucket: Bucket): string {
+    // A date is its noon in UTC, which is the same day nearly everywhere.
+    if (typeof start === 'string' && start.length === 10)
+      return new Format(this.language, 'UTC').bucket(`${start}T12:00:00Z`, bucket);
     return this.#date(BUCKETS[bucket]).format(new Date(start));
   }
 

@@ -26,6 +26,7 @@ test('times are those of the chosen zone', () => {
   expect(english.dateTime(moment)).toMatch(/^Nov 28, 2026, 6:30\sPM$/);
   expect(german.dateTime(moment)).toBe('29.11.2026, 00:30');
   expect(german.bucket(moment, 'day')).toBe('29. Nov.');
+  expect(english.bucket('2026-11-28', 'day')).toBe('Nov 28'); // A day is a day in every zone.
 });
 
 test('how far away something is', () => {

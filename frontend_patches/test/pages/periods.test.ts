@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { areWhole, newOverride, overrideBodies, overrideFields } from '../../pages/admin/forms/overrides';
 import { startOf } from '../../pages/admin/sections/overview/burn';
 import { Format } from '../../pages/lib/format';
-import { partsOf, periodOf, periodText } from '../../pages/lib/periods';
+import { beginsAnew, partsOf, periodOf, periodText } from '../../pages/lib/periods';
 import { loadWords, words } from '../../pages/lib/words';
 import type texts from '../../pages/words/manage.json';
 
@@ -14,6 +14,19 @@ test.each(['month', 'total', 'hour', 'quarter', '14 days from 2026-11-01', 'last
   'the period "%s" is taken apart and put together again',
   (period) => expect(periodOf(partsOf(period, USUAL))).toBe(period),
 );
+
+test.each([' days from 2026-11-01', '14 days from ', 'last  hours'])(
+  'the period "%s" stays what it is while it is typed',
+  (period) => {
+    expect(periodOf(partsOf(period, USUAL))).toBe(period);
+    expect(periodText(period, words<typeof texts>('manage'), new Format('en', 'UTC'))).toBe('');
+  },
+);
+
+test('what begins anew has a time zone', () => {
+  const periods = ['minute', 'hour', 'month', 'total', '14 days from 2026-11-01', 'last 5 hours'];
+  expect(periods.filter(beginsAnew)).toEqual(['hour', 'month', '14 days from 2026-11-01']);
+});
 
 test('a period that is chosen has what is usual where it had nothing', () => {
   const days = { ...partsOf('month', USUAL), kind: 'days', count: '14' } as const;

@@ -2,13 +2,15 @@
 import type { components } from '../../../src/openapi';
 import { language } from '../../lib/language';
 import { readNumber, writeNumber } from '../../lib/numbers';
+import { beginsAnew } from '../../lib/periods';
+import type { Saving } from '../../lib/saving.svelte';
 
 type Budget = components['schemas']['UsageBudget'];
 export type Action = Budget['action'];
 
-export const ACTIONS: readonly Action[] = ['block', 'warn', 'fallback', 'slow', 'effort'];
+const ACTIONS: readonly Action[] = ['block', 'warn', 'fallback', 'slow', 'effort'];
 /** Of a minute: a wait or less thought comes too late for it. */
-export const OF_MINUTE: readonly Action[] = ['block', 'warn', 'fallback'];
+const OF_MINUTE: readonly Action[] = ['block', 'warn', 'fallback'];
 
 export interface AtLimitFields {
   action: Action;
@@ -19,6 +21,13 @@ export interface AtLimitFields {
   capOutput: boolean;
   carry: 'none' | 'all' | 'some';
   carryUpTo: string;
+}
+
+/** What a part of the form that shows them is given. */
+export interface AtLimitProps {
+  fields: AtLimitFields;
+  period: string;
+  saving: Saving;
 }
 
 export const atLimitFields = (budget?: Budget): AtLimitFields => ({
@@ -32,19 +41,33 @@ export const atLimitFields = (budget?: Budget): AtLimitFields => ({
   carryUpTo: typeof budget?.carry_over === 'number' ? writeNumber(budget.carry_over, language()) : '',
 });
 
-/** Whether a remainder can be carried over: of what begins anew. */
-export const carries = (period: string): boolean =>
-  period !== 'total' && period !== 'minute' && !period.startsWith('last ');
+export const actionsOf = (period: string): readonly Action[] => (period === 'minute' ? OF_MINUTE : ACTIONS);
 
-/** What is no number is sent as it is: the server says what is wrong with it. */
+/** What was chosen, where the period still has it. */
+export const actionOf = ({ action }: AtLimitFields, period: string): Action =>
+  actionsOf(period).includes(action) ? action : 'block';
+
+/** Whether calls end at the limit, so that a prompt or an answer may be too long for what is left. */
+export const refuses = (fields: AtLimitFields, period: string): boolean =>
+  ['block', 'fallback'].includes(actionOf(fields, period));
+
+export const canCapOutput = (fields: AtLimitFields, period: string): boolean =>
+  period !== 'minute' && refuses(fields, period);
+
+/**
+ * What is no number is sent as it is: the server says what is wrong with it. What the form does not show is not sent, or as
+ * nothing: nobody could mend it.
+ */
 export const atLimitBody = (fields: AtLimitFields, period: string) => ({
-  action: fields.action,
+  action: actionOf(fields, period),
   fallback_model: fields.fallback || null,
-  slow_up_to: readNumber(fields.slowUpTo, language()) as number,
-  effort_from: readNumber(fields.effortFrom, language()) as number | null,
+  ...(actionOf(fields, period) === 'slow' && {
+    slow_up_to: readNumber(fields.slowUpTo, language()) as number,
+  }),
+  effort_from: period === 'minute' ? null : (readNumber(fields.effortFrom, language()) as number | null),
   strict: fields.strict,
-  cap_output: fields.capOutput,
-  carry_over: !carries(period)
+  cap_output: fields.capOutput && canCapOutput(fields, period),
+  carry_over: !beginsAnew(period)
     ? ('none' as const)
     : fields.carry === 'some'
       ? (readNumber(fields.carryUpTo, language()) as number)

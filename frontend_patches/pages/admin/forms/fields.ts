@@ -2,7 +2,8 @@
 import { language } from '../../lib/language';
 import { readList, readNumber, writeNumber } from '../../lib/numbers';
 import { localZone } from '../../lib/zones';
-import type { LimitFields, Unit } from './Limits.svelte';
+import type { Unit } from '../../lib/quantities';
+import type { LimitFields } from './Limits.svelte';
 
 type Kept = Omit<LimitFields, 'limit' | 'soft_limits' | 'unit' | 'action'> & {
   action: string;
