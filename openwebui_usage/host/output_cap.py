@@ -23,7 +23,7 @@ async def cap_output(out: Outgoing, call: Call, running: Running) -> None:
         if most is None:
             return
         before = {key: value for key, value in out.body.items() if key != "metadata"} if out.sent is None else out.sent
-        sent = capped(before, request.wire, most)
+        sent = capped(before, request.wire, most, await running.own_parameters(str(before.get("model"))))
         if sent is not None:
             out.send(sent, [*out.added, *additions(before, sent)])
     except Exception as error:  # noqa: BLE001 - told by `Faults`

@@ -86,6 +86,14 @@ class Running:
         """How many tokens the answer of an admitted call may have; None where nobody bounds it."""
         return await self.gate.most_output(call_id, request)
 
+    async def own_parameters(self, model: str) -> Mapping[str, Any]:
+        """The parameters that an admin gave a model."""
+        try:
+            return await self.host.models.own_parameters(model)
+        except Exception as error:  # noqa: BLE001 - told by `Faults`
+            self.faults.tell("The parameters of a model are not known", error)
+            return {}
+
     async def metering_rules(self) -> MeteringRules:
         """What the admin says about connections and pass-through."""
         try:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fastapi import HTTPException
+from fastapi import FastAPI, HTTPException
 from starlette.responses import JSONResponse, StreamingResponse
 
 from openwebui_usage.admission.request import CallRequest
@@ -26,7 +26,7 @@ from openwebui_usage.rules.effort import EffortRules
 from openwebui_usage.rules.media import has_images
 from openwebui_usage.rules.output_caps import capped
 from openwebui_usage.rules.periods import period_at
-from tests.unit.small_host import ANSWER, USER, Host, NoLimits, Rules, answered, http_request
+from tests.unit.small_host import ANSWER, USER, Host, Models, NoLimits, Rules, answered, http_request
 
 pytestmark = pytest.mark.anyio
 
@@ -338,6 +338,20 @@ class Capping(NoLimits):
         return 50
 
 
+class Bounded(Models):
+    """Models of which an admin bounds the answers."""
+
+    async def own_parameters(self, model_id: str) -> dict[str, Any]:
+        return {"max_tokens": 20}
+
+
+class Unreadable(Models):
+    """Models whose parameters cannot be read."""
+
+    async def own_parameters(self, model_id: str) -> dict[str, Any]:
+        raise RuntimeError(model_id)
+
+
 @pytest.mark.parametrize(
     ("body", "sent"),
     [
@@ -392,6 +406,43 @@ async def test_a_provider_that_takes_no_bound_is_asked_without_it_each_time() ->
 )
 def test_each_provider_has_its_own_field(wire: Any, body: dict[str, Any], expected: dict[str, Any] | None) -> None:
     assert capped(body, wire, 9) == expected
+
+
+@pytest.mark.parametrize(
+    ("wire", "body", "own", "expected"),
+    [
+        ("chat", {}, {"max_tokens": 5}, {"max_tokens": 5}),
+        ("chat", {}, {"max_tokens": 20}, {"max_tokens": 9}),
+        ("chat", {}, {"max_completion_tokens": 20}, {"max_completion_tokens": 9}),
+        ("chat", {"max_tokens": 7}, {"max_tokens": 5}, None),
+        ("chat", {}, {"max_tokens": None, "temperature": 1}, {"max_tokens": 9}),
+        ("ollama", {}, {"max_tokens": 5}, {"options": {"num_predict": 5}}),
+        ("ollama", {}, {"num_predict": 20}, {"options": {"num_predict": 9}}),
+        ("responses", {}, {"max_tokens": 5}, {"max_output_tokens": 9}),
+    ],
+)
+def test_what_bounds_a_models_answers_anyway_is_not_raised(
+    wire: Any, body: dict[str, Any], own: dict[str, Any], expected: Any
+) -> None:
+    assert capped(body, wire, 9, own) == expected
+
+
+def test_a_models_own_bound_is_left_to_the_host_where_much_is_left() -> None:
+    assert capped({}, "chat", 100_000, {"max_tokens": 5}) is None
+    assert capped({}, "chat", 100_000, {"max_tokens": 200_000}) == {"max_tokens": 100_000}
+
+
+async def test_a_models_own_bound_holds_where_more_is_left() -> None:
+    host = Host(answered, gate=Capping(), models=Bounded(FastAPI()))
+    await host.chat()
+    assert host.sent[0]["max_tokens"] == 20
+
+
+async def test_an_answer_is_capped_where_nobody_knows_the_models_parameters() -> None:
+    host = Host(answered, gate=Capping(), models=Unreadable(FastAPI()))
+    await host.chat()
+    assert host.sent[0]["max_tokens"] == 50
+    assert host.faults["The parameters of a model are not known"] == 1
 
 
 def test_a_bound_is_never_below_one_and_none_is_set_that_models_refuse() -> None:
