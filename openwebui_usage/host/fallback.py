@@ -23,11 +23,18 @@ from openwebui_usage.host.page_refusal import as_page_takes
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.provider_answers import discard, refusal_in
 from openwebui_usage.host.provider_answers import refusal_of as refusal_in_error
-from openwebui_usage.host.request_state import add_notice, forget_refusal, keep_refusal
+from openwebui_usage.host.request_state import (
+    add_notice,
+    forget_refusal,
+    keep_refusal,
+    note_fallback,
+    noted_fallback,
+)
 from openwebui_usage.host.seam import Running, Seam
 from openwebui_usage.rules.additions import kept_for_repetition
 from openwebui_usage.rules.budgets import Budget, Refusal
 from openwebui_usage.rules.media import has_images
+from openwebui_usage.rules.own_parameters import without_own
 from openwebui_usage.rules.texts import fallback_message
 
 _DIRECT_ROUTES = ("/openai/", "/ollama/")
@@ -37,6 +44,7 @@ _DIRECT_ROUTES = ("/openai/", "/ollama/")
 class Fallback:
     """A call that is refused, and the model that it may be made with instead."""
 
+    asked: str
     model: str
     budget: Budget
     refusal: Response
@@ -95,7 +103,7 @@ async def fallback_of(
         kind = await running.connection_kind(model, arguments.http_request, arguments.user)
         if kind != out.point.connection_kind:
             return None
-    return Fallback(model, budget, response, request.info.message_id)
+    return Fallback(request.info.model, model, budget, response, request.info.message_id)
 
 
 async def fall_back(
@@ -125,13 +133,16 @@ def with_fallback(seam: Seam, original: Wrapped) -> Wrapped:
         form_data = arguments.form_data
         if running is None or not isinstance(form_data, dict) or not running.may_fall_back:
             return await original(*args, **kwargs)
+        if (instead := _instead_of_task(arguments)) is not None:
+            form_data = await _for_other(form_data, instead, arguments, running)
+            args, kwargs = arguments.with_form_data(form_data)
         kept = kept_for_repetition(form_data)  # The host changes the other.
         try:
             with _dispatched(True):
                 return await original(*args, **kwargs)
         except _Redirected as redirected:
             fallback = redirected.fallback
-        args, kwargs = arguments.with_form_data({**kept, "model": fallback.model})
+        args, kwargs = arguments.with_form_data(await _for_other(kept, fallback.model, arguments, running))
 
         async def again() -> Any:
             with _dispatched(True):
@@ -141,6 +152,32 @@ def with_fallback(seam: Seam, original: Wrapped) -> Wrapped:
         return await as_page_takes(result, arguments) if result is fallback.refusal else result
 
     return generate_chat_completion
+
+
+def _instead_of_task(arguments: Arguments) -> str | None:
+    """The model for a task of a chat whose reply another model made: it is as dear as the reply, and never refused."""
+    metadata = arguments.form_data.get("metadata")
+    if not isinstance(metadata, Mapping) or not metadata.get("task"):
+        return None
+    model = arguments.form_data.get("model")
+    return noted_fallback(arguments.http_request, model) if isinstance(model, str) else None
+
+
+async def _for_other(body: Mapping[str, Any], model: str, arguments: Arguments, running: Running) -> dict[str, Any]:
+    """A copy of the dispatch's `body` for `model`, without what the host took from the parameters of the first model:
+    the other has its own. What is left is put where the host looks for it with that kind of connection.
+    """
+    asked = str(body.get("model"))
+    own = await running.own_parameters(asked)
+    other = without_own({**body, "model": model}, own)
+    options = other.get("options")
+    if isinstance(options, Mapping):
+        other["options"] = without_own(options, own)
+        http_request, user = arguments.http_request, arguments.user
+        kinds = [await running.connection_kind(id_, http_request, user) for id_ in (asked, model)]
+        if kinds == ["ollama", "openai"]:
+            other = {**other.pop("options"), **other}
+    return other
 
 
 async def _made(fallback: Fallback, again: Callable[[], Awaitable[Any]], arguments: Arguments, running: Running) -> Any:
@@ -161,6 +198,7 @@ async def _made(fallback: Fallback, again: Callable[[], Awaitable[Any]], argumen
         await discard(result)
         return keep_refusal(http_request, fallback.refusal)
     forget_refusal(http_request)
+    note_fallback(http_request, fallback.asked, fallback.model)
     headers = {"X-Usage-Fallback-Model": quote(fallback.model, safe="/:@+ ")}
     headers["X-Usage-Fallback-Budget"] = quote(fallback.budget.name, safe=" ")
     add_notice(http_request, headers=headers)

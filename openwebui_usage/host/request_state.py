@@ -21,6 +21,7 @@ _ON_ITS_WAY, _LONGEST = 0.3, 3.0
 """Seconds that an answer is on its way to the page, and that a refusal waits for it at most."""
 _REFUSAL = "openwebui_usage_refusal"
 _HEADERS = "openwebui_usage_headers"
+_FALLBACKS = "openwebui_usage_fallbacks"
 
 
 def set_admitted(http_request: Any, *, is_admitted: bool) -> None:
@@ -90,6 +91,19 @@ def forget_refusal(http_request: Any) -> None:
     state = _state(http_request)
     if state is not None:
         setattr(state, _REFUSAL, None)
+
+
+def note_fallback(http_request: Any, model: str, fallback: str) -> None:
+    """Keep that `fallback` answered in the place of `model`."""
+    state = _state(http_request)
+    if state is not None:
+        setattr(state, _FALLBACKS, {**(getattr(state, _FALLBACKS, None) or {}), model: fallback})
+
+
+def noted_fallback(http_request: Any, model: object) -> str | None:
+    """The model that answered in the place of `model`; None where that answered itself."""
+    noted: Mapping[object, str] = getattr(_state(http_request), _FALLBACKS, None) or {}
+    return noted.get(model)
 
 
 def add_notice(http_request: Any, *, headers: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fastapi import FastAPI, HTTPException
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from openwebui_usage.admission.request import CallRequest
 from openwebui_usage.admission.steering import NOTHING, Steering, Wait
 from openwebui_usage.host.effort import EffortPolicy
-from openwebui_usage.host.models import HostModels, Model
+from openwebui_usage.host.models import AsyncTTLCache, HostModels, Model
 from openwebui_usage.host.outer_call import stands_in, within
 from openwebui_usage.host.request_state import notices_of, set_admitted
 from openwebui_usage.host.wrapping import wrap_module
@@ -62,6 +62,10 @@ class TwoModels(HostModels):
     """The host's models, of which users may use some."""
 
     usable = ("m", "small")
+    own: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    async def own_parameters(self, model_id: str) -> dict[str, Any]:
+        return self.own.get(model_id, {})
 
     async def user_group_names(self, user_id: str) -> dict[str, str]:
         return {}
@@ -216,6 +220,44 @@ async def test_a_pipe_that_asks_for_the_refused_model_in_its_stream_is_refused_t
     [chunk async for chunk in result.body_iterator]
     assert is_refused(answers[0])
     assert not stands_in(), "whoever reads the stream asks for themselves"
+
+
+async def test_the_first_models_parameters_are_not_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"reasoning_effort": "high", "temperature": 1, "top_p": 0.5, "stream": True}
+    monkeypatch.setattr(TwoModels, "own", {"m": own})
+    host = Dispatching()
+    await host.dispatch(reasoning_effort="high", temperature=1, top_p=0.9, stream=True)  # As the host has filled it in.
+    [sent] = host.sent
+    assert {key: sent[key] for key in own if key in sent} == {"top_p": 0.9, "stream": True}
+
+
+async def test_options_of_ollama_are_plain_fields_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TwoModels, "own", {"m": {"num_ctx": 4096}})
+    host = Dispatching()
+    host.app.state.MODELS["m"]["owned_by"] = "ollama"
+    await host.dispatch(options={"num_ctx": 4096, "temperature": 1})
+    host.app.state.MODELS["small"]["owned_by"] = "ollama"
+    host.seam.running.host.models._memo = AsyncTTLCache()  # type: ignore[union-attr]
+    await host.dispatch(options={"num_ctx": 4096, "temperature": 1})
+    first, second = host.sent
+    assert ("options" in first, first["temperature"]) == (False, 1)
+    assert second["options"] == {"temperature": 1}
+
+
+async def test_titles_come_from_the_model_that_answered() -> None:
+    host, request = Dispatching(), http_request("/api/chat/completions")
+    set_admitted(request, is_admitted=True)
+    await host.dispatch(request)
+    await host.dispatch(request, metadata={"task": "title_generation"})
+    assert host.models_sent == ["small", "small"]
+    assert [row.info.task for row in host.rows.rows] == [None, "title_generation"]
+
+
+async def test_titles_of_a_chat_that_was_not_refused_come_from_its_own_model() -> None:
+    host, request = Dispatching(), http_request("/api/chat/completions")
+    set_admitted(request, is_admitted=True)
+    await host.dispatch(request, metadata={"task": "title_generation"})
+    assert host.models_sent == ["m"]
 
 
 async def test_another_kind_of_connection_is_reached_by_the_dispatch_alone() -> None:
