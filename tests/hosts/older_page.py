@@ -98,7 +98,7 @@ class OlderPage:
             "chat_id": reply.chat_id,
             "id": answered,
             "background_tasks": dict.fromkeys(tasks, True),
-            **({"parent_id": asked} if self._names_parent else {}),
+            **({"parent_id": asked, "parent_message": user_message} if self._names_parent else {}),
             **body,
         }
         said = self.client.post("/api/chat/completions", json=request)

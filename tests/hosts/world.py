@@ -125,7 +125,7 @@ def furnish(admin: Client, provider_url: str, host: HostEnvironment) -> None:
     everybody = {"principal_type": "user", "principal_id": "*", "permission": "read"}
     tool = {"id": "clock", "name": "Clock", "content": TOOL, "meta": {"description": "What time it is."}}
     admin.request("POST", "/api/v1/tools/create", {**tool, "access_grants": [everybody]})
-    admin.add_model("helper", base="gpt-4o")
+    admin.add_model("helper", base="gpt-4o", meta={"capabilities": {}})
     for model in (*SHARED, *PIPES):
-        admin.add_model(model)
+        admin.add_model(model, meta={"capabilities": {}})  # 0.7.2 answers nothing for a model without any.
     admin.models(refresh=True)
