@@ -14,6 +14,7 @@ from openwebui_usage.host.compat import is_error, parameter_names
 from openwebui_usage.host.destination import destination_of
 from openwebui_usage.host.effort import pop_requested_effort
 from openwebui_usage.host.fallback import with_headers
+from openwebui_usage.host.page_refusal import raises_in_page
 from openwebui_usage.host.patching import Wrapped
 from openwebui_usage.host.provider_answers import discard
 from openwebui_usage.host.refusals import refusal_response
@@ -54,8 +55,9 @@ def with_early_refusal(seam: Seam, original: Wrapped) -> Wrapped:
             is_named = await running.may_know(form_data["model"], arguments.user, arguments.of_user("role"))
             return refusal_response(refused[1], is_named=is_named)
         if has_page:
-            is_new = not form_data.get("chat_id")
-            with answering_page(http_request) if is_new else contextlib.nullcontext():
+            # Of a chat that it knows already, only hosts that are told by an exception have to learn more.
+            has_to_learn = not form_data.get("chat_id") or raises_in_page()
+            with answering_page(http_request) if has_to_learn else contextlib.nullcontext():
                 return await original(*args, **kwargs)
         answer = await _answer(original, args, kwargs, http_request)
         is_last = (arguments.path or "").endswith("/chat/completions")

@@ -26,8 +26,8 @@ async def as_page_takes(response: Response, arguments: Arguments) -> Response:
     """`response`, which refuses a call. Raises it where the call is the reply of a chat in a page that would go on
     waiting.
 
-    A page learns the id of a new chat from the answer to its question, and misses what is told before that comes: as a
-    refusal takes no time, it waits for that.
+    A page learns the id of a new chat, and of the task that its Stop button ends, from the answer to its question. What
+    it is told before is missed, or leaves the button there. As a refusal takes no time, it waits for that answer.
     """
     form_data = arguments.form_data
     metadata = form_data.get("metadata") if isinstance(form_data, Mapping) else None
@@ -37,6 +37,11 @@ async def as_page_takes(response: Response, arguments: Arguments) -> Response:
     if not has_page:
         return response
     await until_page_listens(arguments.http_request)
-    if not completes_replies(sys.modules.get(OUTLET.module)):
+    if raises_in_page():
         raise RefusedInPage(response)
     return response
+
+
+def raises_in_page() -> bool:
+    """Whether a chat of the page is refused by an exception: where the host would not end the reply by itself."""
+    return not completes_replies(sys.modules.get(OUTLET.module))

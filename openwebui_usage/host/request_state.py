@@ -17,7 +17,7 @@ from openwebui_usage.meter import Call
 _ADMITTED = "openwebui_usage_admitted"
 _TASKS = "openwebui_usage_tasks"
 _LISTENS = "openwebui_usage_page_listens"
-_ON_ITS_WAY, _LONGEST = 0.3, 3.0
+_ON_ITS_WAY, _LONGEST = 0.5, 3.0
 """Seconds that an answer is on its way to the page, and that a refusal waits for it at most."""
 _REFUSAL = "openwebui_usage_refusal"
 _HEADERS = "openwebui_usage_headers"
@@ -39,7 +39,7 @@ def was_admitted(http_request: Any) -> bool:
 
 @contextlib.contextmanager
 def answering_page(http_request: Any) -> Iterator[None]:
-    """The host answers the page's question for a new chat in here: a moment later the page knows which chat that is."""
+    """The host answers the page's question in here: a moment later the page knows of its chat and of the task."""
     listens = asyncio.Event()
     setattr(http_request.state, _LISTENS, (listens, asyncio.current_task()))
     try:
@@ -49,7 +49,7 @@ def answering_page(http_request: Any) -> Iterator[None]:
 
 
 async def until_page_listens(http_request: Any) -> None:
-    """Return once the page knows which chat this is the request of; at once in the task that makes the answer to its
+    """Return once the page has the answer to its question; at once in the task that makes the answer to its
     question, which would wait for itself.
     """
     known: tuple[asyncio.Event, asyncio.Task[Any] | None] | None = getattr(_state(http_request), _LISTENS, None)
