@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 
-from sqlalchemy import Engine, column, create_engine, delete, inspect, select, table, text
+from sqlalchemy import Connection, Engine, column, create_engine, delete, inspect, select, table, text
 
 from openwebui_usage.checks.saved_functions import AUTHOR
 from openwebui_usage.client.storage import Place
@@ -65,15 +65,26 @@ class Removal:
         engine = create_engine(self.place.url)
         try:
             with engine.begin() as connection:
-                if self.functions:
-                    ours = table("function", column("id"), schema=self.place.schema)
-                    connection.execute(delete(ours).where(ours.c.id.in_(self.functions)))
+                for name, id_ in self._function_tables(connection):
+                    ours = table(name, column(id_), schema=self.place.schema)
+                    connection.execute(delete(ours).where(ours.c[id_].in_(self.functions)))
                 quote = connection.dialect.identifier_preparer.quote_identifier
                 before = f"{quote(self.place.schema)}." if self.place.schema else ""
                 for name in self.tables:
                     connection.execute(text(f"DROP TABLE {before}{quote(name)}"))
         finally:
             engine.dispose()
+
+    def _function_tables(self, connection: Connection) -> list[tuple[str, str]]:
+        """Where our functions are, with the column of their ids. From 0.12 on Open WebUI keeps earlier versions, too,
+        and takes these away with a function that an admin deletes.
+        """
+        if not self.functions:
+            return []
+        found = [("function", "id")]
+        if inspect(connection).has_table("function_history", self.place.schema):
+            found.insert(0, ("function_history", "function_id"))
+        return found
 
 
 def plan_removal(place: Place, spool: Path, *, purge: bool) -> Removal:

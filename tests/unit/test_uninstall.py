@@ -76,6 +76,17 @@ def test_functions_and_packages_go_and_the_ledger_stays(data: Path, pip: list[li
     assert "The ledger stays" in done.stdout
 
 
+def test_their_earlier_versions_go_with_them(data: Path, pip: list[list[str]]) -> None:
+    """Open WebUI keeps these from 0.12 on."""
+    with sqlite3.connect(data / "webui.db") as host:
+        host.execute("CREATE TABLE function_history (id TEXT PRIMARY KEY, function_id TEXT)")
+        host.executemany("INSERT INTO function_history VALUES (?, ?)", [("1", "usage_status"), ("2", "mine")])
+    assert run("--yes").exit_code == 0
+    assert functions(data) == ["mine"]
+    with sqlite3.connect(data / "webui.db") as host:
+        assert host.execute("SELECT function_id FROM function_history").fetchall() == [("mine",)]
+
+
 def test_purge_takes_the_ledger_as_well(data: Path, pip: list[list[str]]) -> None:
     done = run("--purge", "--yes")
     assert done.exit_code == 0, done.output
