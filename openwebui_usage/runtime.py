@@ -112,9 +112,7 @@ class Runtime:
         return self._meter
 
     def subscribe(self, on_commit: Subscriber) -> None:
-        """Have every commit told to `on_commit`, by the thread that made it; two may do so at once. Clients wait until
-        it returns. What it raises reaches nobody else.
-        """
+        """Have every commit told to `on_commit`, on the writer's thread. What it raises reaches nobody else."""
         self._subscribers.append(on_commit)
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]], name: str) -> None:
@@ -221,7 +219,7 @@ class Runtime:
         self._refusals.write(self.store.add_refusals)
 
     def _committed(self, recorded: Recorded) -> None:
-        """Rows are durable: the gate knows what they used, then everybody else. By the thread that wrote them."""
+        """Rows are durable: the gate knows what they used, then everybody else. On the writer's thread."""
         if self._gate is not None:
             self._gate.settled(recorded)
         if recorded.notices:

@@ -277,10 +277,10 @@ class Gate:
         self._give_back(call_id)
 
     def settled(self, done: Recorded) -> None:
-        """Rows are committed: settle their reservations by what was really used. From any thread."""
+        """Rows are committed: settle their reservations by what was really used. On the writer's thread."""
         self._live.release([row.id for row in done.rows], done.changes)
         self._settle_rates(done.rows)
-        self._usual.learn(done.new_rows)
+        self._usual.learn(done.rows)
 
     def spooled(self, rows: Iterable[CallRow]) -> None:
         """Rows wait in the spool: let their reservations expire, unless they are settled before. From any thread."""

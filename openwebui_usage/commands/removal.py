@@ -19,6 +19,7 @@ from openwebui_usage.ledger.schema import metadata
 from openwebui_usage.ledger.spool import Spool
 
 PACKAGE = "openwebui-usage"
+HOST = "open-webui"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +134,21 @@ def _files_in(spool: Path) -> list[Path]:
 
 
 def packages_to_remove() -> list[str]:
-    """The plugin, and what was installed for it alone; what somebody asked pip for by name stays."""
+    """The plugin, and what was installed for it alone; what somebody asked pip for by name stays.
+
+    In the official image Open WebUI is no package, so nothing tells what it needs: there the plugin goes alone.
+    """
     there = {_name(each.metadata["Name"] or ""): each for each in distributions()}
     if PACKAGE not in there:
         return []
+    if HOST not in there:
+        return [PACKAGE]
     needs = {name: {_name(_required(line)) for line in each.requires or ()} for name, each in there.items()}
     going: set[str] = set()
     more = {PACKAGE}
     while more:
         going |= more
-        kept = {"open-webui", "pip"}.union(*(needs[name] for name in there.keys() - going))
+        kept = {HOST, "pip"}.union(*(needs[name] for name in there.keys() - going))
         brought = {needed for name in going for needed in needs[name]} & (there.keys() - going)
         more = {name for name in brought - kept if there[name].read_text("REQUESTED") is None}
     return sorted(going)

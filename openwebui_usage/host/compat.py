@@ -1,9 +1,7 @@
-"""The differences between versions of Open WebUI that this package minds, newest first.
+"""Every difference between versions of Open WebUI that this package minds, newest first.
 
-Which functions there are to wrap is in `patch_points.py`; how a list of people or groups is asked for, which nothing
-else does, in `directory.py`. Each difference is told by the host's shape (a name, a parameter, a type), never by its
-number, so that forks and versions to come are served by what they have. Read for this table: 0.6.18, 0.6.43, 0.7.2,
-0.8.12, 0.9.6, 0.10.2, 0.11.4 and 0.12.4.
+Each is told by the host's shape (a name, a parameter, a type), never by its number, so that forks and versions to come
+are served by what they have. Read for this table: 0.6.18, 0.6.43, 0.7.2, 0.8.12, 0.9.6, 0.10.2, 0.11.4 and 0.12.4.
 
 | from | what changed | here |
 |---|---|---|

@@ -10,7 +10,7 @@ from fastapi import Request
 from openwebui_usage.host.models import HostModels
 from openwebui_usage.host.valves import EFFORT, Valves
 from openwebui_usage.rules import effort
-from openwebui_usage.rules.connections import Connection, provider_host
+from openwebui_usage.rules.connections import Connection, host_of
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, Level, effort_levels
 from openwebui_usage.rules.wires import Wire
 
@@ -85,7 +85,7 @@ class EffortPolicy:
         if _says_itself(sent, ollama=ollama):
             return
         rules = await self._valves.effort_rules()
-        known = effort_levels(called, provider_host(connections))
+        known = effort_levels(called, host_of(connections))
         if rules is None or not rules.reasons(model_ids):
             on_ollama = ollama or any(connection.kind == "ollama" for connection in connections)
             if known is None and not on_ollama and effort.is_plain(requested):
@@ -118,7 +118,7 @@ class EffortPolicy:
         if rules is None or not rules.reasons(model_ids) or not effort.is_above_low(now):
             return
         model_id = str(sent.get("model"))
-        levels = effort_levels(next(iter(model_ids - {model_id}), model_id), provider_host(connections)) or UNKNOWN
+        levels = effort_levels(next(iter(model_ids - {model_id}), model_id), host_of(connections)) or UNKNOWN
         if wire == "ollama":
             effort.set_for_ollama(sent, "low", model_ids)
         elif wire == "responses":

@@ -21,7 +21,8 @@ from openwebui_usage.host.outer_call import standing_in, stands_in
 from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.page_refusal import as_page_takes
 from openwebui_usage.host.patching import Wrapped
-from openwebui_usage.host.provider_answers import discard, refusal_in, refusal_in_error
+from openwebui_usage.host.provider_answers import discard, refusal_in
+from openwebui_usage.host.provider_answers import refusal_of as refusal_in_error
 from openwebui_usage.host.request_state import (
     add_notice,
     forget_refusal,

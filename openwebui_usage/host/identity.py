@@ -1,4 +1,4 @@
-"""Who asks, by Open WebUI's login, what they may see, and what the effort menu offers them."""
+"""Open WebUI's login, as the API wants it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from openwebui_usage.host.directory import HostDirectory
 from openwebui_usage.host.models import HostModels, Model
 from openwebui_usage.host.valves import Valves
 from openwebui_usage.ledger.report_query import Readable
-from openwebui_usage.rules.connections import provider_host
+from openwebui_usage.rules.connections import host_of
 from openwebui_usage.rules.effort import PROVIDER_DEFAULT, Choice, EffortRules, levels_of_ollama, menu_preset
 from openwebui_usage.rules.effort_levels import UNKNOWN, EffortLevels, effort_levels
 
@@ -103,5 +103,5 @@ async def _levels_of(model: Model, connections: Connections) -> EffortLevels:
     called = model.base or model.id
     if connections.knows("ollama", called) and not connections.knows("openai", called):
         return levels_of_ollama(called)
-    host = provider_host(await connections.of_provider("openai", called))
+    host = host_of(await connections.of_provider("openai", called))
     return effort_levels(called, host) or UNKNOWN

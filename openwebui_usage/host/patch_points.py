@@ -1,4 +1,4 @@
-"""The functions of Open WebUI that are wrapped. None has changed its name since it first came, and most are in 0.6.18.
+"""The functions of Open WebUI that are wrapped. Their names have been the same since 0.6.18.
 
 Open WebUI has many ways to a model (chats, tool rounds, tasks, channels, pass-through endpoints, …), and all of them
 end in the functions of `PATCH_POINTS`.

@@ -8,13 +8,13 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-ProviderRefusal = tuple[int, object]
+Refusal = tuple[int, object]
 """The provider's HTTP status, and what it said: parsed JSON, text or bytes."""
 
 _MOST_BYTES = 100_000
 
 
-async def refusal_in(result: Any) -> ProviderRefusal | None:
+async def refusal_in(result: Any) -> Refusal | None:
     """The refusal that `result` of a host's function is; None where it is an answer.
 
     A stream that is refused is read, and put back as it was. One that is answered is not touched.
@@ -34,7 +34,7 @@ def tells_error(body: object) -> bool:
     return isinstance(body, Mapping) and bool(body.get("error")) and not body.get("choices")
 
 
-def refusal_in_error(error: Exception, *, is_direct: bool = False) -> ProviderRefusal | None:
+def refusal_of(error: Exception, *, is_direct: bool = False) -> Refusal | None:
     """The refusal that an exception of the host's tells of: some hosts put the provider's words into `detail`.
 
     `is_direct`: the browser asked the provider, and the host raises what it said as a plain exception.

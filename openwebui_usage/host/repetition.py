@@ -9,7 +9,7 @@ from typing import Any
 
 from openwebui_usage.host.faults import Faults
 from openwebui_usage.host.outgoing import Outgoing
-from openwebui_usage.host.provider_answers import ProviderRefusal, discard, refusal_in, refusal_in_error
+from openwebui_usage.host.provider_answers import Refusal, discard, refusal_in, refusal_of
 from openwebui_usage.meter import Call
 from openwebui_usage.rules.additions import USAGE, Addition, RefusedAdditions
 from openwebui_usage.rules.effort import effort_of
@@ -29,7 +29,7 @@ async def ask_provider(ask: Ask, out: Outgoing, call: Call, refused_additions: R
         try:
             result = await ask(out.to_form_data())
         except Exception as error:
-            refused = _refused(out, refusal_in_error(error, is_direct=out.point.kind == "direct"), faults)
+            refused = _refused(out, refusal_of(error, is_direct=out.point.kind == "direct"), faults)
             if not refused:
                 raise
         else:
@@ -49,7 +49,7 @@ async def ask_provider(ask: Ask, out: Outgoing, call: Call, refused_additions: R
     return result
 
 
-def _refused(out: Outgoing, refusal: ProviderRefusal | None, faults: Faults) -> list[Addition]:
+def _refused(out: Outgoing, refusal: Refusal | None, faults: Faults) -> list[Addition]:
     """What of our additions a refusal names."""
     if refusal is None:
         return []

@@ -1,7 +1,7 @@
 """Calls for Open WebUI's own OpenTelemetry exporter, as the semantic conventions for generative AI name them.
 
-https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/ (client metrics). Told once the calls are in the
-ledger, by the thread that wrote them; their callers wait until it has returned.
+https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/ (client metrics). Told on the writer's thread, once
+the calls are in the ledger, so that nobody who calls waits for it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def instruments() -> Told:
     )
 
     def told(recorded: Recorded) -> None:
-        for row in recorded.new_rows:
+        for row in recorded.rows:
             attributes = attributes_of(row)
             usage = row.usage
             for kind, count in (("input", usage.input), ("output", usage.output)):

@@ -58,7 +58,6 @@ class Recorded:
     """What one commit did. `groups` are the names of the usage groups that changed."""
 
     rows: tuple[CallRow, ...]
-    """All that were given."""
     groups: frozenset[str] = frozenset()
     changes: tuple[Change, ...] = ()
     notices: int = 0
@@ -67,13 +66,6 @@ class Recorded:
     """Every total that changed, as it is now: those of `changes`, and what groups counted in all time."""
     revision: int = -1
     """Of the definitions by which the rows were counted."""
-    repeated: frozenset[str] = frozenset()
-    """Ids of rows that were in the ledger before, and changed nothing now."""
-
-    @property
-    def new_rows(self) -> list[CallRow]:
-        """The rows that this commit brought into the ledger."""
-        return list({row.id: row for row in self.rows if row.id not in self.repeated}.values())
 
 
 class Written(NamedTuple):

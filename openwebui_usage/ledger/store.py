@@ -196,7 +196,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
         `maybe_written`: some may already be in the ledger (the answer to a commit was lost, a spool file was replayed
         before). They are left out.
         """
-        given, known = tuple(rows), frozenset[str]()
+        given = tuple(rows)
         definitions = self._definitions
         is_stale = False
         while True:
@@ -207,7 +207,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
                     known = _known_ids(transaction.connection, [row.id for row in given])
                     rows = list({row.id: row for row in given if row.id not in known}.values())
                 if not rows:
-                    return Recorded(given, repeated=known)
+                    return Recorded(given)
                 written = Batch(rows, definitions).write(transaction, self._schema, self._mine.combinations)
                 if written is None:
                     is_stale = True
@@ -216,7 +216,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
                 changes = self._as_limited(transaction.connection, definitions, written.changes, rows)
                 notices = self._put_notices(transaction.connection, changes)
             self._mine.combinations.remember(written.resolved)
-            return Recorded(given, written.groups, written.changes, notices, written.totals, written.revision, known)
+            return Recorded(given, written.groups, written.changes, notices, written.totals, written.revision)
 
     def add_refusals(self, counts: Mapping[RefusalKey, RefusalCount], mark: Mark | None = None) -> None:
         """Add to the counters of refused calls. A batch that has a mark is added once, however often it is tried.
@@ -300,9 +300,9 @@ def _may_tell(change: Change) -> bool:
     return budget.limit is not None and budget.used(change.after) * 100 >= least * budget.limit
 
 
-def _known_ids(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
+def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     known: set[str] = set()
     for start in range(0, len(ids), IDS_PER_QUERY):
         query = select(usage_call.c.id).where(usage_call.c.id.in_(ids[start : start + IDS_PER_QUERY]))
         known.update(connection.execute(query).scalars())
-    return frozenset(known)
+    return known

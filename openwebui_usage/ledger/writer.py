@@ -62,8 +62,7 @@ class InFlightBatch:
 class Writer:
     """Makes rows durable.
 
-    `on_commit` is called with the changes of each commit, before the clients are let go, by the thread that made it:
-    the writer's or, for rows from the spool, another one, perhaps at the same time. `on_spooled` and `on_rejected` are
+    `on_commit` is called on the writer's thread with the changes of each commit. `on_spooled` and `on_rejected` are
     called with rows that wait outside of the database, and with rows that it will never accept.
     """
 

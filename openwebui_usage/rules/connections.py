@@ -48,7 +48,7 @@ def public_url(url: object) -> str | None:
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"[:_LONGEST]
 
 
-def provider_host(connections: Iterable[Connection]) -> str | None:
+def host_of(connections: Iterable[Connection]) -> str | None:
     """The provider's host name. None if `connections` have different ones."""
     hosts = {urlsplit(connection.url).hostname for connection in connections if connection.url}
     return hosts.pop() if len(hosts) == 1 else None

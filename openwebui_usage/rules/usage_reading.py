@@ -176,15 +176,15 @@ class _Counts:
         beside = (
             form.reasoning_beside or is_perplexity,
             form.cache_beside or (form.top_cache_beside and bool(written_top)),
-            form.cache_beside or (form.top_cache_beside and bool(read_top) and _has_cache_names(top)),
+            form.cache_beside or (form.top_cache_beside and bool(read_top) and _is_anthropic(top)),
             form.tools_beside,
         )
         parts = (thought, written_top or written_inside, read_top or read_inside, tools)
         return whole_usage(prompt, completion, total, parts, beside)
 
 
-def _has_cache_names(top: Mapping[str, int]) -> bool:
-    """Whether cache reads have names like Anthropic's, whose ``input_tokens`` do not contain them."""
+def _is_anthropic(top: Mapping[str, int]) -> bool:
+    """Whether cache reads have Anthropic's names, whose ``input_tokens`` do not contain them."""
     return any(top.get(name) for name in usage_fields.CACHE_READ if name.startswith("cache_"))
 
 
