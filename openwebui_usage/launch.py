@@ -39,7 +39,8 @@ _OLLAMA_PORTS = (11434, 12434)  # where Open WebUI looks for an Ollama that nobo
 _HUB_TIMEOUT = 3.0
 
 # Open WebUI alone knows where its database is, and which variables a .env file of its own adds.
-# In the official image it is no installed package, and keeps its data beside its folder.
+# In the official image it is no installed package, and keeps its data beside its folder; the secret key, without which
+# nothing can be imported, is known to the server alone there, and empty for other commands.
 _PROBE = """
 import importlib.metadata, json, os
 try:
@@ -47,7 +48,7 @@ try:
     os.environ["FROM_INIT_PY"] = "true"
 except importlib.metadata.PackageNotFoundError:
     pass
-os.environ.setdefault("WEBUI_SECRET_KEY", "not used")
+os.environ["WEBUI_SECRET_KEY"] = os.environ.get("WEBUI_SECRET_KEY") or "not used"
 from open_webui import env
 names = ("DATABASE_URL", "DATABASE_SCHEMA", "DATA_DIR")
 facts = {name: str(getattr(env, name)) for name in names if getattr(env, name, None)}

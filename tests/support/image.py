@@ -41,6 +41,7 @@ ENV = {
     "HOME": "/root",
     "ENV": "prod",
     "DOCKER": "true",
+    "WEBUI_SECRET_KEY": "",
 }
 CAN_MOUNT = (
     "mount -t tmpfs tmpfs /mnt && mkdir /mnt/a /mnt/b && mount -t overlay -o lowerdir=/mnt/a:/mnt/b overlay /mnt"

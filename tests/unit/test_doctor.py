@@ -125,6 +125,20 @@ class TestTheOfficialImage:
         (backend / "open_webui" / "env.py").write_text(says)
         assert probe().facts == {"DATABASE_URL": "sqlite:///a.db", "DATA_DIR": "beside the folder"}
 
+    @pytest.mark.parametrize("key", [None, "", "theirs"])
+    def test_it_tells_that_without_the_key_of_the_server(
+        self, backend: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
+    ) -> None:
+        """Whose start script makes one, where the container was given none."""
+        says = "import os\nDATABASE_URL = 'sqlite:///a.db'\nassert os.environ['WEBUI_SECRET_KEY']\n"
+        (backend / "open_webui" / "env.py").write_text(says)
+        monkeypatch.delenv("WEBUI_SECRET_KEY", raising=False)
+        if key is not None:
+            monkeypatch.setenv("WEBUI_SECRET_KEY", key)
+        found = probe()
+        assert found.facts == {"DATABASE_URL": "sqlite:///a.db"}
+        assert found.environment["WEBUI_SECRET_KEY"] == (key or "not used")
+
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
