@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -68,6 +69,15 @@ def redis_prefix() -> str:
     from open_webui.env import REDIS_KEY_PREFIX
 
     return str(REDIS_KEY_PREFIX)
+
+
+def socket_redis() -> Any:
+    """The asynchronous client of the Redis that Open WebUI's sockets have, which may be one of their own; None where
+    they have none.
+    """
+    from open_webui.socket import main
+
+    return getattr(main, "REDIS", None)
 
 
 def spool_folder(settings: Settings) -> Path:

@@ -6,13 +6,14 @@ import asyncio
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 
-from openwebui_usage.host.compat import including_outer_groups, maybe_await, usable_models
+from openwebui_usage.host.compat import groups_of_members, including_outer_groups, maybe_await, usable_models
 from openwebui_usage.rules.connections import ConnectionKind
 from openwebui_usage.rules.effort import is_explicit
 
@@ -40,6 +41,16 @@ class Model:
     def ids(self) -> frozenset[str]:
         """The ids by which groups and effort rules know it."""
         return frozenset((self.id, self.base)) if self.base else frozenset((self.id,))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """What decides, beside a user's role and user groups, which models the user can use."""
+
+    state: tuple[str, ...]
+    """Equal as long as nothing of it has changed."""
+    named: frozenset[str]
+    """Everything that is named by it: the users who own a model or may use one, among others."""
 
 
 class AsyncTTLCache:
@@ -164,11 +175,9 @@ class HostModels:
 
     async def own_parameters(self, model_id: str) -> dict[str, Any]:
         """The parameters that an admin gave a model, `custom_params` among the others as well as by themselves."""
-        from open_webui.models.models import Models
 
         async def ask() -> dict[str, dict[str, Any]]:
-            rows = await maybe_await(Models.get_all_models())
-            found = {row.id: _params(row) for row in rows}
+            found = {row.id: _params(row) for row in await self._rows()}
             return {id_: {**params, **_custom(params)} for id_, params in found.items() if params}
 
         own: dict[str, dict[str, Any]] = await self._memo.get("own parameters", ask)
@@ -224,6 +233,27 @@ class HostModels:
         visible: list[Model] = await self._memo.get(("visible", user.id, user.role), ask)
         return visible
 
+    async def visible_now(self, user_id: str, role: str) -> list[Model]:
+        """The models that a user can use at this moment, as far as the host knows them."""
+        user = SimpleNamespace(id=user_id, role=role)
+        return [_model(model) for model in await usable_models(await self._listed(user, None), user)]
+
+    async def user_groups_of(self, user_ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The ids of the user groups of many users, by the users' ids, as they are at this moment."""
+        return await groups_of_members(list(user_ids))
+
+    async def access(self) -> ModelAccess:
+        """What decides, beside a user's role and user groups, which models the user can use."""
+        rows = [[row.id, row.user_id, *_access_of(vars(row))] for row in await self._rows()]
+        listed = [[model["id"], _base(model), *_access_of_info(model)] for model in await self._listed(None, None)]
+        return ModelAccess(tuple(sorted(map(repr, rows + listed))), frozenset(_texts(rows + listed)))
+
+    async def _rows(self) -> list[Any]:
+        """What the host's database says of models."""
+        from open_webui.models.models import Models
+
+        return list(await maybe_await(Models.get_all_models()))
+
     async def offered(self, user: Any, request: Request) -> list[Model]:
         """All models, whoever may use them, but for arenas, which ask others of them. `user` is the host's."""
         return [_model(model) for model in await self._listed(user, request) if not model.get("arena")]
@@ -273,6 +303,34 @@ def _model(model: dict[str, Any]) -> Model:
     params = (model.get("info") or {}).get("params")
     controls = isinstance(params, dict) and bool(params.get("model_controls"))
     return Model(model["id"], str(model.get("name") or model["id"]), _base(model), controls)
+
+
+def _access_of(values: Mapping[str, Any]) -> list[Any]:
+    """Grants, which are since 0.8 what says who may use something, and what said so before."""
+    return [_plain(values.get("access_grants")), _plain(values.get("access_control"))]
+
+
+def _access_of_info(model: Mapping[str, Any]) -> list[Any]:
+    """An arena has it among what is told about it."""
+    info = model.get("info") or {}
+    return [info.get("user_id"), *_access_of(info), *_access_of(info.get("meta") or {}), bool(model.get("arena"))]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return sorted(map(_plain, value), key=repr)
+    return value.model_dump() if hasattr(value, "model_dump") else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _params(row: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from openwebui_usage.host.database import (
     ledger_engine,
     move_ledger,
     redis_prefix,
+    socket_redis,
     spool_folder,
 )
 from openwebui_usage.host.functions import give_to_admin, install_functions, leave_out_of_pipeline
@@ -41,6 +42,7 @@ from openwebui_usage.host.seam import Seam, host_of
 from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.host.splicing import Lifespan, add_routes, include_router, wrap_lifespan
 from openwebui_usage.host.telemetry import Told, telemetry
+from openwebui_usage.host.worker_channel import WorkerChannel
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.typical import TypicalModels, TypicalUse
@@ -78,7 +80,9 @@ class Plugin:
         self._host = host_of(app, self._store)
         spool = spool_folder(self._settings)
         self._runtime = Runtime(self._store, spool, self._settings, self._counters)
-        self._publisher = Publisher(self._store, self._host.models, self._definitions)
+        self._publisher = Publisher(
+            self._store, self._host.models, self._definitions, self._worker_channel, self._read_definitions
+        )
         self._runtime.subscribe(self._publisher.counted)
         self._runtime.every(_OWNER_SECONDS, self._find_owner, "functions")
         self._typical = TypicalUse(self._store.typical_calls.read)
@@ -190,6 +194,16 @@ class Plugin:
     def _definitions(self) -> Definitions:
         """Groups, budgets and prices, as calls are admitted by them."""
         return self._runtime.gate.definitions if self._runtime.is_running else Definitions()
+
+    async def _read_definitions(self) -> None:
+        """Another worker's admin changed something."""
+        if self._runtime.is_running:
+            await self._runtime.gate.refresh()
+
+    def _worker_channel(self) -> WorkerChannel | None:
+        """To other workers; None where the host has no Redis, so that there are none, or none that can be told."""
+        redis = self._app.state.redis or socket_redis()
+        return None if redis is None else WorkerChannel(redis, f"{redis_prefix()}:usage:counted")
 
     def _counters(self, load: Load) -> LiveCounters:
         """Shared by all workers where the host has Redis, else this worker's own."""

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
-from openwebui_usage.ledger.recording import Key, Recorded
+from openwebui_usage.ledger.recording import Key
 from openwebui_usage.rules.groups import Sums
+
+
+class Committed(Protocol):
+    """What one commit did, or several: see `Recorded`."""
+
+    @property
+    def totals(self) -> Mapping[Key, Sums]:
+        """Every total that changed, as it is since then."""
+
+    @property
+    def revision(self) -> int:
+        """Of the definitions."""
 
 
 class KnownTotals:
@@ -23,7 +36,7 @@ class KnownTotals:
         self._forgotten = 0
         """How often something was forgotten: what was asked for before that is no longer to be relied on."""
 
-    def note(self, recorded: Recorded) -> None:
+    def note(self, recorded: Committed) -> None:
         """A commit changed some totals."""
         if recorded.revision < self._revision:
             return  # Since then a definition changed, perhaps by a reset: what is read now contains this commit.
@@ -46,9 +59,9 @@ class KnownTotals:
             for key in keys:
                 self._sums.pop(key, None)
 
-    async def of(self, keys: Iterable[Key]) -> dict[Key, Sums]:
+    async def of(self, keys: Iterable[Key], *, and_no_others: bool = True) -> dict[Key, Sums]:
         """The sums of some counters. Those that are not known are read, together and in a thread; all others are
-        dropped, so that no more is kept than somebody follows.
+        dropped, unless they are asked for another time, so that no more is kept than somebody follows.
         """
         wanted = set(keys)
         while missing := wanted - self._sums.keys():
@@ -57,8 +70,10 @@ class KnownTotals:
             if forgotten == self._forgotten:
                 for key in missing:
                     self._keep(key, found[key])
-        self._sums = {key: self._sums[key] for key in wanted}
-        return dict(self._sums)
+        found = {key: self._sums[key] for key in wanted}
+        if and_no_others:
+            self._sums = dict(found)
+        return found
 
     def _keep(self, key: Key, sums: Sums) -> None:
         """Commits may be told in another order than they were made in: the one that counted more calls is later."""

@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
-from openwebui_usage.host import sockets
-from openwebui_usage.host.sockets import Publisher, _Sessions
+from openwebui_usage.host import audiences, local_sockets, sockets
+from openwebui_usage.host.changes import Changes
+from openwebui_usage.host.local_sockets import LocalSockets
+from openwebui_usage.host.models import ModelAccess
+from openwebui_usage.host.sockets import Publisher
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.known_totals import KnownTotals
 from openwebui_usage.ledger.own_limits import OwnLimit
@@ -48,35 +51,60 @@ class WatchedStore(Store):
 
 
 class Models:
-    """Everybody may use everything."""
+    """What the host knows of models and user groups. Everybody may use `everybodys`, and what is theirs besides."""
 
-    async def user_groups(self, user_id: str) -> tuple[str, ...]:
-        return ()
+    def __init__(self) -> None:
+        self.everybodys = ["gpt-4o"]
+        self.theirs: dict[str, list[str]] = {}
+        """Models by user."""
+        self.user_groups: dict[str, frozenset[str]] = {}
+        self.of_groups: dict[str, list[str]] = {}
+        """Models by user group."""
+        self.asked: list[str] = []
 
-    async def visible_to(self, user: Any) -> list[Any]:
-        return [SimpleNamespace(id="gpt-4o", base=None)]
+    async def access(self) -> ModelAccess:
+        self.asked.append("access")
+        return ModelAccess((str((self.everybodys, self.theirs, self.of_groups)),), frozenset(self.theirs))
+
+    async def user_groups_of(self, user_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        return {user_id: self.user_groups.get(user_id, frozenset()) for user_id in user_ids}
+
+    async def visible_now(self, user_id: str, role: str) -> list[Any]:
+        self.asked.append(user_id)
+        of_groups = [model for group in self.user_groups.get(user_id, ()) for model in self.of_groups.get(group, ())]
+        models = {*self.everybodys, *self.theirs.get(user_id, ()), *of_groups}
+        return [SimpleNamespace(id=model, base=None) for model in sorted(models)]
 
 
 class Sockets(ModuleType):
-    """The host's module of the same name: who is connected, and what they are told."""
+    """The host's module of the same name: who is connected to this worker, and what they are told."""
 
     def __init__(self) -> None:
         super().__init__("open_webui.socket.main")
         self.SESSION_POOL: Any = {}
-        self.WEBSOCKET_MANAGER = ""
-        self.sio = self
+        self.sio = self.manager = self
+        self.rooms: dict[str, dict[Any, dict[str, str]]] = {"/": {}}
         self.told: list[tuple[str, dict[str, Any]]] = []
+        self.emits: list[list[str]] = []
+        """The rooms of each emit."""
 
-    async def emit(self, event: str, data: dict[str, Any], room: str) -> None:
+    async def emit(self, event: str, data: dict[str, Any], room: list[str], ignore_queue: bool) -> None:
         assert event == "usage"
-        self.told.append((room.removeprefix("user:"), data))
+        assert room, "an emit to no room is one to everybody"
+        assert ignore_queue, "every worker tells its own sockets"
+        self.emits.append(room)
+        for each in room:
+            self.told.append((each.removeprefix("user:"), data))
 
     async def emit_to_users(self) -> None:
         """Hosts that have rooms for users have this."""
 
     def connect(self, *sessions: dict[str, str]) -> None:
-        self.SESSION_POOL.clear()
-        self.SESSION_POOL.update({session["id"]: session for session in sessions})
+        """From now on these have a socket here, and nobody else."""
+        self.rooms["/"] = {f"user:{session['id']}": {f"sid of {session['id']}": ""} for session in sessions}
+        if isinstance(self.SESSION_POOL, dict):
+            self.SESSION_POOL.clear()
+            self.SESSION_POOL.update({f"sid of {session['id']}": session for session in sessions})
 
     def calls(self, user: str, group: str = "G") -> list[int]:
         """How many calls a user was told that a group has counted, one after the other."""
@@ -101,6 +129,22 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Sockets:
 
 
 @pytest.fixture
+def models() -> Models:
+    return Models()
+
+
+@pytest.fixture
+def other_store(tmp_path: Path, store: WatchedStore) -> Iterator[WatchedStore]:
+    """Another worker's, over the same ledger."""
+    engine = engine_like_open_webui(f"sqlite:///{tmp_path}/usage.db")
+    other = WatchedStore(engine)
+    other.reads = []
+    yield other
+    other.close()
+    engine.dispose()
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> Iterator[WatchedStore]:
     engine = engine_like_open_webui(f"sqlite:///{tmp_path}/usage.db")
     store = WatchedStore(engine)
@@ -111,10 +155,49 @@ def store(tmp_path: Path) -> Iterator[WatchedStore]:
     engine.dispose()
 
 
+class Bus:
+    """What Redis does for workers: each message of one reaches all the others that listen."""
+
+    def __init__(self) -> None:
+        self.ends: list[Channel] = []
+        self.is_away = False
+        self.messages = 0
+
+
+class Channel:
+    """One worker's end of it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        bus.ends.append(self)
+        self.heard: list[Changes] = []
+
+    @property
+    def is_open(self) -> bool:
+        return not self._bus.is_away
+
+    def start(self, heard: Callable[[Changes], Awaitable[None]], missed: Callable[[], None]) -> None:
+        self._heard = heard
+        self.missed = missed
+        missed()
+
+    async def stop(self) -> None:
+        self._bus.ends.remove(self)
+
+    def tell(self, changes: Changes) -> None:
+        text = changes.to_json()
+        if not self._bus.is_away:
+            self._bus.messages += 1
+            for end in self._bus.ends:
+                if end is not self:
+                    asyncio.get_running_loop().create_task(end._heard(Changes.from_json(text)))
+
+
 @asynccontextmanager
-async def publishing(store: WatchedStore) -> AsyncIterator[Publisher]:
+async def publishing(store: Store, models: Models | None = None, bus: Bus | None = None) -> AsyncIterator[Publisher]:
     """A publisher, to which what the store knows of definitions is known a moment later."""
-    publisher = Publisher(store, Models(), store.definitions)  # type: ignore[arg-type]
+    channel = None if bus is None else Channel(bus)
+    publisher = Publisher(store, models or Models(), store.definitions, lambda: channel)  # type: ignore[arg-type, return-value]
     publisher.start()
     try:
         yield publisher
@@ -138,12 +221,13 @@ async def some_rounds() -> None:
     await asyncio.sleep(0.3)
 
 
-async def connected(host: Sockets, store: WatchedStore, *sessions: dict[str, str]) -> None:
+async def connected(publisher: Publisher, host: Sockets, store: WatchedStore, *sessions: dict[str, str]) -> None:
     """Let some users come, and be told of what there is."""
     host.connect(*sessions)
-    await until(lambda: "newest call" in store.reads, "somebody is connected")
-    await some_rounds()
+    users = {session["id"] for session in sessions}
+    await until(lambda: publisher._told_budgets.keys() == users, "they were told of what there is")
     host.told.clear()
+    host.emits.clear()
     store.reads.clear()
 
 
@@ -154,7 +238,7 @@ def test_pages_are_told_what_the_commit_said(host: Sockets, store: WatchedStore)
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA, BOB)
+            await connected(publisher, host, store, ADA, BOB)
             for number in (1, 2):
                 publisher.counted(store.record([a_call(user_id="bob")]))
                 await until(lambda: host.calls("bob")[-1:] == [number], f"call {number}")  # noqa: B023
@@ -175,7 +259,7 @@ def test_who_called_is_told_so_whether_or_not_a_group_counts_it(host: Sockets, s
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA, BOB)
+            await connected(publisher, host, store, ADA, BOB)
             publisher.counted(store.record([a_call("o3", user_id="bob")]))
             await until(lambda: bool(host.told), "a call that no group counts")
             await some_rounds()
@@ -195,7 +279,7 @@ def test_credit_of_a_budget_is_told_as_the_page_tells_it(host: Sockets, store: W
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA, BOB)
+            await connected(publisher, host, store, ADA, BOB)
             for user_id in ("ada", "bob"):
                 publisher.counted(store.record([a_call(user_id=user_id)]))
                 await until(lambda: bool(host.budgets(user_id)), f"{user_id}'s call")  # noqa: B023
@@ -215,7 +299,7 @@ def test_a_limit_of_ones_own_is_told_to_whoever_set_it_alone(host: Sockets, stor
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA, BOB)
+            await connected(publisher, host, store, ADA, BOB)
             publisher.counted(store.record([a_call(user_id="ada")]))
             await until(lambda: bool(host.budgets("ada")), "what is used of it")
             store.own_limits.put("ada", None)
@@ -237,7 +321,8 @@ def test_nothing_is_read_while_nobody_is_connected_and_no_totals_while_nothing_c
             publisher.changed(["G"])
             await some_rounds()
             assert store.reads == []
-            await connected(host, store, ADA)
+            await connected(publisher, host, store, ADA)
+            await until(lambda: bool(store.reads), "another look")
             await some_rounds()
             assert set(store.reads) == {"newest call"}
             host.connect()
@@ -256,7 +341,7 @@ def test_who_comes_back_is_told_what_happened_meanwhile(host: Sockets, store: Wa
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA)
+            await connected(publisher, host, store, ADA)
             host.connect()
             await some_rounds()
             publisher.counted(store.record([a_call()]))
@@ -272,7 +357,7 @@ def test_a_definition_that_changes_is_told_with_sums_that_are_read_anew(host: So
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA, BOB)
+            await connected(publisher, host, store, ADA, BOB)
             publisher.counted(store.record([a_call()]))
             await until(lambda: host.calls("bob") == [1], "the call")
             store.reset_group("G")
@@ -294,18 +379,17 @@ def test_without_redis_what_other_workers_count_is_found(
     engine = engine_like_open_webui(f"sqlite:///{tmp_path}/usage.db")
     other = Store(engine)
     late, soon = a_call(), a_call()
+    monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.1)
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await connected(host, store, ADA)
+            await connected(publisher, host, store, ADA)
             other.record([soon])
             await until(lambda: host.calls("ada") == [1], "the call of the other worker")
             publisher.counted(store.record([a_call()]))
             await until(lambda: host.calls("ada") == [1, 2], "an own call")
             await some_rounds()
-            monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.1)
             other.record([late])
-            publisher.changed([])
             await until(lambda: host.calls("ada") == [1, 2, 3], "the call that began before the others")
 
     try:
@@ -315,124 +399,172 @@ def test_without_redis_what_other_workers_count_is_found(
         engine.dispose()
 
 
-def test_where_users_have_no_room_each_socket_is_told(host: Sockets, store: WatchedStore) -> None:
+def test_where_users_have_no_room_each_socket_is_told(host: Sockets) -> None:
     host.SESSION_POOL = {"a tab": ADA, "another tab": ADA, "of a stranger": {"id": "eve", "role": "pending"}}
-    sessions = _Sessions(SimpleNamespace(**{**vars(host), "sio": host}))
+    host.rooms["/"] = {None: {"a tab": "", "another tab": "", "of a stranger": "", "of nobody": ""}}
+    local = LocalSockets(SimpleNamespace(sio=host, SESSION_POOL=host.SESSION_POOL))
 
     async def scenario() -> None:
-        assert await sessions.users() == {"ada": "admin"}
-        await sessions.emit("ada", {"groups": {}})
-        await sessions.emit("eve", {"groups": {}})
+        assert await local.users() == {"ada": "admin"}
+        await local.tell(["ada", "eve"], {"groups": {}})
+        await local.tell(["eve"], {"groups": {}})
 
     asyncio.run(scenario())
     assert [sid for sid, _ in host.told] == ["a tab", "another tab"]
 
 
-class SlowPool:
-    """The host's dictionary in Redis, which answers late."""
+def test_the_newest_socket_of_a_user_tells_the_role(host: Sockets) -> None:
+    host.rooms["/"] = {"user:ada": {"before": "", "now": ""}, "user:bob": {"bob's": ""}, "chat:ada": {"before": ""}}
+    host.SESSION_POOL = {"before": ADA, "now": {"id": "ada", "role": "user"}, "bob's": {"id": "eve", "role": "user"}}
+    assert asyncio.run(LocalSockets(host).users()) == {"ada": "user"}
 
-    def __init__(self, sessions: list[dict[str, str]], seconds: float) -> None:
-        self.sessions, self.seconds = sessions, seconds
-        self.asked_in: set[str] = set()
+
+def test_those_who_are_told_the_same_are_told_at_once(host: Sockets, store: WatchedStore) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    store.create_budget(EACH)
+    crowd = [{"id": f"user {number}", "role": "user"} for number in range(250)]
+
+    async def scenario() -> None:
+        async with publishing(store) as publisher:
+            await connected(publisher, host, store, *crowd)
+            publisher.counted(store.record([a_call(user_id="user 7")]))
+            await until(lambda: len(host.told) == 250, "all are told")
+            await some_rounds()
+
+    run(scenario)
+    assert sorted(user for user, _ in host.told) == sorted(each["id"] for each in crowd)
+    assert sorted(map(len, host.emits)) == [1, 49, 100, 100], "the caller, whose budget changed, and all others"
+    assert [user for user, told in host.told if "budgets" in told] == ["user 7"]
+
+
+class SharedPool:
+    """The host's dictionary of sessions, in Redis, behind a client that blocks."""
+
+    def __init__(self, sessions: list[dict[str, str]], seconds: float = 0) -> None:
+        self.sessions, self.seconds = {f"sid of {session['id']}": session for session in sessions}, seconds
+        self.asked_in: list[str] = []
+
+    def get(self, sid: str) -> dict[str, str] | None:
+        self.asked_in.append(threading.current_thread().name)
+        time.sleep(self.seconds)
+        return self.sessions.get(sid)
 
     def items(self) -> list[tuple[str, dict[str, str]]]:
-        self.asked_in.add(threading.current_thread().name)
+        self.asked_in.append(threading.current_thread().name)
         time.sleep(self.seconds)
-        return [(session["id"], session) for session in self.sessions]
+        return list(self.sessions.items())
 
 
 def test_a_redis_that_is_slow_never_keeps_the_event_loop(host: Sockets, store: WatchedStore) -> None:
-    host.WEBSOCKET_MANAGER = "redis"
-    host.SESSION_POOL = pool = SlowPool([ADA], 0.5)
-    longest = 0.0
+    host.connect(ADA)
+    host.SESSION_POOL = pool = SharedPool([ADA])
+    is_released = threading.Event()
+
+    def hang(sid: str) -> dict[str, str] | None:
+        pool.asked_in.append(threading.current_thread().name)
+        is_released.wait(20)
+        return ADA
+
+    pool.get = hang  # type: ignore[method-assign]
 
     async def scenario() -> None:
-        nonlocal longest
         async with publishing(store):
-            end = time.monotonic() + 1.5
-            while (now := time.monotonic()) < end:
-                await asyncio.sleep(0.005)
-                longest = max(longest, time.monotonic() - now)
+            await until(lambda: bool(pool.asked_in), "Redis is asked")
+            await some_rounds()  # The event loop goes on meanwhile.
+            is_released.set()
+            await until(lambda: bool(store.reads), "somebody is connected")
 
     run(scenario)
-    assert pool.asked_in == {"usage-sessions"}
-    assert longest < 0.4
+    assert set(pool.asked_in) == {"usage-sessions"}
 
 
-def test_with_redis_only_what_changed_is_read_and_it_is_never_older_than_what_others_told(
-    host: Sockets, store: WatchedStore, tmp_path: Path
-) -> None:
+def test_sessions_are_asked_for_once(host: Sockets, store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.connect(ADA, BOB)
+    host.SESSION_POOL = pool = SharedPool([ADA, BOB])
     store.create_group("G", ["gpt-4o"], None, "documented")
-    store.create_group("other", ["gpt-*"], None, "documented")
-    host.WEBSOCKET_MANAGER = "redis"
-    host.SESSION_POOL = SlowPool([ADA], 0)
-    engine = engine_like_open_webui(f"sqlite:///{tmp_path}/usage.db")
-    other = Store(engine)
 
     async def scenario() -> None:
         async with publishing(store) as publisher:
-            await until(lambda: "2 totals" in store.reads, "somebody is connected")
-            await some_rounds()
+            await until(lambda: bool(store.reads), "somebody is connected")
+            pool.asked_in.clear()
+            for number in (1, 2, 3):
+                publisher.counted(store.record([a_call()]))
+                await until(lambda: host.calls("bob")[-1:] == [number], f"call {number}")  # noqa: B023
+            assert pool.asked_in == []
+            crowd = [{"id": f"user {number}", "role": "user"} for number in range(local_sockets._ONE_BY_ONE + 1)]
+            pool.sessions |= {f"sid of {session['id']}": session for session in crowd}
+            host.connect(ADA, BOB, *crowd)
             host.told.clear()
-            store.reads.clear()
-            other.record([a_call("gpt-5")])  # Of "other": the other worker tells of it.
+            publisher.counted(store.record([a_call()]))
+            await until(lambda: host.calls("user 5") == [4], "who has just come is told")
+            assert len(pool.asked_in) == 1
+
+    run(scenario)
+
+
+def test_each_worker_tells_its_own_sockets_what_any_of_them_counts(
+    host: Sockets, store: WatchedStore, other_store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    store.create_budget(EACH)
+    bus, other_host = Bus(), Sockets()
+
+    async def scenario() -> None:
+        async with publishing(store, bus=bus) as publisher:
+            await connected(publisher, host, store, ADA)
+            monkeypatch.setattr(sys.modules["open_webui.socket"], "main", other_host)
+            async with publishing(other_store, bus=bus) as other:
+                await connected(other, other_host, other_store, BOB)
+                host.told.clear()
+                store.reads.clear()
+                publisher.counted(store.record([a_call(user_id="bob")]))
+                await until(lambda: bool(host.calls("ada") and other_host.calls("bob")), "the first call")
+                other.counted(other_store.record([a_call(user_id="ada")]))
+                await until(lambda: host.calls("ada")[-1:] == [2], "the second call")
+                await some_rounds()
+
+    run(scenario)
+    assert {user for user, _ in host.told} == {"ada"}
+    assert {user for user, _ in other_host.told} == {"bob"}
+    assert host.calls("ada") == other_host.calls("bob") == [1, 2], "each change once"
+    assert other_host.budgets("bob") == [{"each": 114}]
+    assert host.budgets("ada") == [{"each": 114}]
+    assert [told.get("own_calls") for _, told in other_host.told] == [True, None]
+    assert store.reads == other_store.reads == [], "what is heard need not be read"
+
+
+def test_what_a_worker_missed_is_read(
+    host: Sockets, store: WatchedStore, other_store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    bus = Bus()
+
+    async def scenario() -> None:
+        async with publishing(store, bus=bus) as publisher:
+            await connected(publisher, host, store, ADA)
+            other_store.record([a_call()])  # And is killed before it can tell.
             await some_rounds()
             assert host.told == []
-            assert store.reads == []
-            mine = store.record([a_call("gpt-4o")])
-            other.record([a_call("gpt-4o")])
-            publisher.counted(mine)
-            await until(lambda: host.calls("ada") == [2], "the newest sum")
-            await some_rounds()
-            assert (host.calls("ada"), host.calls("ada", "other")) == ([2], [3])
+            bus.ends[0].missed()
+            await until(lambda: host.calls("ada") == [1], "the link was broken, and is mended")
+            other_store.record([a_call()])
+            monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.05)
+            bus.ends[0].missed()
+            await until(lambda: host.calls("ada") == [1, 2], "it is broken again")
+            other_store.record([a_call()])
+            await until(lambda: host.calls("ada") == [1, 2, 3], "nobody noticed that it was")
+            bus.is_away = True
+            other_store.record([a_call()])
+            await until(lambda: host.calls("ada") == [1, 2, 3, 4], "without it, the ledger is looked at")
 
-    try:
-        run(scenario)
-    finally:
-        other.close()
-        engine.dispose()
-    assert store.reads == ["2 totals"] * 2
-
-
-def test_with_redis_an_older_sum_that_came_last_is_put_right(
-    host: Sockets, store: WatchedStore, tmp_path: Path
-) -> None:
-    store.create_group("G", ["gpt-4o"], None, "documented")
-    host.WEBSOCKET_MANAGER = "redis"
-    host.SESSION_POOL = SlowPool([ADA], 0)
-    engine = engine_like_open_webui(f"sqlite:///{tmp_path}/usage.db")
-    other = Store(engine)
-    emit = host.emit
-
-    async def late(event: str, data: dict[str, Any], room: str) -> None:
-        host.emit = emit  # type: ignore[method-assign]
-        other.record([a_call()])  # And the other worker has told of it, before this arrives.
-        await emit(event, data, room)
-
-    async def scenario() -> None:
-        async with publishing(store) as publisher:
-            await until(lambda: "1 totals" in store.reads, "somebody is connected")
-            await some_rounds()
-            host.told.clear()
-            host.emit = late  # type: ignore[method-assign]
-            publisher.counted(store.record([a_call()]))
-            await until(lambda: host.calls("ada") == [1, 2], "the newest sum")
-            await some_rounds()
-            assert host.calls("ada") == [1, 2]
-
-    try:
-        run(scenario)
-    finally:
-        other.close()
-        engine.dispose()
+    run(scenario)
 
 
-def test_with_redis_new_periods_and_definitions_of_other_processes_are_told(
+def test_new_periods_and_definitions_of_other_processes_are_told(
     host: Sockets, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.create_group("G", ["gpt-4o"], None, "documented", period="day")
-    host.WEBSOCKET_MANAGER = "redis"
-    host.SESSION_POOL = SlowPool([ADA], 0)
+    store.create_budget(Budget("", "daily", 1000, scope=Scope("each_user"), period="day"))
     monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.05)
 
     class Tomorrow(datetime):
@@ -441,20 +573,130 @@ def test_with_redis_new_periods_and_definitions_of_other_processes_are_told(
             return datetime.now(tz) + timedelta(days=1)
 
     async def scenario() -> None:
-        async with publishing(store) as publisher:
-            await until(lambda: bool(store.reads), "somebody is connected")
-            await some_rounds()
-            publisher.counted(store.record([a_call()]))
+        async with publishing(store, bus=Bus()) as publisher:
+            await connected(publisher, host, store, ADA)
+            publisher.counted(store.record([a_call(user_id="ada")]))
             await until(lambda: host.calls("ada") == [1], "the call")
             await some_rounds()
             monkeypatch.setattr(sockets, "datetime", Tomorrow)
             await until(lambda: host.calls("ada") == [1, 0], "the new day")
             store.update_group("G", {"limit": 500})  # By the command line: no worker is told.
             await until(lambda: host.told[-1][1]["groups"].get("G", {}).get("limit") == 500, "the new limit")
-            await some_rounds()
-            assert len(host.calls("ada")) <= 4  # And once more, for whoever told an older sum.
 
     run(scenario)
+    assert host.budgets("ada") == [{"daily": 114}, {"daily": 0}]
+
+
+class TestRevocation:
+    """Whoever may no longer see a group is not told of it any more."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(audiences, "SHORTEST_TRUST", 0.05)
+        monkeypatch.setattr(audiences, "LONGEST_TRUST", 0.05)
+
+    def told_after(
+        self, host: Sockets, store: WatchedStore, models: Models, change: Callable[[], None], *before: str
+    ) -> set[str]:
+        """Who is told of a call after `change`; before it all in `before` are."""
+        store.create_group("secret", ["o3"], None, "documented")
+        store.create_group("G", ["gpt-4o"], None, "documented")
+
+        async def scenario() -> set[str]:
+            async with publishing(store, models) as publisher:
+                await connected(publisher, host, store, ADA, BOB, {"id": "eve", "role": "user"})
+                publisher.counted(store.record([a_call("o3", user_id="ada")]))
+                await until(lambda: {user for user, _ in host.told} >= set(before), "before")
+                change()
+                await asyncio.sleep(0.1)
+                host.told.clear()
+                publisher.counted(store.record([a_call("o3", user_id="ada"), a_call("gpt-4o", user_id="ada")]))
+                await until(lambda: bool(host.calls("bob")), "everybody is told of the other group")
+                await some_rounds()
+                return {user for user, told in host.told if "secret" in told["groups"]}
+
+        return asyncio.run(asyncio.wait_for(scenario(), 30))
+
+    def test_of_a_model(self, host: Sockets, store: WatchedStore, models: Models) -> None:
+        models.everybodys = ["gpt-4o", "o3"]
+        assert self.told_after(host, store, models, lambda: models.everybodys.remove("o3"), "ada", "bob") == {"ada"}
+
+    def test_of_a_user_who_is_named(self, host: Sockets, store: WatchedStore, models: Models) -> None:
+        models.theirs = {"bob": ["o3"]}
+        assert self.told_after(host, store, models, models.theirs.clear, "ada", "bob") == {"ada"}
+        assert not any(user == "eve" and told["groups"].get("secret") for user, told in host.told)
+
+    def test_of_a_member(self, host: Sockets, store: WatchedStore, models: Models) -> None:
+        models.of_groups = {"staff": ["o3"]}
+        models.user_groups = {"bob": frozenset({"staff"}), "eve": frozenset({"staff"})}
+        assert self.told_after(host, store, models, lambda: models.user_groups.pop("bob"), "bob", "eve") == {  # type: ignore[arg-type, return-value]
+            "ada",
+            "eve",
+        }
+
+    def test_of_an_admin(self, host: Sockets, store: WatchedStore, models: Models) -> None:
+        def demote() -> None:
+            host.connect({"id": "ada", "role": "user"}, BOB)
+
+        assert self.told_after(host, store, models, demote, "ada") == set()
+
+    def test_of_a_group_that_holds_other_models(self, host: Sockets, store: WatchedStore, models: Models) -> None:
+        models.everybodys = ["gpt-4o", "o3"]
+
+        def change() -> None:
+            store.update_group("secret", {"models": ["o3", "gpt-4o"]})
+            models.everybodys.remove("o3")
+
+        told = self.told_after(host, store, models, change, "ada", "bob")
+        assert told == {"ada", "bob", "eve"}
+        models_of_secret = {
+            user: told["groups"]["secret"]["models"] for user, told in host.told if told["groups"].get("secret")
+        }
+        assert models_of_secret == {"ada": ["o3", "gpt-4o"], "bob": ["gpt-4o"], "eve": ["gpt-4o"]}
+
+
+def test_the_host_is_asked_once_for_all_who_may_use_the_same(
+    host: Sockets, store: WatchedStore, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiences, "SHORTEST_TRUST", 0.02)
+    monkeypatch.setattr(audiences, "LONGEST_TRUST", 0.02)
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    models.theirs = {"user 3": ["o3"]}
+    models.user_groups = {"user 4": frozenset({"staff"}), "user 5": frozenset({"staff"})}
+    crowd = [{"id": f"user {number}", "role": "user"} for number in range(50)]
+
+    async def scenario() -> None:
+        async with publishing(store, models) as publisher:
+            await connected(publisher, host, store, ADA, *crowd)
+            for number in (1, 2, 3):
+                publisher.counted(store.record([a_call()]))
+                await until(lambda: host.calls("user 0")[-1:] == [number], f"call {number}")  # noqa: B023
+                await asyncio.sleep(0.05)
+
+    run(scenario)
+    users = [asked for asked in models.asked if asked != "access"]
+    assert len(users) == 3, "a plain user, one who is named, and one of the user group"
+    assert models.asked.count("access") > 1
+
+
+def test_changes_are_the_same_after_a_journey(store: WatchedStore) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented", period="month")
+    changes = Changes.by_commit(store.record([a_call(user_id="bob"), a_call("o3", user_id="eve")]))
+    changes.add(Changes.by_admin(["G", "another"]))
+    assert changes.users == {"bob", "eve"}
+    assert len(changes.totals) == 2
+    assert Changes.from_json(changes.to_json()) == changes
+
+
+def test_what_was_counted_before_a_reset_is_no_total_after_it() -> None:
+    key = ("g", "total")
+    changes = Changes(totals={key: Sums(calls=9), ("h", "total"): Sums(calls=1)}, revision=1)
+    changes.add(Changes(totals={key: Sums(calls=1)}, revision=2))
+    changes.add(Changes(totals={key: Sums(calls=10)}, revision=1))
+    assert changes.totals == {key: Sums(calls=1)}
+    for calls in (3, 2):
+        changes.add(Changes(totals={key: Sums(calls=calls)}, revision=2))
+    assert changes.totals == {key: Sums(calls=3)}
 
 
 class TestKnownTotals:
