@@ -87,7 +87,7 @@ class Audiences:
             used = set(views.values())
             self._by_models = {models: view for models, view in self._by_models.items() if view in used}
             took = time.monotonic() - began
-            self._known_until = time.monotonic() + min(max(took / _SHARE, SHORTEST_TRUST), LONGEST_TRUST)
+            self._known_until = began + min(max(took / _SHARE, SHORTEST_TRUST), LONGEST_TRUST)
         self._people = people
         return people
 

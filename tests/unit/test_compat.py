@@ -256,3 +256,62 @@ def test_connections_are_read_where_the_host_keeps_them(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, module.__name__, module)
     configs = {"0": {}} if urls == "new" else None
     assert asyncio.run(compat.connection_settings(state, "openai")) == ([f"https://{urls}.example.com"], configs)
+
+
+# --- user groups of many users
+
+
+MEMBERS = {"ada": ["staff", "all"], "bob": ["all"], "eve": []}
+
+
+def groups_of(user_id: str) -> list[SimpleNamespace]:
+    return [SimpleNamespace(id=group) for group in MEMBERS.get(user_id, ())]
+
+
+class OneByOne:
+    """Before 0.7."""
+
+    asked: list[Any]
+
+    def get_groups_by_member_id(self, user_id: str) -> list[SimpleNamespace]:
+        self.asked.append(user_id)
+        return groups_of(user_id)
+
+
+class Together(OneByOne):
+    """From 0.7 on."""
+
+    def get_groups_by_member_ids(self, user_ids: list[str], db: Any = None) -> dict[str, list[SimpleNamespace]]:
+        self.asked.append(len(user_ids))
+        return {user_id: groups_of(user_id) for user_id in user_ids}
+
+
+class Nested(OneByOne):
+    """From 0.12 on."""
+
+    async def get_groups_by_member_ids(
+        self, user_ids: list[str], db: Any = None, *, include_inherited: bool = False
+    ) -> dict[str, list[SimpleNamespace]]:
+        assert include_inherited
+        self.asked.append(len(user_ids))
+        return {user_id: groups_of(user_id) for user_id in user_ids if user_id in MEMBERS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "questions"), [(OneByOne, 253), (Together, 2), (Nested, 2)], ids=["0.6", "0.7 to 0.11", "0.12"]
+)
+def test_user_groups_of_many_are_asked_for_together(
+    kind: type[OneByOne], questions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = kind()
+    groups.asked = []
+    module = ModuleType("open_webui.models.groups")
+    vars(module)["Groups"] = groups
+    for name in ("open_webui", "open_webui.models"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    users = [*MEMBERS, *(f"user {number}" for number in range(250))]
+    found = asyncio.run(compat.groups_of_members(users))
+    assert {user: found[user] for user in MEMBERS} == {user: frozenset(ids) for user, ids in MEMBERS.items()}
+    assert found.keys() == set(users)
+    assert len(groups.asked) == questions
