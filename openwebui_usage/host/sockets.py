@@ -96,9 +96,12 @@ class Publisher:
     def start(self) -> None:
         """Begin to publish."""
         self._loop = asyncio.get_running_loop()
-        self._channel = self._new_channel()
-        if self._channel is not None:
-            self._channel.start(self._hear, self._miss)
+        try:
+            self._channel = self._new_channel()
+            if self._channel is not None:
+                self._channel.start(self._hear, self._miss)
+        except Exception as error:  # noqa: BLE001 - without it the ledger is looked at
+            log.warning("Pages show a second later what other workers count, Redis does not tell: %s", error)
         self._task = self._loop.create_task(self._run(), name="usage-publisher")
 
     async def stop(self) -> None:

@@ -206,6 +206,27 @@ def test_four_workers_on_postgres_and_redis(
 
 
 @pytest.mark.timeout(600)
+def test_a_page_is_told_once_whichever_of_four_workers_counts(
+    on_postgres_and_redis: tuple[OpenWebUI, str], stack: ExitStack
+) -> None:
+    server, _ = on_postgres_and_redis
+    server.admin.add_group("told once", ["gpt-4o-mini"])
+    pages = [stack.enter_context(client.ui()) for client in (server.admin, server.admin.add_user())]
+
+    def told(page: UI) -> list[int]:
+        found = [event["groups"].get("told once") for event in list(page.usage)]
+        return [group["usage"]["calls"] for group in found if group and group["usage"]["calls"]]
+
+    for number in range(1, 9):  # Each on a connection of its own, so that all workers have some.
+        client = Client(server.url, server.admin.token)
+        client.chat("gpt-4o-mini")
+        client.close()
+        wait_until(lambda: all(told(page)[-1:] == [number] for page in pages), timeout=15, what=f"call {number}")  # noqa: B023
+    time.sleep(1.5)
+    assert [told(page) for page in pages] == [[*range(1, 9)]] * 2
+
+
+@pytest.mark.timeout(600)
 def test_four_workers_on_redis_keep_a_limit(
     on_postgres_and_redis: tuple[OpenWebUI, str],
     provider: Provider,

@@ -560,6 +560,30 @@ def test_what_a_worker_missed_is_read(
     run(scenario)
 
 
+def test_without_a_way_to_other_workers_pages_are_told_all_the_same(
+    host: Sockets, store: WatchedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+
+    def fail() -> None:
+        raise ConnectionError("no such Redis")
+
+    async def scenario() -> None:
+        publisher = Publisher(store, Models(), store.definitions, fail)  # type: ignore[arg-type]
+        publisher.start()
+        try:
+            await connected(publisher, host, store, ADA)
+            publisher.counted(store.record([a_call()]))
+            await until(lambda: host.calls("ada") == [1], "the call")
+        finally:
+            await publisher.stop()
+
+    run(scenario)
+    assert [record.message for record in caplog.records] == [
+        "Pages show a second later what other workers count, Redis does not tell: no such Redis"
+    ]
+
+
 def test_new_periods_and_definitions_of_other_processes_are_told(
     host: Sockets, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
