@@ -43,12 +43,21 @@ export class Format {
     return this.#number({ notation: 'compact', maximumSignificantDigits: 3 }).format(n);
   }
 
-  /** US dollars, small sums with as many digits as it takes to see them: `$3.20`, `$0.0042`. */
+  /** US dollars, small sums with as many digits as it takes to see them: `$3.20`, `$0.0042`, `$0.000021`. */
   money(dollars: number): string {
-    const small = dollars !== 0 && Math.abs(dollars) < 1;
-    return this.#number({ style: 'currency', currency: 'USD', maximumFractionDigits: small ? 4 : 2 }).format(
-      dollars,
-    );
+    const size = Math.abs(dollars);
+    const digits =
+      size === 0 || size >= 1
+        ? { maximumFractionDigits: 2 }
+        : size >= 0.001
+          ? { maximumFractionDigits: 4 }
+          : { maximumSignificantDigits: 2 };
+    return this.#number({ style: 'currency', currency: 'USD', ...digits }).format(dollars);
+  }
+
+  /** What calls cost; a dash where none of them has a price, for nobody knows whether that is nothing. */
+  cost(sum: { calls: number; cost: number; unpriced_calls: number }): string {
+    return sum.calls > 0 && sum.unpriced_calls >= sum.calls ? '–' : this.money(sum.cost);
   }
 
   /** `$1.2K`. */

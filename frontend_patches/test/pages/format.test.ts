@@ -5,13 +5,23 @@ const english = new Format('en-US', 'America/New_York');
 const german = new Format('de-DE', 'Europe/Berlin');
 
 test('money shows as many digits as it takes to see it', () => {
-  expect([3.2, 0, 0.0042, 1234.5].map((n) => english.money(n))).toEqual([
+  expect([3.2, 0, 0.0042, 0.0000213, 1234.5].map((n) => english.money(n))).toEqual([
     '$3.20',
     '$0.00',
     '$0.0042',
+    '$0.000021',
     '$1,234.50',
   ]);
   expect(german.money(1234.5)).toBe('1.234,50\u00a0$');
+});
+
+test('what nobody knows the price of is not shown as nothing', () => {
+  const cost = (calls: number, unpriced_calls: number, dollars: number) =>
+    english.cost({ calls, unpriced_calls, cost: dollars });
+  expect(cost(3, 0, 0)).toBe('$0.00'); // They were free.
+  expect(cost(3, 3, 0)).toBe('–');
+  expect(cost(3, 1, 0.5)).toBe('$0.50');
+  expect(cost(0, 0, 0)).toBe('$0.00');
 });
 
 test('numbers are written as the language does', () => {
