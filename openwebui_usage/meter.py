@@ -20,7 +20,7 @@ from openwebui_usage.rules.effort import effort_of
 from openwebui_usage.rules.error_classes import CANCELLED, error_class
 from openwebui_usage.rules.hidden_thoughts import UsualThoughts
 from openwebui_usage.rules.stream_events import answered_text
-from openwebui_usage.rules.streams import StreamReader
+from openwebui_usage.rules.streams import ALIKE_TOGETHER, StreamReader
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.rules.usage_hider import UsageHider
 from openwebui_usage.rules.usage_places import find_usage
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Chunk = bytes | str
 _BLANK = b"\n"
+_NO_KIND: tuple[int, int, int, bytes | None, bytes | None] = (0, 0, 0, None, None)
+"""As long as it is not known how chunks look that bring only text."""
 _PATIENCE = 0.3
 """Seconds that the end of a stream waits for a usage which some gateways send after it."""
 
@@ -122,7 +124,7 @@ class Call:
             self._stream_stopped(reader)
 
     async def _forward(self, chunks: AsyncIterator[Chunk], reader: StreamReader) -> AsyncIterator[Chunk]:
-        feed = reader.feed
+        feed, alike = reader.feed, reader.alike
         hider = UsageHider() if self.request.hide_usage_chunk else None
         outcome: Outcome = "stopped"
         broken: str | None = None
@@ -130,13 +132,34 @@ class Call:
         later: AsyncIterator[Chunk] | None = None
         try:
             calm = True
+            start, stop, longest, before, after = _NO_KIND
             while source is not None:
                 async for chunk in source:
-                    # Open WebUI sends line by line, and every other line is the blank one that ends an event.
-                    if calm and (chunk == _BLANK or not feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))):
-                        yield chunk
-                        continue
-                    if not calm:
+                    if calm:
+                        # Open WebUI sends line by line, and every other line is the blank one that ends an event.
+                        if chunk == _BLANK:
+                            yield chunk
+                            continue
+                        # As `feed` would, without a call: nearly all chunks end here.
+                        if (
+                            chunk.__class__ is bytes
+                            and chunk[:start] == before
+                            and chunk[stop:] == after
+                            and len(chunk) <= longest
+                        ):
+                            alike.append(chunk)
+                            if len(alike) >= ALIKE_TOGETHER:
+                                reader.keep_alike()
+                            yield chunk
+                            continue
+                        looked_at = feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))
+                        if (kind := reader.kind) is not None and kind.before is not before:
+                            start, stop, longest = kind.start, kind.stop, kind.longest
+                            before, after = kind.before, kind.after
+                        if not looked_at:
+                            yield chunk
+                            continue
+                    else:
                         feed(chunk if isinstance(chunk, bytes) else _bytes(chunk))
                     passed = [chunk]
                     if reader.ended and not self._settled:

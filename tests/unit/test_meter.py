@@ -477,6 +477,17 @@ def test_all_but_the_hidden_usage_passes_to_the_byte(places: list[int], as_text:
     assert ledger.only.usage == TOLD
 
 
+@given(st.lists(st.integers(0, 100), max_size=5), st.integers(1, 3))
+def test_usage_is_hidden_wherever_it_comes_among_many_that_look_alike(places: list[int], together: int) -> None:
+    plain = lines(*(text(f"w{number}", usage=None) for number in range(100)))
+    chunks = list(plain)
+    for place in sorted(places, reverse=True):
+        chunks.insert(place, USAGE[0])
+    chunks = [b"".join(chunks[start : start + together]) for start in range(0, len(chunks), together)]
+    passed = asyncio.run(collect(new_call(Ledger(), hide_usage_chunk=True), [*chunks, *DONE]))
+    assert b"".join(map(bytes, passed)) == b"".join([*plain, *DONE])  # type: ignore[arg-type]
+
+
 def test_lines_and_their_blank_ones_pass_without_the_hidden_pair() -> None:
     chunks = b"".join([*ANSWER, *USAGE, *DONE]).splitlines(keepends=True)
     passed = asyncio.run(collect(new_call(Ledger(), hide_usage_chunk=True), chunks))

@@ -364,7 +364,7 @@ def test_a_long_stream_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     line = chat(chunk("abcd" * 25))
     for _ in range(5_000):
         reader.feed(line)
-        assert kept_bytes(reader) <= 10_000 + streams._CHUNKS_TOGETHER * len(line)
+        assert reader.kept <= 10_000 + (streams.ALIKE_TOGETHER + streams._CHUNKS_TOGETHER) * len(line)
     assert reader.unreported_tokens() == pytest.approx(5_000 * estimate.text_tokens("abcd" * 25), rel=0.02)
 
 
@@ -375,14 +375,77 @@ def test_a_line_that_never_ends_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(1_000):
         reader.feed(b"x" * 1_000)
         passed += len(hider.pass_on(b"x" * 1_000))
-        assert kept_bytes(reader) <= 30_000
+        assert reader.kept <= 30_000
     assert passed >= 900_000
     reader.feed(b"\n" + chat({"choices": [], "usage": REPORT}, "[DONE]"))
     assert reader.usage() == TokenUsage(12, completion=5, output=5)
 
 
-def kept_bytes(reader: StreamReader) -> int:
-    return sum(map(len, (*reader._unread, *reader._unreported, *reader._begun)))
+def test_what_chunks_have_in_common_is_not_kept() -> None:
+    reader = StreamReader("chat")
+    line = chat(chunk("abcd", usage=None))
+    for _ in range(2_000):
+        reader.feed(line)
+    assert reader.kind is not None
+    assert reader.kept < 2_000 * len("abcd") * 2 + 64 * len(line)
+    assert reader.unreported_tokens() == estimate.text_tokens("abcd" * 2_000)
+
+
+def test_many_streams_share_what_they_may_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_KEEP_TOGETHER", 100_000)
+    monkeypatch.setattr(streams, "_LONG_LINE", 1_000)
+    monkeypatch.setattr(streams, "_LINES_TOGETHER", 50_000)
+    readers = [StreamReader("chat") for _ in range(100)]
+    for number in range(200):
+        for reader in readers:
+            reader.feed(chat(chunk(f"abcd {number} " * 5, id=str(number))))
+    waiting = (streams._CHUNKS_TOGETHER + streams.ALIKE_TOGETHER) * 200
+    assert sum(reader.kept for reader in readers) <= 100_000 + 100 * waiting
+    unfinished = [StreamReader("chat") for _ in range(100)]
+    for _ in range(50):
+        for reader in unfinished:
+            reader.feed(b"x" * 100)
+    assert sum(len(reader._begun) for reader in unfinished) <= 100 * 1_100
+
+
+words = st.text(max_size=8) | st.sampled_from(
+    ['"', "\\", "\n", 'x"}}]}\n\n', "[DONE]", "🙂", '"usage":{"total_tokens":1}']
+)
+among = st.sampled_from(
+    [
+        *(None, None, None, {"choices": [{"delta": {"reasoning_content": "Hm"}}]}, chunk("ok", id="another")),
+        *(chunk("", usage=REPORT), {"choices": [], "usage": REPORT}, {"choices": [{"delta": {}}]}, chunk("")),
+        *({"error": {"message": "overloaded"}}, {"choices": [], "timings": {"prompt_n": 3, "predicted_n": 4}}),
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(words, among), max_size=60),
+    st.booleans(),
+    st.sampled_from([b"", b'{"choices":[{"index":0,"delta":{"content":"', b'data: {"a":1}\n']),
+    st.sampled_from([{}, {"usage": None}, {"usage": None, "obfuscation": "x1"}]),
+)
+def test_chunks_that_look_alike_are_read_as_any_other(
+    said: list[tuple[str, Any]], at_once: bool, odd: bytes, more: dict[str, Any]
+) -> None:
+    pieces = [chat(chunk("Hello", **more)) for _ in range(streams._CHUNKS_TOGETHER + 2)]
+    for text, event in said:
+        pieces += [chat(chunk(text, **more)), *([] if event is None else [chat(event)])]
+    pieces.append(odd)
+    pieces += [pieces[0].replace(b'"Hello"', b'"a"}}]}\n\ndata: {"x":"b"'), pieces[0].replace(b"Hello", b"\\u12")]
+    quick = StreamReader("chat", at_once=at_once)
+    slow = StreamReader("chat", at_once=at_once)
+    slow._kinds_left = 0
+    for data in pieces:
+        told = slow.feed(data)
+        assert quick.feed(data) == told
+    assert quick.kind is not None
+    for reader in (quick, slow):
+        reader.finish()
+    assert quick.usage() == slow.usage()
+    assert quick.unreported_tokens() == slow.unreported_tokens()
+    assert (quick.error, quick.ended, quick.raw_usage) == (slow.error, slow.ended, slow.raw_usage)
 
 
 # --- times
