@@ -1,6 +1,6 @@
 /** A report of the server as what a chart draws: one value for each part of the time and each layer. */
 import type { components } from '../../src/openapi';
-import { colorOf, NEUTRAL } from './colors';
+import { colorsOf, NEUTRAL } from './colors';
 import type { Bucket } from './format';
 import { addDays, monthOf, weekOf } from './zones';
 
@@ -78,15 +78,19 @@ export function seriesOf(
     const { id, name } = dimension ? valueOf(row, dimension) : { id: '', name: '' };
     let layer = layers.get(id);
     if (!layer) {
-      const color = OWN.has(id) ? NEUTRAL : colorOf(id);
-      layers.set(id, (layer = { id, name: named(name), color, values: starts.map(() => 0) }));
+      layer = { id, name: named(name), color: NEUTRAL, values: starts.map(() => 0) };
+      layers.set(id, layer);
     }
     const i = at.get(keyOf(row.start, report.bucket));
     if (i !== undefined) layer.values[i] = (layer.values[i] ?? 0) + row[metric];
   }
   const sum = ({ values }: Layer) => values.reduce((a, b) => a + b, 0);
   const isRest = ({ id }: Layer) => Number(id === 'Other');
-  return { starts, layers: [...layers.values()].sort((a, b) => isRest(a) - isRest(b) || sum(b) - sum(a)) };
+  const sorted = [...layers.values()].sort((a, b) => isRest(a) - isRest(b) || sum(b) - sum(a));
+  const coloured = sorted.filter(({ id }) => !OWN.has(id));
+  const colors = colorsOf(coloured.map(({ id }) => id));
+  coloured.forEach((layer, i) => (layer.color = colors[i] ?? NEUTRAL));
+  return { starts, layers: sorted };
 }
 
 /** What all rows of a part of the time come to. */

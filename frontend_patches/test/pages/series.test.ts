@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { colorOf } from '../../pages/lib/colors';
+import { colorsOf } from '../../pages/lib/colors';
 import { seriesOf, startsOf, totalsOf, type Report, type ReportRow } from '../../pages/lib/series';
 import { ticks } from '../../pages/lib/ticks';
 
@@ -84,10 +84,21 @@ test('people are told apart by their ids, and shown by their names', () => {
   ]);
 });
 
+const hue = (color: string | undefined): number => Number(/^hsl\((\d+), 65%, 52%\)$/.exec(color ?? '')?.[1]);
+
 test('a name has the colour that it has in the analytics of Open WebUI', () => {
-  expect(colorOf('gpt-4o')).toMatch(/^hsl\(\d+, 65%, 52%\)$/);
-  expect(colorOf('a')).toBe('hsl(97, 65%, 52%)');
-  expect(colorOf('ab')).toBe(`hsl(${(97 * 31 + 98) % 360}, 65%, 52%)`);
+  expect(colorsOf(['a', 'ab']).map(hue)).toEqual([97, (97 * 31 + 98) % 360]);
+});
+
+test('names that would look alike are told apart', () => {
+  const nearest = (names: string[]): number => {
+    const hues = colorsOf(names).map(hue);
+    const ways = hues.flatMap((one, i) => hues.slice(0, i).map((other) => Math.abs(one - other)));
+    return Math.min(...ways.map((way) => Math.min(way, 360 - way)));
+  };
+  expect(nearest(['gpt-4o', 'o3', 'gpt-4o-mini', 'claude-sonnet-4'])).toBeGreaterThanOrEqual(30); // Two reds by name.
+  for (const prefix of ['gpt-4o-mini', 'claude-sonnet-4', 'someone\u001f', ''])
+    expect(nearest([...'abcdefgh'].map((letter) => prefix + letter))).toBeGreaterThanOrEqual(25);
 });
 
 test('an axis has round numbers and ends above what it shows', () => {

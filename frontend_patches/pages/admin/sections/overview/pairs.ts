@@ -33,6 +33,3 @@ export function joined(report: Report, named: (name: string) => string): Report 
   });
   return { ...report, group_by: [first], rows };
 }
-
-/** Colours of which no two in a row are alike: by the golden angle around the circle. */
-export const nthColor = (n: number): string => `hsl(${Math.round(n * 137.508) % 360}, 65%, 52%)`;
