@@ -125,10 +125,10 @@ class _Lines(ABC):
         """Spans of time. A clock may have been set back meanwhile."""
 
     def _combination(self, batch: CallBatch, row: StoredCall) -> _OfCombination:
-        number = row[_COMBINATION]
+        number = row.combination
         if number is None or number not in batch.facts:  # No two of these need be alike.
             return self._made(batch, row)
-        key = (number, row[0] >= batch.recorded_from)
+        key = (number, row.id >= batch.recorded_from)
         known = self._combinations.get(key)
         if known is None:
             if len(self._combinations) >= _MOST_REMEMBERED:
@@ -149,7 +149,6 @@ class _Lines(ABC):
         return known
 
 
-_COMBINATION = StoredCall._fields.index("combination")
 _OfCombination = tuple[str, str]
 """The columns from `user` to `key`, and `usage_groups`."""
 _Kind = tuple[Any, ...]

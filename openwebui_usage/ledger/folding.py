@@ -57,8 +57,9 @@ class Folding:
         return self._fold_next(FOLDED_MORE, limit)
 
     def _whole_until(self, limit: int) -> int:
-        """The quarter up to which no rows of an older version are missing, or `limit`. A conversion that does not get on
-        is not waited for: what it brings later is added to all cubes.
+        """The quarter up to which no rows of an older version are missing, at most `limit`.
+
+        A conversion that does not get on is not waited for: what it brings later is added to all cubes.
         """
         with self._engine.connect() as connection:
             first = first_unconverted(connection, limit)

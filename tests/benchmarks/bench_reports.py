@@ -4,6 +4,8 @@
     python -m tests.benchmarks.bench_reports --calls 100000000 --rows 0 --database postgresql://…
 
 Prints a table in Markdown; asserts nothing. `--rows`: of how many of the latest calls there are rows as well as sums.
+`--slots`: the sums of quarters of an hour by all dimensions are most of a year, and reports read those of its first
+day and the latest ones alone.
 Calls are being written meanwhile, 50 a second. A database that is named keeps the year, for the next time.
 """
 
@@ -156,18 +158,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=10_000_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--slots", type=int, default=366, help="days with sums by all dimensions of each quarter")
     parser.add_argument("--database", help="a URL; by default a SQLite file of its own")
     parser.add_argument("--only", default="", help="reports with this in their name")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        engine = _engine(given.database or f"sqlite:///{folder / 'usage.db'}")
+        engine = engine_of(given.database or f"sqlite:///{folder / 'usage.db'}")
         store = Store(engine)
         store.migrate()
         started = time.perf_counter()
         year = Year(engine, given.calls)
         if not year.is_filled:
-            sums, rows = year.fill_cubes(), 0
+            sums, rows = year.fill_cubes(given.slots), 0
             if given.rows:
                 rows = year.fill_rows(given.rows)
             took = time.perf_counter() - started
@@ -194,7 +197,7 @@ def main() -> None:
         engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def engine_of(url: str) -> Engine:
     parsed = make_url(url)
     return file_engine(Path(parsed.database or "")) if parsed.drivername == "sqlite" else create_engine(url)
 

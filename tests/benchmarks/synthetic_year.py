@@ -84,13 +84,14 @@ class Year:
         self._chance.shuffle(rank)
         self._up_to = numpy.cumsum(rank) / sum(rank)
 
-    def fill_cubes(self) -> int:
-        """Returns how many rows cube 0 has."""
+    def fill_cubes(self, slot_days: int = 366) -> int:
+        """Returns how many rows cube 0 has. Of it the first two days and so many of the latest are filled."""
         with self._engine.begin() as connection:
             connection.execute(insert(usage_group), [_group_values(group) for group in self._groups])
         self._number()
         with _without_indexes(self._engine):
             filled = _CubeFiller(self._engine, self._numbers, self._sums)
+            filled.without_slots = range(self.first + 2 * 96, self.last - slot_days * 96)
             for quarter in range(self.first, self.last):
                 filled.add(quarter, *self._calls_of(quarter))
             filled.close()
@@ -182,7 +183,16 @@ class Year:
                 for _ in range(calls):
                     at = quarter * QUARTER + moments.random() * QUARTER
                     id_ = f"{int(at * 1e9):016x}{moments.getrandbits(64):016x}"
-                    row = CallRow(kind.info, at, kind.usage, duration=2.0, raw_usage={"total_tokens": 1}, id=id_)
+                    first = moments.random()
+                    row = CallRow(
+                        kind.info,
+                        at,
+                        kind.usage,
+                        first_token_after=first,
+                        duration=first + 9 * moments.random(),
+                        raw_usage={"total_tokens": 1},
+                        id=id_,
+                    )
                     cost = Cost(kind.cost, "genai-prices", (kind.cost // 4, 0, 0, kind.cost - kind.cost // 4), "1")
                     usage = kind.usage
                     tokens = (
@@ -208,6 +218,8 @@ class _CubeFiller:
         self._families = {family: _Family([getattr(number, field) for number in numbers], sums)
                           for family, field in FIELDS.items()}  # fmt: skip
         self.slots = 0
+        self.without_slots = range(0)
+        """Quarters that are not written into cube 0."""
 
     def add(self, quarter: int, kinds: Any, counts: Any) -> None:
         """The calls of the next quarter."""
@@ -225,9 +237,11 @@ class _CubeFiller:
         self._table.close()
 
     def _write(self, cube: Cube) -> None:
-        rows = self._families[cube.family].rows(cube.id, self._starts[cube.id], self._counts[cube.id])
-        self._table.insert(rows)
-        self.slots += len(rows) if cube.id == 0 else 0
+        start = self._starts[cube.id]
+        if cube.id or start not in self.without_slots:
+            rows = self._families[cube.family].rows(cube.id, start, self._counts[cube.id])
+            self._table.insert(rows)
+            self.slots += len(rows) if cube.id == 0 else 0
         self._counts[cube.id][:] = 0
 
 
