@@ -34,7 +34,7 @@ SECONDS = 60.0
 _SHARE = 0.25
 """The share of the time in which a round works. It rests between its steps, so that calls are written."""
 _LONGEST_REST = 0.25
-_CONVERTED_AT_ONCE = 5.0
+CONVERTED_AT_ONCE = 5.0
 """Seconds after which what was converted is folded."""
 _TOLD_EVERY = 60.0
 _FAR = 96
@@ -74,7 +74,7 @@ class Upkeep:
             is_left = True
             while is_left:
                 # By turns, so that reports stay fast however long it takes: what is not folded they read from cube 0.
-                is_left = self._do(self._convert, errors, _CONVERTED_AT_ONCE)
+                is_left = self._do(self._convert, errors, CONVERTED_AT_ONCE)
                 self._do(self._fold, errors)
             for work in (self._latency.step, self._remove, self._remove_slots, self._partitioning.step):
                 self._do(work, errors)
