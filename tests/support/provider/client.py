@@ -79,6 +79,10 @@ class Provider:
         self._http.delete("/behaviour")
         self._http.delete("/book")
 
+    def forget_calls(self) -> None:
+        """Empty the book. Behaviours stay, and calls still running go on."""
+        self._http.delete("/book").raise_for_status()
+
     def calls(self, model: str | None = None, *, containing: str | None = None, task: bool | None = None) -> list[Call]:
         """The book, oldest first: all of it, or the calls of a model, with a text in them, for tasks or not."""
         calls = [Call(**entry) for entry in self._http.get("/book").raise_for_status().json()]
