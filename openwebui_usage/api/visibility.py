@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from openwebui_usage.admission.budget_status import BudgetStatus
 from openwebui_usage.api.answers.budgets import UsageBudgetStatus
 from openwebui_usage.api.answers.groups import UsageGroup
+from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.rules.budgets import Budget
 from openwebui_usage.rules.groups import Group, GroupUsage, is_glob, matches
 from openwebui_usage.rules.periods import Period, PeriodKind, period_at
@@ -25,15 +26,26 @@ class Visibility:
         """
         self._own: dict[str, list[str]] | None = None
         self._fitting: dict[str, tuple[str, ...]] = {}
+        self._models: tuple[tuple[str, ...], ...] | None = None
         if models is not None:
             self._own = {}
-            for own, base in models:
+            given = tuple(models)
+            self._models = tuple((own,) if base is None or base == own else (own, base) for own, base in given)
+            for own, base in given:
                 for known in {own, base or own}:
                     self._own.setdefault(known, []).append(own)
 
     def sees(self, group: Group) -> bool:
         """Whether a group holds a model that the person can use. Who may know everything sees empty ones, too."""
         return self._own is None or any(self._fits(pattern) for pattern in group.models)
+
+    def names(self, definitions: Definitions) -> set[str] | None:
+        """The names of the groups that the person sees; None for all. Asks for the groups of each model, which is
+        remembered, not for the models of each group.
+        """
+        if self._models is None:
+            return None
+        return {group.name for model_ids in self._models for group in definitions.matching(model_ids).groups}
 
     def sees_budget(self, budget: Budget, groups: Mapping[str, Group]) -> bool:
         """Whether a budget counts a model that the person can use; `groups` are all usage groups, by id."""

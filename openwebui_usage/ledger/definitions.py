@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -22,10 +23,12 @@ from openwebui_usage.ledger.schema import (
     usage_recount,
     usage_revision,
 )
+from openwebui_usage.rules.budget_index import BudgetIndex
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, budget_of_group, subject_of
 from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.overrides import overrides_from
+from openwebui_usage.rules.pattern_index import PatternIndex
 from openwebui_usage.rules.periods import ALL_TIME, Period, PeriodKind, period_at
 from openwebui_usage.rules.pricing import Cost, Price, PriceBook, by_specificity
 from openwebui_usage.rules.rates import is_rate
@@ -35,13 +38,14 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The groups that contain a model, and the budgets that count it, first of all the limits of the groups. Those of a
-    minute are apart.
+    """The groups that contain a model, their limits as budgets, and the positions of the budgets that count it, as
+    `BudgetIndex` knows them. Those of a minute are apart.
     """
 
     groups: tuple[Group, ...]
-    budgets: tuple[Budget, ...]
-    rates: tuple[Budget, ...]
+    limits: tuple[Budget, ...]
+    budgets: tuple[int, ...]
+    rates: tuple[int, ...]
 
 
 class Definitions:
@@ -65,7 +69,6 @@ class Definitions:
         self.budgets = budgets
         self.book = PriceBook(by_specificity(prices), fallback_price)
         self.revision = revision
-        self._recounts = recounts
         self.rates = tuple(budget for budget in budgets if is_rate(budget))
         """Budgets of a minute. Nothing is counted for them in the ledger."""
         self._credits: dict[tuple[str, str | None], list[Credit]] = {}
@@ -78,12 +81,25 @@ class Definitions:
         )
         resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in (*budgets, *recounts)))
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
+        self._group_index = PatternIndex(group.models for group in groups)
+        self._group_limits: dict[str, Budget] = {}
+        self._budget_index = BudgetIndex((*(budget for budget in budgets if not is_rate(budget)), *recounts))
+        self._rate_index = BudgetIndex(self.rates)
         self._matching: dict[tuple[str, ...], Matching] = {}
         self._periods: dict[tuple[PeriodKind, str], Period] = {}
 
+    @cached_property
+    def groups_by_id(self) -> Mapping[str, Group]:
+        """All groups."""
+        return {group.id: group for group in self.groups}
+
     def rates_for(self, model_ids: tuple[str, ...], caller: Subject) -> list[Budget]:
         """The budgets of a minute that a call adds to, with the limits that hold for the caller."""
-        return [budget.for_caller(caller) for budget in self.matching(model_ids).rates if budget.scope.binds(caller)]
+        if not self.rates:
+            return []
+        known = self.matching(model_ids)
+        found = self._rate_index.of_call(known.rates, model_ids, known.groups, caller)
+        return [budget.for_caller(caller) for budget in found]
 
     @property
     def any_may_exceed(self) -> bool:
@@ -104,26 +120,36 @@ class Definitions:
         return [credit for (budget, _), found in self._credits.items() if budget == name for credit in found]
 
     def matching(self, model_ids: tuple[str, ...]) -> Matching:
-        """Everything that counts calls to a model, for any caller."""
+        """What counts calls to a model, whoever calls."""
         known = self._matching.get(model_ids)
         if known is None:
-            groups = tuple(group for group in self.groups if group.holds(model_ids))
-            others = (*(budget for budget in self.budgets if not is_rate(budget)), *self._recounts)
-            budgets = tuple(budget for budget in others if budget.covers(model_ids, groups))
-            rates = tuple(budget for budget in self.rates if budget.covers(model_ids, groups))
-            known = Matching(groups, (*map(budget_of_group, groups), *budgets), rates)
+            groups = tuple(self.groups[position] for position in self._group_index.find(model_ids))
+            known = Matching(
+                groups,
+                tuple(map(self._limit_of, groups)),
+                self._budget_index.of_model(model_ids, groups),
+                self._rate_index.of_model(model_ids, groups),
+            )
             if len(self._matching) >= _MOST_REMEMBERED:
                 self._matching.clear()
             self._matching[model_ids] = known
         return known
 
     def counters(self, model_ids: tuple[str, ...], caller: Subject, moment: datetime) -> list[Counter]:
-        """Every counter that a call adds to."""
+        """Every counter that a call adds to, first of all those of groups."""
+        known = self.matching(model_ids)
+        found = self._budget_index.of_call(known.budgets, model_ids, known.groups, caller)
         return [
             Counter(budget.for_caller(caller), subject_of(budget, caller), self.period(budget, moment))
-            for budget in self.matching(model_ids).budgets
-            if budget.scope.binds(caller)
+            for budget in (*known.limits, *found)
         ]
+
+    def _limit_of(self, group: Group) -> Budget:
+        """One object for each group, whatever the number of its models."""
+        known = self._group_limits.get(group.id)
+        if known is None:
+            known = self._group_limits[group.id] = budget_of_group(group)
+        return known
 
     def counters_of(self, row: CallRow) -> list[Counter]:
         """Every counter that a row of the ledger adds to. The beginning of the call decides, not its end."""

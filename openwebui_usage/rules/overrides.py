@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -44,9 +45,30 @@ class Override:
         return {"kind": self.kind, "id": self.id, "limit": self.limit}
 
 
+class Overrides(tuple[Override, ...]):
+    """All exceptions of a budget. There may be one for every user, so they are looked up by whom they are for."""
+
+    @cached_property
+    def _positions(self) -> dict[tuple[OverrideKind, str | None], list[int]]:
+        found: dict[tuple[OverrideKind, str | None], list[int]] = {}
+        for position, override in enumerate(self):
+            found.setdefault((override.kind, override.id), []).append(position)
+        return found
+
+    def fitting(self, caller: Subject) -> list[Override]:
+        """Those that bind `caller`, in order."""
+        keys: list[tuple[OverrideKind, str | None]] = [("user", caller.user_id), ("role", caller.role)]
+        keys += [("user_group", group) for group in caller.user_groups]
+        known = self._positions
+        return [self[position] for position in sorted(place for key in keys for place in known.get(key, ()))]
+
+
 def override_for(overrides: Iterable[Override], caller: Subject, several_groups: SeveralGroups) -> Override | None:
     """The exception that holds for `caller`; None where there is none."""
-    fitting = [override for override in overrides if override.binds(caller)]
+    if isinstance(overrides, Overrides):
+        fitting = overrides.fitting(caller)
+    else:
+        fitting = [override for override in overrides if override.binds(caller)]
     for kind in KINDS:
         of_kind = [override for override in fitting if override.kind == kind]
         if not of_kind:
@@ -58,9 +80,9 @@ def override_for(overrides: Iterable[Override], caller: Subject, several_groups:
     return None
 
 
-def overrides_from(stored: Iterable[dict[str, Any]]) -> tuple[Override, ...]:
+def overrides_from(stored: Iterable[dict[str, Any]]) -> Overrides:
     """The reverse of `Override.to_json`, of all exceptions of a budget."""
-    return tuple(Override(**one) for one in stored)
+    return Overrides(Override(**one) for one in stored)
 
 
 def _height(override: Override) -> float:
