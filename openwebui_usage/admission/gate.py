@@ -302,7 +302,7 @@ class Gate:
         definitions, now = self._definitions, datetime.now(UTC)
         counters = [
             counter
-            for counter in definitions.counters(info.model_ids, info.caller, now)
+            for counter in definitions.counters(info.model_ids, info.caller, now, only_limits=True)
             if counter.budget.limit is not None and not _exempts(counter.budget, info, definitions.book)
         ]
         return await self._allowances.applied(definitions, counters, info.caller, now)

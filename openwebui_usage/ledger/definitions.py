@@ -135,13 +135,18 @@ class Definitions:
             self._matching[model_ids] = known
         return known
 
-    def counters(self, model_ids: tuple[str, ...], caller: Subject, moment: datetime) -> list[Counter]:
-        """Every counter that a call adds to, first of all those of groups."""
+    def counters(
+        self, model_ids: tuple[str, ...], caller: Subject, moment: datetime, *, only_limits: bool = False
+    ) -> list[Counter]:
+        """Every counter that a call adds to, first of all those of groups; `only_limits`: those that have a limit for
+        somebody.
+        """
         known = self.matching(model_ids)
         found = self._budget_index.of_call(known.budgets, model_ids, known.groups, caller)
         return [
             Counter(budget.for_caller(caller), subject_of(budget, caller), self.period(budget, moment))
             for budget in (*known.limits, *found)
+            if not only_limits or budget.limit is not None or budget.overrides
         ]
 
     def _limit_of(self, group: Group) -> Budget:
