@@ -135,8 +135,8 @@ class Subject:
 
     def prepare(self) -> None:
         admin = self.server.admin
-        admin.models(refresh=True)
         admin.add_function("probe", PROBE, everywhere=False)
+        admin.models(refresh=True)
         self.users = [admin.add_user() for _ in range(USERS)]
         if self.has_ledger:
             admin.add_group("soak", ["soak-*"], 10**15)
@@ -146,8 +146,8 @@ class Subject:
 
     def sample(self, minute: float) -> Sample:
         """Measure it; a call of the probe is among what is counted."""
-        self.probed += 1
         answer = self.server.admin.chat("probe")
+        self.probed += 1
         inside = json.loads(answer["choices"][0]["message"]["content"])
         process = psutil.Process(self.server.pid)
         processes = [process, *process.children(recursive=True)]
