@@ -308,7 +308,7 @@ class Call:
 
 
 class Refused(Exception):
-    """A budget does not admit the call."""
+    """A budget does not admit the call. Whoever answers with that reports it to the gate, see `Gate.refused`."""
 
     def __init__(self, refusal: Refusal) -> None:
         """`refusal` says which, and why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -125,20 +125,16 @@ class Gate:
 
         `outer` is the id of the call on whose behalf this one is made, and whose reservations it replaces: a pipe's own
         row counts only if the pipe called no model. Raises `LedgerAway` if limits cannot be checked and `fail_closed`
-        is set.
+        is set. Whoever answers with the refusal reports that with `refused`.
         """
         try:
-            definitions = self._definitions
-            exceeded = await self._rated(call_id, request) if definitions.rates else None
+            exceeded = await self._rated(call_id, request) if self._definitions.rates else None
             if exceeded is not None:
-                self._note(request.info, exceeded[0], definitions, lambda: exceeded[1])
-                return exceeded[0]
+                return exceeded
             reservations = await self._reservations(request)
             refusal = await self._live.reserve(call_id, reservations, outer) if reservations else None
             if refusal is not None:
                 self._give_back(call_id)
-                asked = {reservation.counter.key: reservation.amount for reservation in reservations}
-                self._note(request.info, refusal, definitions, lambda: asked[refusal.counter.key])
             return refusal
         except Exception as error:  # noqa: BLE001 - whatever it is, no call fails by it but where the admin says so
             if self._fail_closed:  # It is not made.
@@ -153,8 +149,8 @@ class Gate:
                 self._live.release([outer])
                 self._give_back(outer)
 
-    async def _rated(self, call_id: str, request: CallRequest) -> tuple[Refusal, int] | None:
-        """Take what a call will probably use of the budgets of a minute. Where one refuses, that and what was asked."""
+    async def _rated(self, call_id: str, request: CallRequest) -> Refusal | None:
+        """Take what a call will probably use of the budgets of a minute."""
         info, definitions = request.info, self._definitions
         budgets = [
             budget
@@ -180,7 +176,7 @@ class Gate:
         budget, take, now = budgets[refused.position], takes[refused.position], datetime.now(UTC)
         period = Period(MINUTE, None, now + timedelta(seconds=refused.seconds))
         counter = Counter(budget, subject_of(budget, info.caller), period)
-        return Refusal(counter, refused.used, 0, take.must_fit if budget.strict else 0), take.amount
+        return Refusal(counter, refused.used, 0, take.must_fit if budget.strict else 0)
 
     def _give_back(self, call_id: str) -> None:
         if self._definitions.rates:
@@ -202,7 +198,7 @@ class Gate:
         """Why a call would be refused at this moment, if it would. Reserves nothing. Raises `LedgerAway`.
 
         A budget that falls back on another model is not asked: whether that is possible, the call itself will tell.
-        Callers that refuse a call for this reason report that with `refused`.
+        Whoever answers with the refusal reports that with `refused`.
         """
         try:
             asked = [
@@ -247,16 +243,15 @@ class Gate:
             return None
 
     def refused(self, request: CallRequest, refusal: Refusal) -> None:
-        """Count a call that was refused because of the result of `check`."""
-        self._note(request.info, refusal, self._definitions, lambda: self._asked(request, refusal.counter.budget))
-
-    def _note(self, info: CallInfo, refusal: Refusal, definitions: Definitions, asked: Callable[[], int]) -> None:
-        """Count a refusal. If that fails, the call is refused nevertheless."""
+        """Count a call that got no answer because of the result of `admit` or `check`. If that fails, it is refused
+        nevertheless.
+        """
         if self._refusals is None:
             return
         try:
-            groups = definitions.matching(info.model_ids).groups
-            self._refusals.note(info, groups, refusal.counter.budget, asked())
+            info, budget = request.info, refusal.counter.budget
+            groups = self._definitions.matching(info.model_ids).groups
+            self._refusals.note(info, groups, budget, self._asked(request, budget))
         except Exception as error:
             log.log(logging.DEBUG if self._misses_refusals else logging.ERROR, "Refusals are missed", exc_info=error)
             self._misses_refusals = True

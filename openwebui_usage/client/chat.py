@@ -108,9 +108,11 @@ class ChatService:
             connection_name="The demo provider" if url is None else url,
             provider_url=url,
         )
+        request = CallRequest(info, body, self._provider.wire)
         try:
-            call = await self._runtime.meter.open(CallRequest(info, body, self._provider.wire))
+            call = await self._runtime.meter.open(request)
         except Refused as refused:
+            self._runtime.gate.refused(request, refused.refusal)
             now = datetime.now(UTC)
             text = refusal_text(refused.refusal, account, now)
             raise ApiError(429, text, retry_after(refused.refusal, now)) from None

@@ -12,7 +12,7 @@ from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.before_call import prepare
 from openwebui_usage.host.compat import parameter_names
 from openwebui_usage.host.fallback import Fallback, fall_back, fallback_of, inside_provider
-from openwebui_usage.host.outer_call import outer_call, within
+from openwebui_usage.host.outer_call import answers_for_another, outer_call, within
 from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.output_cap import cap_output
 from openwebui_usage.host.page_refusal import as_page_takes
@@ -91,6 +91,8 @@ async def _open(out: Outgoing, arguments: Arguments, running: Running) -> Call |
         response = refusal_response(refused.refusal, is_named=is_named)
         # Whoever may not use a model is not told what its budgets fall back on.
         instead = await fallback_of(out, refused.refusal, response, arguments, running) if is_named else None
+        if instead is None and not answers_for_another():
+            running.gate.refused(out.request, refused.refusal)
         return instead or response
     except LedgerAway:
         return away_response()

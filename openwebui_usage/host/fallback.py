@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -49,6 +50,8 @@ class Fallback:
     budget: Budget
     refusal: Response
     """What is answered where that is not possible after all."""
+    count: Callable[[], None]
+    """Counts the refusal, in that case."""
     message_id: str | None = None
     """Of the reply that says so."""
 
@@ -103,7 +106,8 @@ async def fallback_of(
         kind = await running.connection_kind(model, arguments.http_request, arguments.user)
         if kind != out.point.connection_kind:
             return None
-    return Fallback(request.info.model, model, budget, response, request.info.message_id)
+    count = partial(running.gate.refused, request, refusal)
+    return Fallback(request.info.model, model, budget, response, count, request.info.message_id)
 
 
 async def fall_back(
@@ -192,11 +196,11 @@ async def _made(fallback: Fallback, again: Callable[[], Awaitable[Any]], argumen
         refused = refusal_in_error(error)
         if refused is not None and refused[0] >= 500:
             raise
-        return keep_refusal(http_request, fallback.refusal)
+        return _stays_refused(fallback, http_request)
     refused = await refusal_in(result)
     if refused is not None and refused[0] < 500:
         await discard(result)
-        return keep_refusal(http_request, fallback.refusal)
+        return _stays_refused(fallback, http_request)
     forget_refusal(http_request)
     note_fallback(http_request, fallback.asked, fallback.model)
     headers = {"X-Usage-Fallback-Model": quote(fallback.model, safe="/:@+ ")}
@@ -207,6 +211,11 @@ async def _made(fallback: Fallback, again: Callable[[], Awaitable[Any]], argumen
     if (arguments.path or "").startswith(_DIRECT_ROUTES):
         return with_headers(result, headers, is_last=True)
     return result
+
+
+def _stays_refused(fallback: Fallback, http_request: Any) -> Response:
+    fallback.count()
+    return keep_refusal(http_request, fallback.refusal)
 
 
 def with_headers(answer: Any, headers: Mapping[str, str], *, is_last: bool) -> Any:

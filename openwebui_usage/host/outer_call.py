@@ -35,6 +35,11 @@ def stands_in() -> bool:
     return _stands_in.get()
 
 
+def answers_for_another() -> bool:
+    """Whether the call at hand is itself the one in the place of another: where it is refused too, that one is."""
+    return stands_in() and outer_call() is None
+
+
 @contextlib.contextmanager
 def standing_in() -> Iterator[None]:
     """Calls that are made in here are made in the place of one that was refused."""

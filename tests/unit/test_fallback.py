@@ -51,6 +51,10 @@ class Spent(NoLimits):
 
     def __init__(self, *spent: str) -> None:
         self.spent = spent
+        self.counted: list[str] = []
+
+    def refused(self, request: CallRequest, refusal: Refusal) -> None:
+        self.counted.append(refusal.counter.budget.name)
 
     async def admit(self, call_id: str, request: CallRequest, outer: str | None = None) -> Refusal | None:
         if request.info.model == "m":
@@ -81,8 +85,8 @@ class Dispatching(Host):
     """A host whose chats go by its dispatch to its router."""
 
     def __init__(self, provider: Callable[[dict[str, Any]], Any] = answered, **options: Any) -> None:
-        gate = options.pop("gate", None) or Spent()
-        super().__init__(provider, gate=gate, **options)
+        self.gate = options.pop("gate", None) or Spent()
+        super().__init__(provider, gate=self.gate, **options)
         self.seam.running.host.models.__class__ = TwoModels  # type: ignore[union-attr]
         self.app.state.MODELS = {id_: {"id": id_, "owned_by": "openai"} for id_ in ("m", "small")}
         self.app.state.OPENAI_MODELS = {id_: {"urlIdx": 0} for id_ in ("m", "small")}
@@ -128,6 +132,7 @@ async def test_another_model_answers_and_the_caller_is_told(is_stream: bool) -> 
         "X-Usage-Fallback-Model": "small",
         "X-Usage-Fallback-Budget": "Great model",
     }
+    assert host.gate.counted == [], "somebody answered"
     remembered = host.seam.running.host.status_line._remembered  # type: ignore[union-attr]
     assert remembered == {"1": 'Answered by small: the usage limit "Great model" is reached'}
 
@@ -149,6 +154,7 @@ async def test_who_may_not_use_the_other_model_is_refused(monkeypatch: pytest.Mo
     host = Dispatching()
     assert is_refused(await host.dispatch())
     assert host.sent == []
+    assert host.gate.counted == ["Great model"]
 
 
 async def test_the_limits_of_the_other_model_hold() -> None:
@@ -156,6 +162,7 @@ async def test_the_limits_of_the_other_model_hold() -> None:
     assert is_refused(await host.dispatch())
     assert is_refused(await host.chat())
     assert host.sent == []
+    assert host.gate.counted == ["Great model"] * 2, "each call once, and not for the limit of the other model"
 
 
 async def test_a_model_that_takes_no_images_gets_none() -> None:
@@ -181,14 +188,17 @@ async def test_what_the_other_model_does_not_take_stays_refused(how: str) -> Non
     host = Dispatching(provider)
     assert is_refused(await host.dispatch(tools=[{"type": "function", "function": {"name": "f"}}]))
     assert host.models_sent == ["small"]
+    assert host.gate.counted == ["Great model"]
 
 
 async def test_a_fault_of_the_other_models_provider_is_told_as_it_is() -> None:
     def provider(form_data: dict[str, Any]) -> Any:
         raise HTTPException(502, "away")
 
+    host = Dispatching(provider)
     with pytest.raises(HTTPException, match="away"):
-        await Dispatching(provider).dispatch()
+        await host.dispatch()
+    assert host.gate.counted == [], "that is an error, and has a row of its own"
 
 
 async def test_nothing_falls_back_twice() -> None:
@@ -219,6 +229,7 @@ async def test_a_pipe_that_asks_for_the_refused_model_in_its_stream_is_refused_t
     result = await host.dispatch(stream=True)
     [chunk async for chunk in result.body_iterator]
     assert is_refused(answers[0])
+    assert host.gate.counted == ["Great model"], "the pipe's own question"
     assert not stands_in(), "whoever reads the stream asks for themselves"
 
 

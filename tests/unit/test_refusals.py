@@ -95,9 +95,11 @@ def rows(engine: Engine) -> list[Row]:
 
 
 async def is_refused(runtime: Runtime, info: CallInfo = ANN, body: Mapping[str, Any] = BODY) -> bool:
+    request = CallRequest(info, body)
     try:
-        await runtime.meter.open(CallRequest(info, body))
-    except Refused:
+        await runtime.meter.open(request)
+    except Refused as refused:
+        runtime.gate.refused(request, refused.refusal)
         return True
     return False
 
