@@ -63,12 +63,9 @@ def import_config(
     settings, _ = read_settings(Settings)
     with opened(database, open_webui) as session:
         try:
-            before = session.store.configuration()
-            wanted = read_configuration(text, settings.counting, before.groups, prune=prune)
-            if dry_run:
-                after = wanted.over(before)
-            else:
-                before, after = session.store.configure(wanted)
+            store = session.store
+            wanted = read_configuration(text, settings.counting, store.configuration().groups, prune=prune)
+            update = store.preview_configuration(wanted) if dry_run else store.configure(wanted)
         except NotValid as error:
             fail("\n".join(f"{file}: {fault}" for fault in error.faults))
         except GroupUnknown as name:  # It was deleted at this moment.
@@ -79,7 +76,7 @@ def import_config(
             fail(f"{file}: {credit}")
         except Busy:
             fail("Somebody else changes the same at this moment. Try again.")
-    change = ConfigurationChange.of(before, after, wanted, dry_run=dry_run)
+    change = ConfigurationChange.of(update, wanted, dry_run=dry_run)
     if as_json:
         print_json(change.model_dump(by_alias=True))
     else:

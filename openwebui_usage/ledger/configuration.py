@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, delete, insert, update
 
 from openwebui_usage.ledger.budget_store import counts_the_same, is_known_by_rows
-from openwebui_usage.ledger.credits import check_credits, forget_credits
+from openwebui_usage.ledger.credits import check_credits, forget_credits, valid_credits
 from openwebui_usage.ledger.database import reading, writing
 from openwebui_usage.ledger.definitions import budget_values, price_values, raise_revision, read_definitions
 from openwebui_usage.ledger.errors import Busy, GroupInUse, GroupUnknown
@@ -26,6 +26,7 @@ from openwebui_usage.ledger.reader_store import StoredReaders, read_readers, wri
 from openwebui_usage.ledger.schema import ALL_TIME_KEY, usage_budget, usage_group, usage_price, usage_total
 from openwebui_usage.ledger.tables import Tables
 from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.pricing import Price
 
@@ -86,6 +87,16 @@ class WantedConfiguration:
         return {**kept, **wanted}
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigurationUpdate:
+    """What was defined before a change, and what is after it."""
+
+    before: Configuration
+    after: Configuration
+    lost_credits: Mapping[str, Sequence[Credit]]
+    """Credit that still holds and goes with its budget, by the budget's name."""
+
+
 class ConfigurationStore(Tables):
     """Blocks: call it off the event loop."""
 
@@ -94,8 +105,16 @@ class ConfigurationStore(Tables):
         with reading(self._engine) as connection:
             return _read(connection)
 
-    def configure(self, wanted: WantedConfiguration) -> tuple[Configuration, Configuration]:
-        """Define what is wanted, whole or not at all. Returns what was defined before and what is now.
+    def preview_configuration(self, wanted: WantedConfiguration) -> ConfigurationUpdate:
+        """What `configure` would do, and raise. Changes nothing."""
+        with reading(self._engine) as connection:
+            before = _read(connection)
+            change = _Change(before, wanted.over(before))
+            change.check_credits(connection)
+            return ConfigurationUpdate(before, change.after, change.lost_credits(connection))
+
+    def configure(self, wanted: WantedConfiguration) -> ConfigurationUpdate:
+        """Define what is wanted, whole or not at all.
 
         Raises `Busy` where others keep changing the same, `HasCredit`, and what `WantedConfiguration.over` raises.
         """
@@ -108,6 +127,8 @@ class ConfigurationStore(Tables):
                 with writing(self._engine) as connection:
                     is_current = _read(connection) == before
                     if is_current:
+                        change.check_credits(connection)
+                        lost = change.lost_credits(connection)
                         self._write(connection, change, counted)
                         raise_revision(connection)
             except BaseException:
@@ -115,7 +136,7 @@ class ConfigurationStore(Tables):
                 raise
             if is_current:
                 self._forget(change.useless_counters())
-                return before, change.after
+                return ConfigurationUpdate(before, change.after, lost)
             self._forget(counter.id for counter in counted.values())
         raise Busy("configuration")
 
@@ -142,8 +163,6 @@ class ConfigurationStore(Tables):
                 self._recount.adopt_for_group(connection, counted[group.id], group)
         for number, budget in enumerate(change.changed(before.budgets, after.budgets)):
             known = before.budgets.get(budget.name)
-            if known is not None:
-                check_credits(connection, known, budget)
             values = budget_values(budget)
             if budget.id in counted:
                 values["id"] = counted[budget.id].id
@@ -216,6 +235,19 @@ class _Change:
         """Budgets that are new, or count other calls than before."""
         known = {budget.id for budget in self.before.budgets.values()}
         return [budget for budget in self.after.budgets.values() if budget.id not in known]
+
+    def check_credits(self, connection: Connection) -> None:
+        """Raise `HasCredit` where a budget cannot be changed as long as it has its credit."""
+        for budget in self.changed(self.before.budgets, self.after.budgets):
+            known = self.before.budgets.get(budget.name)
+            if known is not None:
+                check_credits(connection, known, budget)
+
+    def lost_credits(self, connection: Connection) -> dict[str, Sequence[Credit]]:
+        """Credit that still holds of budgets that are gone."""
+        gone = self.removed(self.before.budgets, self.after.budgets)
+        found = {budget.name: valid_credits(connection, budget) for budget in gone}
+        return {name: credits_ for name, credits_ in found.items() if credits_}
 
     def useless_counters(self) -> list[str]:
         """Ids of budgets that are gone or count anew."""

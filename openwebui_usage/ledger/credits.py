@@ -168,6 +168,13 @@ def forget_credits(connection: Connection, budgets: Iterable[Budget]) -> None:
         connection.execute(delete(usage_credit).where(usage_credit.c.budget == budget.name))
 
 
+def valid_credits(connection: Connection, budget: Budget) -> list[Credit]:
+    """The credit of a budget that has not ended, the oldest first."""
+    now = time.time()
+    found = ((credit, credit.ends_at(budget)) for credit in _credits_of(connection, budget.name))
+    return [credit for credit, end in found if end is None or end > now]
+
+
 def _credits_of(connection: Connection, budget: str) -> list[Credit]:
     query = select(usage_credit).where(usage_credit.c.budget == budget).order_by(usage_credit.c.id)
     return [credit_from(row) for row in connection.execute(query)]

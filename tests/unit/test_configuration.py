@@ -22,6 +22,8 @@ from openwebui_usage.api.requests import CostCenter, NewBudget, NewGroup, NewPri
 from openwebui_usage.cli import app
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.configuration import Configuration, WantedConfiguration
+from openwebui_usage.rules.budgets import Budget
+from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.differences import differences
 from tests.support.tables import give_tables
 
@@ -129,7 +131,7 @@ def _configuration(data: dict[str, Any]) -> Configuration:
 )
 def test_whatever_is_defined_survives_a_round_trip(store: Store, data: dict[str, Any]) -> None:
     given_ = _configuration(data)
-    _, defined = store.configure(wanted(data))
+    defined = store.configure(wanted(data)).after
     assert list(differences(sections_of(given_), sections_of(store.configuration()))) == []
     assert sections_of(defined) == sections_of(given_)
     text = write_configuration(store.configuration())
@@ -186,3 +188,27 @@ def test_a_wrong_file_is_told_with_its_place(run: Callable[..., Result], tmp_pat
     assert last == f"{file}: line 3, column 1: budgets: must be a list"
     missing = run("config", "import", str(tmp_path / "none.yaml"))
     assert (missing.exit_code, missing.output) == (1, f"{tmp_path / 'none.yaml'}: No such file or directory\n")
+
+
+def test_a_dry_run_tells_what_happens_to_credit(run: Callable[..., Result], tmp_path: Path) -> None:
+    file = "budgets:\n- {name: fair, scope: {kind: each_user}, unit: usd, limit: 5, period: month}\n"
+    run("config", "import", "-", input=file)
+    store = Store(create_engine(f"sqlite:///{tmp_path}/usage.db"))
+    given = store.add_credit(Credit("", "fair", 2 * 10**9, "Thesis", user_id="ann", expires_at=4_070_908_800.0))
+    ended = store.add_credit(Credit("", "fair", 10**9, expires_at=1.0))
+    for more in (["--dry-run"], []):
+        wrong = run("config", "import", "-", *more, input=file.replace("usd", "tokens"))
+        assert (wrong.exit_code, wrong.output) == (
+            1,
+            '-: budget "fair": unit: has credit in usd; take it back first\n',
+        )
+    credit = (
+        '    credits: [{"amount": 2.0, "user": "ann", "note": "Thesis", "expires_at": "2099-01-01T00:00:00Z"}]'
+    )
+    dry = run("config", "import", "-", "--dry-run", "--prune", input="budgets: []")
+    assert dry.output.splitlines()[0] == "- budget fair"
+    assert dry.output.splitlines()[-2:] == [credit, "Nothing was changed: this was a dry run."]
+    assert {each.id for each in store.credits("fair")} == {given.id, ended.id}
+    assert run("config", "import", "-", "--prune", input="budgets: []").output.splitlines()[-1] == credit
+    store.create_budget(Budget("", "fair", 1))
+    assert store.credits("fair") == []

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from openwebui_usage.api.answers.fields import Done
 from openwebui_usage.api.configuration import sections_of
-from openwebui_usage.ledger.configuration import Configuration, WantedConfiguration
+from openwebui_usage.ledger.configuration import Configuration, ConfigurationUpdate, WantedConfiguration
+from openwebui_usage.rules.budgets import Unit
+from openwebui_usage.rules.credits import Credit
 from openwebui_usage.rules.differences import EntryChange, FieldChange, Kind, differences
+from openwebui_usage.rules.json_values import iso_utc, to_json_amount
 
 Section = Literal["groups", "budgets", "prices", "cost_centers", "readers"]
 
@@ -60,17 +66,36 @@ class ConfigurationChange(Done):
     kept: list[KeptEntry] = Field(description="What stays although the file does not name it.")
 
     @classmethod
-    def of(
-        cls, before: Configuration, after: Configuration, wanted: WantedConfiguration, *, dry_run: bool
-    ) -> ConfigurationChange:
-        """From what was defined to what is."""
-        found = differences(sections_of(before), sections_of(after))
+    def of(cls, update: ConfigurationUpdate, wanted: WantedConfiguration, *, dry_run: bool) -> ConfigurationChange:
+        """From what was defined to what is. A budget that is removed tells the credit that goes with it."""
+        found = map(partial(_with_credit, update), differences(sections_of(update.before), sections_of(update.after)))
         return cls(
             status=True,
             dry_run=dry_run,
             changes=[ChangedEntry.of(change) for change in found],
-            kept=list(_kept(after, wanted)),
+            kept=list(_kept(update.after, wanted)),
         )
+
+
+def _with_credit(update: ConfigurationUpdate, change: EntryChange) -> EntryChange:
+    lost = update.lost_credits.get(change.name) if (change.section, change.kind) == ("budgets", "removed") else None
+    if not lost:
+        return change
+    unit = update.before.budgets[change.name].unit
+    return replace(change, fields=(*change.fields, FieldChange("credits", [_told(each, unit) for each in lost], None)))
+
+
+def _told(credit: Credit, unit: Unit) -> dict[str, Any]:
+    """What an admin gave, as `POST /api/usage/budgets/{name}/credits` takes it."""
+    end = None if credit.expires_at is None else datetime.fromtimestamp(credit.expires_at, UTC)
+    facts = {
+        "amount": to_json_amount(credit.amount, unit),
+        "user": credit.user_id,
+        "user_group": credit.user_group,
+        "note": credit.note or None,
+        "expires_at": iso_utc(end),
+    }
+    return {field: value for field, value in facts.items() if value is not None}
 
 
 def _kept(after: Configuration, wanted: WantedConfiguration) -> Iterable[KeptEntry]:

@@ -14,7 +14,7 @@ from openwebui_usage.api.configuration.document import MOST_BYTES
 from openwebui_usage.api.routes.changes import Changed
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.ledger import GroupInUse, HasCredit, Store
-from openwebui_usage.ledger.configuration import Configuration
+from openwebui_usage.ledger.configuration import ConfigurationUpdate
 from openwebui_usage.rules.groups import Counting
 
 MEDIA_TYPE = "application/yaml"
@@ -66,14 +66,10 @@ def add_configuration(router: APIRouter, store: Store, access: Access, counting:
         text = await _text(request)
 
         def apply() -> tuple[ConfigurationChange, list[str]]:
-            before = store.configuration()
-            wanted = read_configuration(text, counting, before.groups, prune=prune)
-            if dry_run:
-                after = wanted.over(before)
-            else:
-                before, after = store.configure(wanted)
-            answer = ConfigurationChange.of(before, after, wanted, dry_run=dry_run)
-            return answer, _touched(before, after)
+            wanted = read_configuration(text, counting, store.configuration().groups, prune=prune)
+            update = store.preview_configuration(wanted) if dry_run else store.configure(wanted)
+            answer = ConfigurationChange.of(update, wanted, dry_run=dry_run)
+            return answer, _touched(update)
 
         try:
             answer, groups = await asyncio.to_thread(apply)
@@ -99,8 +95,9 @@ async def _text(request: Request) -> bytes:
     return bytes(found)
 
 
-def _touched(before: Configuration, after: Configuration) -> list[str]:
+def _touched(update: ConfigurationUpdate) -> list[str]:
     """Names of the groups that are not as they were."""
+    before, after = update.before, update.after
     groups: Mapping[str, object] = {**before.groups, **after.groups}
     return [name for name in groups if before.groups.get(name) != after.groups.get(name)]
 

@@ -266,3 +266,18 @@ def test_a_change_by_others_meanwhile_is_seen(router: Router, admin: Client, mon
     answer = post(admin, FILE.replace("limit: 7", "limit: 8").replace("limit: 1000", "limit: 5"))
     assert changes(answer) == [("budgets", "of GPT", "changed")]
     assert admin.usage_groups()["GPT"]["limit"] == 5
+
+
+def test_a_dry_run_says_before_anything_is_written_what_becomes_of_credit(router: Router, admin: Client) -> None:
+    admin.request("POST", "/api/usage/budgets", {"name": "fair", "limit": 5})
+    admin.request("POST", "/api/usage/budgets/fair/credits", {"amount": 7, "note": "once"})
+    [reason] = post(admin, "budgets:\n- {name: fair, unit: requests, limit: 5}\n", 422, dry_run=True)
+    assert "has credit in tokens; take it back first" in reason["msg"]
+    answer = post(admin, "budgets: []", dry_run=True, prune=True)
+    assert changes(answer) == [("budgets", "fair", "removed")]
+    assert answer["changes"][0]["fields"][-1] == {
+        "field": "credits",
+        "from": [{"amount": 7, "note": "once"}],
+        "to": None,
+    }
+    assert len(admin.request("GET", "/api/usage/budgets/fair/credits")["credits"]) == 1
