@@ -102,11 +102,24 @@ class BoundBudgets:
             for counter, used in of_user
             if rolling_slots(counter.budget.period) is not None
         }
+        rates = await self._rates(users, now)
         if not rolling:
-            return found
+            return {user_id: [*of_user, *rates.get(user_id, ())] for user_id, of_user in found.items()}
         in_windows = await asyncio.to_thread(self._store.in_windows, list(rolling.values()), now)
         windows = {kind: (counter.period, used) for kind, (counter, used) in zip(rolling, in_windows, strict=True)}
-        return {user_id: [_in_window(status, windows) for status in of_user] for user_id, of_user in found.items()}
+        return {
+            user_id: [*(_in_window(status, windows) for status in of_user), *rates.get(user_id, ())]
+            for user_id, of_user in found.items()
+        }
+
+    async def _rates(self, users: Iterable[str], now: datetime) -> Mapping[str, list[BudgetStatus]]:
+        """How the budgets of a minute stand, which have no totals."""
+        definitions = self._definitions
+        if not definitions.rates:
+            return {}
+        subjects = {user_id: self._bound[user_id].person.subject for user_id in users}
+        found = await asyncio.to_thread(self._store.rate_standings, definitions, [*subjects.values()], now)
+        return {user_id: found[subject] for user_id, subject in subjects.items()}
 
     def told(self, view: Visibility, statuses: Iterable[BudgetStatus]) -> list[Told]:
         """What somebody may know of them. Whoever sees the same is given the same objects."""

@@ -228,6 +228,8 @@ class Publisher:
         people = await self._audiences.of(users, anew=is_whole or self._audiences.is_old)
         concerned = await self._budgets.bind(people, definitions, now) | (users.keys() - self._told_budgets.keys())
         concerned |= self._budgets.whom(news.totals)
+        if definitions.rates:  # No total counts what a budget of a minute does.
+            concerned |= news.users & users.keys()
         concerned |= await self._own_limits.look(users, news.users, definitions.revision)
         if is_whole:
             concerned |= users.keys()

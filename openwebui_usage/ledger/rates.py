@@ -29,29 +29,31 @@ def rate_standings(
         (usage_call.c.id >= id_at(since.timestamp())) & ~usage_call.c.unverified
     )
     rows = connection.execute(query.limit(_MOST_ROWS)).all()
-    found: dict[Subject, list[tuple[Counter, Sums]]] = {}
-    for caller in callers:
-        found[caller] = [
+    by_user: dict[str | None, list[Row[Any]]] = {}
+    for row in rows:
+        by_user.setdefault(row.user_id, []).append(row)
+    of_everyone = {
+        budget.id: _most(budget, definitions, rows) for budget in definitions.rates if budget.scope.kind == "everyone"
+    }
+    period = Period(MINUTE, since)
+    # Rows don't tell members and roles: of a group's or a role's calls, everybody sees their own.
+    return {
+        caller: [
             (
-                Counter(budget.for_caller(caller), subject_of(budget, caller), Period(MINUTE, since)),
-                max(
-                    _by_model(budget, caller, definitions, rows),
-                    key=budget.used,
-                    default=Sums(),
-                ),
+                Counter(budget.for_caller(caller), subject_of(budget, caller), period),
+                of_everyone.get(budget.id) or _most(budget, definitions, by_user.get(caller.user_id, ())),
             )
             for budget in definitions.rates
             if budget.scope.binds(caller)
         ]
-    return found
+        for caller in callers
+    }
 
 
-def _by_model(budget: Budget, caller: Subject, definitions: Definitions, rows: Iterable[Row[Any]]) -> Iterable[Sums]:
+def _most(budget: Budget, definitions: Definitions, rows: Iterable[Row[Any]]) -> Sums:
+    """The sums of the model of which `rows` hold most."""
     sums: dict[str, Sums] = {}
-    for user_id, model, called_model, input_, completion, reasoning, output, cost in rows:
-        # Rows don't tell members and roles: of a group's or a role's calls, everybody sees their own.
-        if user_id != caller.user_id and budget.scope.kind != "everyone":
-            continue
+    for _, model, called_model, input_, completion, reasoning, output, cost in rows:
         if not budget.covers((model, called_model), definitions.groups):
             continue
         before = sums.get(called_model, Sums())
@@ -63,4 +65,4 @@ def _by_model(budget: Budget, caller: Subject, definitions: Definitions, rows: I
             output=before.output + output,
             cost_nano=before.cost_nano + (cost or 0),
         )
-    return sums.values()
+    return max(sums.values(), key=budget.used, default=Sums())

@@ -202,9 +202,7 @@ def test_a_dry_run_tells_what_happens_to_credit(run: Callable[..., Result], tmp_
             1,
             '-: budget "fair": unit: has credit in usd; take it back first\n',
         )
-    credit = (
-        '    credits: [{"amount": 2.0, "user": "ann", "note": "Thesis", "expires_at": "2099-01-01T00:00:00Z"}]'
-    )
+    credit = '    credits: [{"amount": 2.0, "user": "ann", "note": "Thesis", "expires_at": "2099-01-01T00:00:00Z"}]'
     dry = run("config", "import", "-", "--dry-run", "--prune", input="budgets: []")
     assert dry.output.splitlines()[0] == "- budget fair"
     assert dry.output.splitlines()[-2:] == [credit, "Nothing was changed: this was a dry run."]

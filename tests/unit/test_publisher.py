@@ -293,6 +293,26 @@ def test_credit_of_a_budget_is_told_as_the_page_tells_it(host: Sockets, store: W
     assert limits == {"ada": {EACH.limit + 50}, "bob": {EACH.limit}}
 
 
+def test_a_budget_of_a_minute_is_told_beside_the_others_and_when_it_is_free_again(
+    host: Sockets, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_budget(Budget("", "pace", 3, unit="requests", period="minute", scope=Scope("each_user")))
+    monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.05)
+
+    async def scenario() -> None:
+        async with publishing(store) as publisher:
+            await connected(publisher, host, store, ADA, BOB)
+            publisher.counted(store.record([a_call(user_id="bob")]))
+            await until(lambda: host.budgets("bob") == [{"pace": 1}], "a call that nothing else counts")
+            store.create_budget(EACH)
+            await until(lambda: host.budgets("bob")[-1] == {"each": 110 + 4, "pace": 1}, "another budget")
+            monkeypatch.setattr("openwebui_usage.ledger.rates.SECONDS", 0.01)
+            await until(lambda: host.budgets("bob")[-1] == {"each": 114, "pace": 0}, "the minute is over")
+
+    run(scenario)
+    assert all(told["pace"] == 0 for told in host.budgets("ada"))
+
+
 def test_a_limit_of_ones_own_is_told_to_whoever_set_it_alone(host: Sockets, store: WatchedStore) -> None:
     store.create_group("G", ["gpt-4o"], None, "documented")
     store.own_limits.put("ada", OwnLimit(200, "tokens", "month", "UTC", "Enough for me"))
