@@ -70,8 +70,8 @@ async def _with_effort(before: dict[str, Any], out: Outgoing, arguments: Argumen
     return steered
 
 
-async def lower_effort_of_responses(out: Outgoing, running: Running, refused_additions: RefusedAdditions) -> None:
-    """The same for a request of the Responses API, to which nothing else is added."""
+async def lower_effort_alone(out: Outgoing, running: Running, refused_additions: RefusedAdditions) -> None:
+    """The same for a request of the Responses API, or in Anthropic's format, to which nothing else is added."""
     if out.form_data is None:
         return
     before = {key: value for key, value in out.body.items() if key != "metadata"}

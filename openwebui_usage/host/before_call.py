@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from openwebui_usage.admission.request import CallRequest
-from openwebui_usage.host.adding import add_to, lower_effort_of_responses, tell_pipe_of_effort
+from openwebui_usage.host.adding import add_to, lower_effort_alone, tell_pipe_of_effort
 from openwebui_usage.host.arguments import Arguments
 from openwebui_usage.host.call_info import call_info
 from openwebui_usage.host.destination import destination_of
@@ -46,8 +46,8 @@ async def prepare(
         tell_pipe_of_effort(out, arguments)
     elif point.kind in ("provider", "direct") and point.wire in ("chat", "ollama"):
         await add_to(out, arguments, running, rules, refused_additions)
-    elif point.kind == "provider" and point.wire == "responses":
-        await lower_effort_of_responses(out, running, refused_additions)
+    elif point.kind == "provider" and point.wire in ("responses", "anthropic"):
+        await lower_effort_alone(out, running, refused_additions)
     return out
 
 

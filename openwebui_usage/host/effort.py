@@ -111,11 +111,17 @@ class EffortPolicy:
         connections: Sequence[Connection] = (),
     ) -> None:
         """Change `sent` so that the model thinks with low effort, where it takes an effort and thinks harder now,
-        whoever wanted it to. A number of tokens to think with stays as it is.
+        whoever wanted it to. A number of tokens to think with stays as it is, but in Anthropic's format, where older
+        models know nothing else.
         """
         rules = await self._valves.effort_rules()
         now = effort.effort_of(sent)
-        if rules is None or not rules.reasons(model_ids) or not effort.is_above_low(now):
+        if rules is None or not rules.reasons(model_ids):
+            return
+        if wire == "anthropic":
+            effort.lower_anthropic(sent)
+            return
+        if not effort.is_above_low(now):
             return
         model_id = str(sent.get("model"))
         levels = effort_levels(next(iter(model_ids - {model_id}), model_id), host_of(connections)) or UNKNOWN

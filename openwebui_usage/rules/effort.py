@@ -197,6 +197,23 @@ def is_above_low(said: str | None) -> bool:
     return said is None or said == "on" or said.strip().lower() in ("medium", "high", "xhigh", "max")
 
 
+def lower_anthropic(body: MutableMapping[str, Any]) -> None:
+    """Lower the effort of a request in Anthropic's format: `output_config.effort` to low, where the request says more
+    or lets the model decide how much to think, and a number of tokens to think with to the least that there may be.
+
+    Sources: Anthropic's references of `output_config.effort`, of adaptive thinking, whose depth that sets, and of
+    extended thinking, whose `budget_tokens` are at least 1,024. A request without any of them is not thought about.
+    """
+    config, thinking = _object(body.get("output_config")), _object(body.get("thinking"))
+    said = config.get("effort")
+    if is_above_low(said) if isinstance(said, str) else said is None and thinking.get("type") == "adaptive":
+        body["output_config"] = {**config, "effort": "low"}
+    tokens = thinking.get("budget_tokens")
+    if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens > _LEAST_THINKING:
+        body["thinking"] = {**thinking, "budget_tokens": _LEAST_THINKING}
+
+
+_LEAST_THINKING: Final = 1024
 _THINKING_TYPES = {"enabled": True, "disabled": False}
 
 

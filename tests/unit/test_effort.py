@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from openwebui_usage.rules.effort import (
     is_documented,
     is_explicit,
     levels_of_ollama,
+    lower_anthropic,
     menu_preset,
     parse_effort,
     requested_effort,
@@ -376,3 +378,30 @@ def test_ollama_gets_a_level_where_a_model_knows_levels(model_ids: list[str], th
 def test_the_responses_api_gets_reasoning_with_an_effort(body: dict[str, Any], becomes: dict[str, Any]) -> None:
     chat_to_responses(body)
     assert body == becomes
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ({"output_config": {"effort": "max", "format": 1}}, {"output_config": {"effort": "low", "format": 1}}),
+        ({"output_config": {"effort": "low"}}, {"output_config": {"effort": "low"}}),
+        ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 9000}},
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config": {"effort": "high"}},
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config": {"effort": "low"}},
+        ),
+        ({"thinking": {"type": "disabled"}}, {"thinking": {"type": "disabled"}}),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": 7}},) * 2,
+        ({"thinking": "much", "output_config": None},) * 2,
+        ({},) * 2,
+    ],
+)
+def test_anthropics_format_gets_less_effort_where_it_says_more(said: dict[str, Any], sent: dict[str, Any]) -> None:
+    body = copy.deepcopy(said)
+    for _ in range(2):
+        lower_anthropic(body)
+        assert body == sent
