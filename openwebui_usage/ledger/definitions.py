@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from openwebui_usage.ledger.after_credit import ends_of, keys_after
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import (
     usage_budget,
@@ -79,6 +80,7 @@ class Definitions:
         self._may_exceed = frozenset(
             budget.id for budget in budgets if budget.carry_over != "none" or budget.name in with_credit
         )
+        self._ends = ends_of((budget for budget in budgets if budget.id in self._may_exceed), self.credits_of)
         resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in (*budgets, *recounts)))
         self._seconds_of_resets = frozenset(int(moment) for moment in resets if moment is not None)
         self._group_index = PatternIndex(group.models for group in groups)
@@ -162,6 +164,10 @@ class Definitions:
             return []
         counters = self.counters(row.info.model_ids, row.info.caller, datetime.fromtimestamp(row.started_at, UTC))
         return [counter for counter in counters if _counts_from(counter.budget, row)]
+
+    def keys_after_credit(self, row: CallRow, counters: Iterable[Counter]) -> list[tuple[str, str]]:
+        """Keys of totals beside those of `counters` that a row adds to, see `ledger.after_credit`."""
+        return keys_after(self._ends, counters, row.info.caller, row.started_at) if self._ends else []
 
     def groups_of(self, row: CallRow) -> tuple[Group, ...]:
         """Every group that contains the row's model."""

@@ -10,8 +10,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from openwebui_usage.ledger.after_credit import is_known_by_totals, key_after
 from openwebui_usage.ledger.recount import sums_of_budget
+from openwebui_usage.ledger.rolling import minus
 from openwebui_usage.ledger.schema import usage_call
+from openwebui_usage.ledger.totals import read_totals
 from openwebui_usage.rules.budgets import Counter
 from openwebui_usage.rules.credits import Credit, ended_in
 from openwebui_usage.rules.groups import Group, Sums
@@ -32,16 +35,12 @@ class UsedUntil:
     def ends(
         self, connection: Connection, groups: tuple[Group, ...], counter: Counter, credits_: Sequence[Credit]
     ) -> dict[str, int]:
-        """What a counter had counted when credit of it ended within its period, by the credit's id, as far as rows know
-        what the budget counts.
-        """
+        """What a counter had counted when credit of it ended within its period, by the credit's id."""
         budget, now = counter.budget, time.time()
-        if budget.scope.is_of_group or budget.scope.is_of_role:
-            return {}
-        return {
-            credit.id: budget.used(self._sums(connection, groups, counter, credit, now))
-            for credit in ended_in(budget, credits_, counter.period, now)
-        }
+        ended = ended_in(budget, credits_, counter.period, now)
+        if is_known_by_totals(budget):
+            return _by_totals(connection, counter, ended) if ended else {}
+        return {credit.id: budget.used(self._sums(connection, groups, counter, credit, now)) for credit in ended}
 
     def _sums(
         self, connection: Connection, groups: tuple[Group, ...], counter: Counter, credit: Credit, now: float
@@ -61,3 +60,13 @@ class UsedUntil:
                 self._known.clear()
             self._known[key] = (now, found)
             return found
+
+
+def _by_totals(connection: Connection, counter: Counter, ended: Sequence[Credit]) -> dict[str, int]:
+    """The same of budgets that rows know nothing of. What was used while they had no credit at all counts as used
+    before: beyond the limit, that are calls which were under way.
+    """
+    keys = {credit.id: (counter.subject, key_after(credit)) for credit in ended}
+    totals = read_totals(connection, [counter.key, *keys.values()])
+    used = totals.get(counter.key, Sums())
+    return {id_: counter.budget.used(minus(used, totals.get(key, Sums()))) for id_, key in keys.items()}

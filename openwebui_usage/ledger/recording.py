@@ -124,8 +124,10 @@ class Batch:
         kind = (info.model, info.called_model, info.user_id, info.user_role, info.user_groups, moment, info.unverified)
         tally = self._tallies.get(kind)
         if tally is None:
+            definitions = self._definitions
+            counters = definitions.counters_of(row)
             tally = self._tallies[kind] = _Tally(
-                self._definitions.groups_of(row), self._definitions.counters_of(row), row.started_at
+                definitions.groups_of(row), counters, definitions.keys_after_credit(row, counters), row.started_at
             )
         return tally
 
@@ -152,12 +154,15 @@ _counts = operator.attrgetter("input", "cached_input", "cache_write", "completio
 class _Tally:
     """What rows of one kind come to, and where that is added."""
 
-    __slots__ = ("counted", "counters", "groups", "slot", "sums")
+    __slots__ = ("after_credit", "counted", "counters", "groups", "slot", "sums")
 
-    def __init__(self, groups: tuple[Group, ...], counters: Sequence[Counter], started_at: float) -> None:
+    def __init__(
+        self, groups: tuple[Group, ...], counters: Sequence[Counter], after_credit: Sequence[Key], started_at: float
+    ) -> None:
         self.groups = groups
         self.counted = [group for group in groups if group.reset_at is None or started_at >= group.reset_at]
         self.counters = counters
+        self.after_credit = after_credit
         self.slot = slot_key(int(started_at) // SLOT)
         self.sums = (0,) * len(SUMS)
 
@@ -168,6 +173,7 @@ class _Tally:
             yield counter.key
             if rolling_slots(counter.budget.period) is not None:
                 yield counter.subject, self.slot
+        yield from self.after_credit
         yield from ((group.id, ALL_TIME_KEY) for group in self.counted if group.period != ALL_TIME_KEY)
 
     def add(self, row: CallRow, counts: tuple[int, ...], cost: Cost | None) -> None:

@@ -469,6 +469,27 @@ def test_what_ended_credit_covered_leaves_new_credit_whole(store: Store, scope: 
     assert extra_of(store) == 99
 
 
+@pytest.mark.parametrize("scope", ["group", "each_user_of_group", "role", "each_user_of_role"])
+def test_what_ended_credit_of_a_group_or_a_role_covered_is_told_by_its_totals(store: Store, scope: Any) -> None:
+    who = Subject("ann", frozenset({"user"}), "user")
+    goes = {"user_groups": ("user",), "user_role": "user"}
+    store.create_budget(Budget("", "b", 100, scope=Scope(scope, "user")))
+    given_before(store, "b", 50, days=2, expires_in=-DAY)
+    given_before(store, "b", 50, days=2, expires_in=30 * DAY)
+    use(store, "ann", 120, started_at=time.time() - 1.5 * DAY, **goes)
+    use(store, "bob", 70, started_at=time.time() - 1.5 * DAY)
+    assert extra_of(store, who) == 20 + 50, "20 of the credit that has ended stay covered"
+    use(store, "ann", 40, **goes)
+    assert extra_of(store, who) == 70, "what is used afterwards takes none of it"
+    use(store, "ann", 5, started_at=time.time() - 1.5 * DAY, **goes)
+    assert extra_of(store, who) == 75, "a call that is written late began before the end"
+    [(counter, sums)] = budget_statuses(store, [who], datetime.now(UTC))[who]
+    assert (counter.budget.limit, sums.total("documented")) == (175, 165)
+    store.delete_budget("b")
+    with store._engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM usage_total")).scalar() == 0
+
+
 def test_what_was_used_when_credit_ended_is_read_from_rows_ever_less_often(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
