@@ -29,6 +29,11 @@ def id_at(moment: float) -> str:
     return f"{max(0, round(moment * 1e9)):016x}"
 
 
+def time_of(id_: str) -> float:
+    """When an id was made, in seconds since the epoch."""
+    return int(id_[:16], 16) / 1e9
+
+
 @dataclass(frozen=True, slots=True)
 class CallInfo:
     """Who calls what, and from where: everything in a row that is known before the call is made."""

@@ -20,6 +20,7 @@ from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.ledger import Store
 from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key
+from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_total
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, retry_after
 from openwebui_usage.rules.groups import Group, Sums
@@ -111,6 +112,22 @@ def test_the_rate_of_one_user_shows_nobody_elses_calls(store: Store) -> None:
     bob = Subject("bob", frozenset({"staff"}), "user")
     found = budget_statuses(store, [bob], datetime.now(UTC))
     assert [sums.calls for _, sums in found[bob]] == [1, 1, 1, 4]
+
+
+def test_at_its_limit_a_rate_tells_when_there_is_room_again(store: Store) -> None:
+    each = Scope("each_user")
+    store.create_budget(Budget("", "requests", 2, unit="requests", period="minute", scope=each))
+    store.create_budget(Budget("", "tokens", 100, period="minute", scope=each))
+    store.create_budget(Budget("", "none", 0, period="minute", scope=each))
+    now = datetime.now(UTC)
+    for seconds, tokens in ((50, 30), (40, 30), (30, 60)):
+        id_ = f"{id_at(now.timestamp() - seconds)}{'0' * 16}"
+        store.record([call_row("gpt-4o", user_id="ann", id=id_, usage=TokenUsage(input=tokens))])
+    found = budget_statuses(store, [Subject("ann"), Subject("bob")], now)
+    ends = {counter.budget.name: counter.period.ends_at for counter, _ in found[Subject("ann")]}
+    soon = {name: None if end is None else round((end - now).total_seconds()) for name, end in ends.items()}
+    assert soon == {"requests": 20, "tokens": 10, "none": None}
+    assert {counter.period.ends_at for counter, _ in found[Subject("bob")]} == {None}
 
 
 class HangingRedis:

@@ -1,9 +1,9 @@
 /**
  * Adds to the effort menu what a level usually uses, and to the counter's tooltips what the message that is being written
- * will probably use, whether it still fits, and whether the limit is an exception. Loaded when somebody first turns to
- * one of them.
+ * will probably use, whether it still fits, and whether the limit is an exception; to the model menu, which models have
+ * reached a limit. Loaded when somebody first turns to one of them.
  *
- * It adds from outside, so that a fault in here leaves both as they are.
+ * It adds from outside, so that a fault in here leaves them as they are.
  */
 import { place } from '../components/place';
 import { groupsOf, tightestOf } from '../matching';
@@ -11,6 +11,7 @@ import type { Models } from '../model';
 import type { Host } from '../page/page';
 import type { UsageState } from '../state.svelte';
 import { claimOnBudget, claimOnGroup, effortOf, expected, type Asked } from './expected';
+import { adviseModels, OPENERS, STYLES as MODEL_STYLES } from './models';
 import { promptTokens } from './prompt';
 import { reachableGroup, reachedOf } from './reached';
 import { Say } from './say';
@@ -129,7 +130,7 @@ function start(): void {
   if (!counter || !state) return;
 
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(STYLES);
+  sheet.replaceSync(STYLES + MODEL_STYLES);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
   let observing = true;
@@ -154,17 +155,34 @@ function start(): void {
   };
   const observer = new MutationObserver(look);
   const table = new Table(look);
+  // Watched from when somebody turns to what opens the menu until it has been closed again.
+  let wasOpen = false;
+  const lookAtModels = () => {
+    try {
+      const isOpen = adviseModels(state, new Say(state.language));
+      if (wasOpen && !isOpen) menus.disconnect();
+      else menus.observe(document.body, { childList: true, subtree: true });
+      wasOpen = isOpen;
+    } catch (error) {
+      menus.disconnect();
+      console.debug('openwebui-usage marks no more models:', error);
+    }
+  };
+  const menus = new MutationObserver(lookAtModels);
   const observe = (part: Node) => observer.observe(part, { childList: true, subtree: true });
   observe(counter);
   // The menu comes into the page when a model that reasons is chosen; it opens only to somebody who has turned to it.
   const turned = ({ target }: Event) => {
-    const effort = target instanceof Element && target.closest('[data-usage-part=effort]');
-    if (effort && observing) observe(effort);
+    if (!(target instanceof Element) || !observing) return;
+    const effort = target.closest('[data-usage-part=effort]');
+    if (effort) observe(effort);
+    if (target.closest(OPENERS)) lookAtModels();
   };
   for (const type of ['pointerover', 'focusin']) document.addEventListener(type, turned, { passive: true });
   const effort = document.querySelector('[data-usage-part=effort]');
   if (effort) observe(effort);
   look();
+  if (document.querySelector(`${OPENERS}:is(:hover, :focus)`)) lookAtModels();
 }
 
 start();
