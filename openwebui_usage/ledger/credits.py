@@ -101,9 +101,9 @@ def read_allowances(
 
     `used_until` tells what credit covered that ended within the period; None leaves that out, and reads no rows.
     """
-    asked = [(counter, definitions.credits_for(counter.budget, caller)) for counter, caller in counters]
-    may_exceed = [definitions.may_exceed(counter.budget) for counter, _ in asked]
-    used = _used(connection, [each for each, may in zip(asked, may_exceed, strict=True) if may])
+    asked = [(counter, definitions.credits_for(counter.budget, caller), caller) for counter, caller in counters]
+    may_exceed = [definitions.may_exceed(counter.budget) for counter, *_ in asked]
+    used = _used(connection, [each[:2] for each, may in zip(asked, may_exceed, strict=True) if may])
     return [
         allowance(
             counter.budget,
@@ -111,10 +111,11 @@ def read_allowances(
             counter.period,
             used.get(counter.key, {}),
             {} if used_until is None else used_until.ends(connection, definitions.groups, counter, credits_),
+            definitions.earlier_limits(counter.budget, caller),
         )
         if may
         else None
-        for (counter, credits_), may in zip(asked, may_exceed, strict=True)
+        for (counter, credits_, caller), may in zip(asked, may_exceed, strict=True)
     ]
 
 

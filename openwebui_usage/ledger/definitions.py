@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from openwebui_usage.ledger.after_credit import ends_of, keys_after
+from openwebui_usage.ledger.earlier_limits import EarlierBudgets, limits_for, read_earlier
 from openwebui_usage.ledger.rows import CallRow
 from openwebui_usage.ledger.schema import (
     usage_budget,
@@ -26,7 +27,7 @@ from openwebui_usage.ledger.schema import (
 )
 from openwebui_usage.rules.budget_index import BudgetIndex
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, budget_of_group, subject_of
-from openwebui_usage.rules.credits import Credit
+from openwebui_usage.rules.credits import Credit, EarlierLimit
 from openwebui_usage.rules.groups import Group
 from openwebui_usage.rules.overrides import overrides_from
 from openwebui_usage.rules.pattern_index import PatternIndex
@@ -35,6 +36,7 @@ from openwebui_usage.rules.pricing import Cost, Price, PriceBook, by_specificity
 from openwebui_usage.rules.rates import is_rate
 
 _MOST_REMEMBERED = 10_000
+_NONE_EARLIER: EarlierBudgets = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,18 @@ class Definitions:
         fallback_price: Price | None = None,
         recounts: tuple[Budget, ...] = (),
         credits_: Iterable[Credit] = (),
+        earlier: EarlierBudgets = _NONE_EARLIER,
     ) -> None:
         """`revision` is the database's when they were read. For `fallback_price` see `PriceBook`.
 
-        `recounts` are new counters that already count, but do not limit anyone yet.
+        `recounts` are new counters that already count, but do not limit anyone yet. `earlier` are the limits of before
+        of those budgets to which they matter.
         """
         self.groups = groups
         self.budgets = budgets
         self.book = PriceBook(by_specificity(prices), fallback_price)
         self.revision = revision
+        self._earlier = earlier
         self.rates = tuple(budget for budget in budgets if is_rate(budget))
         """Budgets of a minute. Nothing is counted for them in the ledger."""
         self._credits: dict[tuple[str, str | None], list[Credit]] = {}
@@ -116,6 +121,10 @@ class Definitions:
         """The credit that calls of `caller` may use of a budget."""
         own = () if caller.user_id is None else self._credits.get((budget.name, caller.user_id), ())
         return [*(each for each in self._credits.get((budget.name, None), ()) if each.is_for(caller)), *own]
+
+    def earlier_limits(self, budget: Budget, caller: Subject) -> list[EarlierLimit]:
+        """The limits that a budget had before for `caller`, the oldest first."""
+        return limits_for(self._earlier.get(budget.id, ()), caller)
 
     def credits_of(self, name: str) -> list[Credit]:
         """All credit of a budget, whomever it is for."""
@@ -208,14 +217,18 @@ def read_definitions(connection: Connection, fallback_price: Price | None = None
     # Read the revision first: a concurrent change then causes a re-read instead of being missed.
     revision = read_revision(connection)
     groups = tuple(map(group_from, connection.execute(select(usage_group).order_by(usage_group.c.created_at))))
+    budgets = tuple(read_budgets(connection, {group.id: group.name for group in groups}))
+    credits_ = read_credits(connection)
+    dated = {credit.budget for credit in credits_ if credit.expires_at is not None}
     return Definitions(
         groups,
-        tuple(read_budgets(connection, {group.id: group.name for group in groups})),
+        budgets,
         tuple(price_from(row) for row in connection.execute(select(usage_price))),
         revision,
         fallback_price,
         tuple(map(_recount_from, connection.execute(select(usage_recount.c.counter)).scalars())),
-        read_credits(connection),
+        credits_,
+        read_earlier(connection, [each for each in budgets if each.carry_over != "none" or each.name in dated]),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from openwebui_usage.rules.budgets import Budget, Subject
 from openwebui_usage.rules.periods import Period, PeriodKind, period_at, rolling_slots
@@ -62,6 +62,13 @@ class Credit:
         return None if ends_at is None else ends_at.timestamp()
 
 
+class EarlierLimit(NamedTuple):
+    """The limit that held until a moment, in seconds since the epoch. None: there was none."""
+
+    until: float
+    limit: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What one subject may use beyond the limit in one period, as it stood when the period began."""
@@ -110,12 +117,16 @@ def allowance(
     period: Period,
     used: Mapping[str, int],
     used_until: Mapping[str, int] | None = None,
+    earlier_limits: Sequence[EarlierLimit] = (),
 ) -> Allowance:
     """What may be used beyond the limit in `period`. `used` is what earlier periods used, by their keys.
 
     A period first uses its limit, then what it was left by the one before, then credit, that which ends first before
     the other. What it leaves of the first two is carried over as the budget says, and of credit all that has not
-    ended. Earlier periods are reckoned with the limit of today, from the first one on in which anything was used.
+    ended. Each earlier period is reckoned with the limit that it ended with, from the first one on in which anything
+    was used; one that ended without a limit passes on what it was left.
+
+    `earlier_limits` are those of before, the oldest first.
 
     `used_until` is what this period had used when a credit of it ended, by the credit's id: what the credit covered
     of that stays covered.
@@ -126,14 +137,16 @@ def allowance(
     carried = 0
     if limit is not None:
         for earlier in _first_used(budget, earlier_periods(budget, ordered, period), used):
-            spent = used.get(earlier.key, 0)
-            over = max(0, spent - limit - carried)
+            then, spent = _limit_of(earlier, earlier_limits, limit), used.get(earlier.key, 0)
+            if then is None:
+                continue
+            over = max(0, spent - then - carried)
             for credit in ordered:
                 if over and _holds_in(credit, budget, earlier):
                     taken = min(over, left[credit.id])
                     left[credit.id] -= taken
                     over -= taken
-            carried = _carried(budget, max(0, limit + carried - spent))
+            carried = _carried(budget, max(0, then + carried - spent))
     covered: list[tuple[float, float | None, int]] = []
     for credit in ordered:
         end = credit.ends_at(budget)
@@ -200,6 +213,12 @@ def _first_used(budget: Budget, newest_first: list[Period], used: Mapping[str, i
         while newest_first and newest_first[-1].key not in used:
             newest_first.pop()
     return newest_first[::-1]
+
+
+def _limit_of(period: Period, earlier: Sequence[EarlierLimit], today: int | None) -> int | None:
+    """The limit with which a period ended."""
+    end = _NEVER if period.ends_at is None else period.ends_at.timestamp()
+    return next((limit for until, limit in earlier if until >= end), today)
 
 
 def _carried(budget: Budget, remainder: int) -> int:

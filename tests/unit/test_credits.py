@@ -23,7 +23,8 @@ from openwebui_usage.ledger.database import _config, writing
 from openwebui_usage.ledger.definitions import raise_revision
 from openwebui_usage.ledger.journal import Actor, set_actor
 from openwebui_usage.rules.budgets import Budget, Scope, Subject
-from openwebui_usage.rules.credits import Allowance, Credit, allowance, ended_in, wrong_end
+from openwebui_usage.rules.credits import Allowance, Credit, EarlierLimit, allowance, ended_in, wrong_end
+from openwebui_usage.rules.overrides import Override
 from openwebui_usage.rules.periods import Period, period_at
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
@@ -430,6 +431,48 @@ def test_a_budget_that_counts_anew_knows_its_earlier_periods(store: Store, chang
         store.configure(WantedConfiguration(budgets={"b": replace(before, **changes)}))
     assert store.budgets()[0].id != before.id
     assert extra_of(store) == 40
+
+
+def changed_at(store: Store, *moments: float) -> None:
+    """Move the journal's changes of budgets into the past, the oldest first."""
+    with writing(store._engine) as connection:
+        query = text("SELECT id FROM usage_journal WHERE section = 'budget' AND change = 'changed' ORDER BY id")
+        for id_, moment in zip(connection.execute(query).scalars().all(), moments, strict=True):
+            moved = text("UPDATE usage_journal SET at = :at WHERE id = :id")
+            connection.execute(moved, {"at": moment, "id": id_})
+        raise_revision(connection)
+
+
+@pytest.mark.parametrize("unit", ["tokens", "usd"])
+def test_what_a_month_left_is_reckoned_with_the_limit_that_it_ended_with(store: Store, unit: Any) -> None:
+    store.put_price(Price("gpt-4o", Decimal(1), Decimal(1)))  # A token costs 1,000 nano-dollars.
+    one = 1 if unit == "tokens" else 1000
+    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    months = [first - timedelta(days=days) for days in (80, 45, 15)]
+    raised = Override("user", "bob", 900 * one)
+    budget = Budget("", "b", 100 * one, unit, Scope("each_user"), period="month", carry_over="all")
+    store.create_budget(budget)
+    for moment in months:
+        use(store, "ann", 70, started_at=moment.timestamp())
+        use(store, "bob", 70, started_at=moment.timestamp())
+    assert extra_of(store) == 90 * one
+    store.update_budget("b", {"limit": 200 * one, "overrides": (raised,)})
+    store.update_budget("b", {"action": "warn"})
+    store.update_budget("b", {"limit": 5000 * one})
+    # After the first month, within the last one, and today.
+    changed_at(store, (months[0] + timedelta(days=31)).timestamp(), months[2].timestamp(), time.time())
+    assert extra_of(store) == (30 + 130 + 130) * one
+    [(counter, _)] = budget_statuses(store, [BOB], datetime.now(UTC))[BOB]
+    assert counter.budget.limit == (900 + 30 + 830 + 830) * one
+    store.update_budget("b", {"unit": "requests", "limit": 2})
+    assert extra_of(store) == 3, "limits in another unit say nothing"
+
+
+def test_a_month_without_a_limit_passes_on_what_it_was_left() -> None:
+    budget, period = monthly(carry_over="all"), period_at("month", "UTC", NOW)
+    used = {"2026-08 UTC": 40, "2026-09 UTC": 5000, "2026-10 UTC": 70}
+    earlier = [EarlierLimit(at(9, 2), 50), EarlierLimit(at(10, 2), None)]
+    assert allowance(budget, (), period, used, None, earlier).carried == 10 + 30
 
 
 def test_while_it_is_found_how_far_back_to_count_others_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
