@@ -114,7 +114,8 @@ def _add_api(
             raise ApiError(422, complaint(error)) from None
         messages = [message.model_dump() for message in asked.messages]
         path = f"{request.scope.get('root_path', '')}/chat"
-        turn = ChatTurn(account, authenticator.address(request), path, messages, asked.reasoning_effort)
+        address, is_gone = authenticator.address(request), request.is_disconnected
+        turn = ChatTurn(account, address, path, messages, asked.reasoning_effort, is_gone)
         if asked.stream:
             return EventStream(await service.stream(turn))
         return Json(await service.answer(turn))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,9 @@ from openwebui_usage.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
+_LOOK = 1.0
+"""Seconds between two looks whether somebody who waits is still there."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatTurn:
@@ -44,6 +47,8 @@ class ChatTurn:
     path: str
     messages: Sequence[Mapping[str, Any]]
     effort: Effort
+    is_gone: Callable[[], Awaitable[bool]]
+    """Whether whoever asked has gone: nobody is asked for them after a wait."""
 
 
 class ChatService:
@@ -57,8 +62,7 @@ class ChatService:
 
     async def answer(self, turn: ChatTurn) -> dict[str, Any]:
         """The documented answer of `POST /chat`, see `ChatAnswer`. Raises `ApiError`."""
-        body = self._provider.body(turn.messages, turn.effort, stream=False)
-        call = await self._admitted(turn, body)
+        call, body = await self._admitted(turn, stream=False)
         started = time.monotonic()
         try:
             answer = await self._provider.ask(body)
@@ -74,8 +78,7 @@ class ChatService:
 
     async def stream(self, turn: ChatTurn) -> Stream:
         """The same as a stream. Raises `ApiError` before its first event."""
-        body = self._provider.body(turn.messages, turn.effort, stream=True)
-        call = await self._admitted(turn, body)
+        call, body = await self._admitted(turn, stream=True)
         stream = Stream(call, self._provider.stream(body), lambda *told: self._report(turn.account, call, *told))
         try:
             await stream.begin()
@@ -87,7 +90,8 @@ class ChatService:
             raise
         return stream
 
-    async def _admitted(self, turn: ChatTurn, body: Mapping[str, Any]) -> Call:
+    async def _admitted(self, turn: ChatTurn, *, stream: bool) -> tuple[Call, dict[str, Any]]:
+        """The call, and what is sent to the provider: after the wait, and with the effort, that budgets want."""
         if not self._runtime.is_running:
             raise ApiError(503, "The usage ledger is not open. Try again in a moment.", 5)
         account, model = turn.account, self._provider.model
@@ -108,6 +112,11 @@ class ChatService:
             connection_name="The demo provider" if url is None else url,
             provider_url=url,
         )
+        steering = await self._runtime.gate.steer(info)
+        if steering.wait is not None:
+            await _wait(steering.wait.seconds, turn.is_gone)
+        effort = self._provider.lowered(turn.effort) if steering.low_effort else turn.effort
+        body = self._provider.body(turn.messages, effort, stream=stream)
         request = CallRequest(info, body, self._provider.wire)
         try:
             call = await self._runtime.meter.open(request)
@@ -127,7 +136,7 @@ class ChatService:
         except BaseException:
             call.forget()
             raise
-        return call
+        return call, body
 
     async def _catch_up(self) -> None:
         """Refresh the gate, which reads its definitions once a second, if an account or its limit is newer."""
@@ -179,6 +188,15 @@ class ChatService:
             return row.cost_nano or 0
         cost = self._runtime.gate.definitions.cost_of(row)
         return None if cost is None else cost.nano
+
+
+async def _wait(seconds: float, is_gone: Callable[[], Awaitable[bool]]) -> None:
+    """Nothing is reserved meanwhile, and no connection to the provider is open."""
+    ends_at = time.monotonic() + seconds
+    while (left := ends_at - time.monotonic()) > 0:
+        await asyncio.sleep(min(_LOOK, left))
+        if await is_gone():
+            raise ApiError(499, "Nobody is there to read the answer.")
 
 
 def refusal_text(refusal: Refusal, account: Account, now: datetime) -> str:

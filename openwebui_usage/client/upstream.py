@@ -120,6 +120,10 @@ class Provider:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
 
+    def lowered(self, effort: Effort) -> Effort:
+        """The effort for a budget that wants less thinking: low, where the model takes that."""
+        return "low" if "low" in self._levels.levels else effort
+
     async def ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The complete answer. Raises `ProviderFailed`."""
         async with self._post(body) as response:
