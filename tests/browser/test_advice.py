@@ -72,3 +72,41 @@ def test_menu_and_tooltip_say_what_is_usual(admin: Client, open_tab: Callable[..
         assert tab.problems == []
     finally:
         admin.request("DELETE", f"/api/usage/groups/{GROUP}")
+
+
+def test_a_model_whose_limit_is_reached_says_so_where_one_chooses(
+    admin: Client, user: Client, open_tab: Callable[..., Tab]
+) -> None:
+    scope = {"kind": "user", "id": user.id}
+    form = {"scope": scope, "unit": "requests", "limit": 0, "period": "month"}
+    budgets = (
+        {**form, "name": "no o3", "models": ["o3-mini"]},
+        {**form, "name": "other", "models": ["gpt-4o"], "action": "fallback", "fallback_model": "gpt-4o-mini"},
+    )
+    for budget in budgets:
+        admin.request("POST", "/api/usage/budgets", budget)
+    try:
+        tab = open_tab(user, "/?models=gpt-4o-mini")
+        page = tab.page
+        opener = page.locator("[id^=model-selector-][id$=-button]").first
+        expect(page.locator("[data-usage-part=counter]")).to_be_attached()
+        opener.hover()
+        opener.click()
+        item = page.locator("button[data-value='o3-mini']")
+        expect(item).to_have_attribute("title", re.compile(r"^Limit reached until .*20\d\d"))
+        expect(item).to_have_accessible_description(re.compile("^Limit reached until"))
+        other = page.locator("button[data-value='gpt-4o']")
+        expect(other).to_have_attribute("title", "Limit reached: gpt-4o-mini answers")
+        expect(page.locator("button[data-value='gpt-4o-mini']")).not_to_have_attribute(
+            "data-usage-limit", re.compile("")
+        )
+        colours = [each.evaluate("e => getComputedStyle(e, '::after').backgroundColor") for each in (item, other)]
+        assert colours == ["rgb(220, 38, 38)", "rgb(217, 119, 6)"]
+        tab.screenshot("model-menu")
+        item.click()
+        opener.hover()
+        expect(opener).to_have_attribute("title", re.compile("^Limit reached until"))
+        assert tab.problems == []
+    finally:
+        for budget in budgets:
+            admin.request("DELETE", f"/api/usage/budgets/{budget['name'].replace(' ', '%20')}")  # type: ignore[attr-defined]

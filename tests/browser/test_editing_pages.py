@@ -240,3 +240,35 @@ def test_a_budget_may_move_with_the_time(admin: Client, open_page: OpenPage) -> 
     page.get_by_role("menuitem", name="Reset").click()
     page.get_by_role("dialog").get_by_role("button", name="Reset").click()
     expect(page.get_by_text("Nothing used yet")).to_be_visible()
+
+
+@pytest.mark.usefixtures("definitions")
+def test_credit_is_given_and_taken_back_and_the_journal_tells_both(
+    admin: Client, user: Client, open_page: OpenPage, artefacts: Path
+) -> None:
+    page = open_page(admin, "/usage/admin/budgets").page
+    page.get_by_role("button", name=f"More for {BUDGET}").click()
+    page.get_by_role("menuitem", name="Credit").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Nobody has credit yet.")
+    dialog.get_by_label("For whom").select_option("user")
+    dialog.get_by_role("combobox", name="One person").fill(str(user.user["name"]))
+    dialog.get_by_role("option", name=str(user.user["name"])).first.click()
+    dialog.get_by_label("Amount").fill("7")
+    dialog.get_by_label("Note").fill("Thesis")
+    dialog.get_by_label("Holds until").fill("2099-12-31")
+    dialog.get_by_role("button", name="Give credit").click()
+    expect(dialog.get_by_role("listitem")).to_contain_text(f"{user.user['name']} · Thesis")
+    page.screenshot(path=artefacts / "pages-credit.png")
+    path = f"/api/usage/budgets/{BUDGET.replace(' ', '%20')}/credits"
+    [credit] = admin.request("GET", path)["credits"]
+    assert (credit["user"], credit["amount"], credit["note"], credit["active"]) == (user.id, 7, "Thesis", True)
+    dialog.get_by_role("button", name="Take back").click()
+    expect(dialog).to_contain_text("Nobody has credit yet.")
+    page.goto(f"{admin.url}/usage/admin/journal")
+    rows = page.get_by_role("row")
+    expect(rows.nth(1)).to_contain_text("removed")
+    expect(rows.nth(2)).to_contain_text("added")
+    for row in (rows.nth(1), rows.nth(2)):
+        expect(row).to_contain_text("Credit")
+        expect(row).to_contain_text("Thesis")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from openwebui_usage.admission.counters import SHARE
@@ -173,6 +175,38 @@ def exceptions(server: OpenWebUI, provider: Provider, report: Callable[[str], No
         admin.request("DELETE", "/api/usage/budgets/allowance")
     for client in people.values():
         client.close()
+
+
+def a_minute(server: OpenWebUI, provider: Provider, report: Callable[[str], None], label: str) -> None:
+    """However long it takes: no minute ever holds more calls than the limit. A row's time is a moment before that at
+    which the call was admitted, so less than a minute is looked at.
+    """
+    limit, admin = 60, server.admin
+    provider.behave("paced", prompt=10, visible=10, chunks=1)
+    _have_all_workers_know(server, "paced")
+    person = admin.add_user()
+    scope = {"kind": "user", "id": person.id}
+    form = {"name": "pace", "scope": scope, "models": ["paced"], "unit": "requests", "limit": limit}
+    admin.request("POST", "/api/usage/budgets", {**form, "period": "minute"})
+    body = {"model": "paced", "messages": MESSAGES, "max_tokens": 10}
+
+    async def play() -> list[httpx.Response]:
+        async with person.asynchronous() as client:
+            posts = (client.post("/api/chat/completions", json=body) for _ in range(CALLS))
+            return await asyncio.gather(*posts)
+
+    answers = asyncio.run(play())
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert all(0 < int(answer.headers["Retry-After"]) <= 61 for answer in refused)
+    calls = admin.request("GET", f"/api/usage/calls?user={person.id}&limit={CALLS}")["calls"]
+    began = sorted(datetime.fromisoformat(call["started_at"]).timestamp() for call in calls)
+    assert len(began) == CALLS - len(refused)
+    most = max(sum(start <= moment < start + 50 for moment in began) for start in began)
+    report(f"{label}, {CALLS} calls, {limit} a minute: at most {most} within one, overspent by {max(0, most - limit)}")
+    assert len(refused) > 0
+    assert most == limit
+    admin.request("DELETE", "/api/usage/budgets/pace")
+    person.close()
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tests.integration.test_parallel_limits import (
     ADMITTED,
     MESSAGES,
     MOST_FOR_ALL,
+    a_minute,
     exceptions,
     line,
     primed,
@@ -238,6 +239,7 @@ def test_four_workers_on_redis_keep_a_limit(
     right_and_wrong(server, provider, report, "4 workers, PostgreSQL and Redis")
     primed(server, provider, report, "4 workers, PostgreSQL and Redis")
     exceptions(server, provider, report, "4 workers, PostgreSQL and Redis")
+    a_minute(server, provider, report, "4 workers, PostgreSQL and Redis")
     assert "Redis is away" not in server.log_text()[logged_before:]
     reserved = [key for key in redis_process.client.keys("*{usage}:holds:*") if redis_process.client.hlen(key)]
     assert reserved == [], "everything that was reserved was released"
