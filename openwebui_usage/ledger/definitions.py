@@ -81,9 +81,12 @@ class Definitions:
         """By the budget's name and the user whom they are for, if it is one."""
         for credit in credits_:
             self._credits.setdefault((credit.budget, credit.user_id), []).append(credit)
-        with_credit = {name for name, _ in self._credits}
+        by_budget: dict[str, list[Credit]] = {}
+        for (name, _), found in self._credits.items():
+            by_budget.setdefault(name, []).extend(found)
+        self._credits_of = by_budget
         self._may_exceed = frozenset(
-            budget.id for budget in budgets if budget.carry_over != "none" or budget.name in with_credit
+            budget.id for budget in budgets if budget.carry_over != "none" or budget.name in by_budget
         )
         self._ends = ends_of((budget for budget in budgets if budget.id in self._may_exceed), self.credits_of)
         resets = (*(group.reset_at for group in groups), *(budget.reset_at for budget in (*budgets, *recounts)))
@@ -128,7 +131,7 @@ class Definitions:
 
     def credits_of(self, name: str) -> list[Credit]:
         """All credit of a budget, whomever it is for."""
-        return [credit for (budget, _), found in self._credits.items() if budget == name for credit in found]
+        return self._credits_of.get(name, [])
 
     def matching(self, model_ids: tuple[str, ...]) -> Matching:
         """What counts calls to a model, whoever calls."""
