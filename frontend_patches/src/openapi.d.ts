@@ -1481,6 +1481,31 @@ export interface components {
        * @example null
        */
       mend: string | null;
+      /**
+       * Code
+       * @description Which of the sentences of its `id` and `state` the check says, the same in all versions: for those who say it in another language. Null for a sentence that is only English.
+       * @example waiting
+       */
+      code: string | null;
+      /**
+       * Values
+       * @description What is particular in the sentence. `n` is how many it speaks of; `bytes`, `seconds`, `milliseconds` and `share` (of 1) are what they are called; `at`, `since`, `until`, `oldest` and `utc` are times; `more` is how many names are left out; objects have a number or text for each name.
+       * @example {
+       *       "folder": "/app/backend/data/usage-spool",
+       *       "n": 2
+       *     }
+       */
+      values: {
+        [key: string]:
+          | string
+          | number
+          | {
+              [key: string]: string;
+            }
+          | {
+              [key: string]: number;
+            };
+      };
     };
     /**
      * InvalidField

@@ -176,15 +176,34 @@ def of_tables(revision: LedgerRevision, place: str) -> Check:
     if not revision.is_known:
         return fail(
             "tables",
-            f"The ledger in {place} was last used by a newer openwebui-usage (revision {revision.found}).",
+            "The ledger in {ledger} was last used by a newer openwebui-usage (revision {revision}).",
             "Install that version or a later one. Until then calls wait on disk.",
+            code="newer",
+            ledger=place,
+            revision=str(revision.found),
         )
     if revision.found is None:
-        return warn("tables", f"There is no ledger in {place} yet.", "Start Open WebUI, which makes it.")
+        return warn(
+            "tables",
+            "There is no ledger in {ledger} yet.",
+            "Start Open WebUI, which makes it.",
+            code="none",
+            ledger=place,
+        )
     if revision.found != revision.newest:
         return warn(
             "tables",
-            f"The ledger in {place} is of revision {revision.found}, this version makes {revision.newest}.",
+            "The ledger in {ledger} is of revision {revision}, this version makes {newest}.",
             "Restart Open WebUI, which upgrades it.",
+            code="older",
+            ledger=place,
+            revision=revision.found,
+            newest=revision.newest,
         )
-    return ok("tables", f"The ledger in {place} is of revision {revision.found}, the newest one.")
+    return ok(
+        "tables",
+        "The ledger in {ledger} is of revision {revision}, the newest one.",
+        code="newest",
+        ledger=place,
+        revision=revision.found,
+    )

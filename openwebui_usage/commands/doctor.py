@@ -149,7 +149,7 @@ def _print(checks: Sequence[Check]) -> None:
 def _line(checks: Sequence[Check], today: dict[str, Any] | None) -> str:
     """All of it in one line."""
     from openwebui_usage import __version__
-    from openwebui_usage.checks.check import counted
+    from openwebui_usage.checks.values import counted
 
     versions = next((each.text.rstrip(".") for each in checks if each.id == "versions"), None)
     parts = [versions or f"openwebui-usage {__version__}"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from openwebui_usage.checks.losses import Loss
 from openwebui_usage.rules.connections import ConnectionKind
 from openwebui_usage.rules.wires import Wire
 
@@ -27,7 +28,7 @@ class HostFunction:
     name: str
     sign: str | None = None
     """What a host has that offers what the function is for, see `compat.is_offered`; None: all hosts offer it."""
-    loss: str = "calls made that way are not counted"
+    loss: Loss = "uncounted"
     """What is lost where a host offers it, and has no such function."""
 
     @property
@@ -73,36 +74,24 @@ PATCH_POINTS = (
     PatchPoint(_MAIN, "passthrough_anthropic_messages", "is_anthropic_messages_passthrough", wire="anthropic"),
 )
 
-CHAT_ENDPOINT = HostFunction(
-    _MAIN, "chat_completion", loss="a limit that is reached may look like another error than HTTP 429"
-)
+CHAT_ENDPOINT = HostFunction(_MAIN, "chat_completion", loss="no_429")
 """The one route that all chats come in by."""
 
-DISPATCH = HostFunction(
-    "open_webui.utils.chat",
-    "generate_chat_completion",
-    loss="a budget's model to fall back on must have the same kind of connection as the model that is asked for",
-)
+DISPATCH = HostFunction("open_webui.utils.chat", "generate_chat_completion", loss="same_kind_only")
 """Sends a chat to the kind of connection that its model has."""
 
-RESPONSES_PAYLOAD = HostFunction(
-    _OPENAI,
-    "convert_to_responses_payload",
-    "/responses",
-    loss="an effort is not translated for connections of the Responses API",
-)
+RESPONSES_PAYLOAD = HostFunction(_OPENAI, "convert_to_responses_payload", "/responses", loss="no_effort_in_responses")
 
-_UNSEEN_EFFORT = "the effort that a model's own parameters set is not recorded"
 LAST_CHANGES = (
-    HostFunction("open_webui.utils.payload", "apply_model_params_to_body_openai", loss=_UNSEEN_EFFORT),
-    HostFunction("open_webui.utils.payload", "apply_model_params_to_body_ollama", loss=_UNSEEN_EFFORT),
-    HostFunction(_OPENAI, "convert_to_azure_payload", "convert_to_azure_payload", loss=_UNSEEN_EFFORT),
+    HostFunction("open_webui.utils.payload", "apply_model_params_to_body_openai", loss="effort_unrecorded"),
+    HostFunction("open_webui.utils.payload", "apply_model_params_to_body_ollama", loss="effort_unrecorded"),
+    HostFunction(_OPENAI, "convert_to_azure_payload", "convert_to_azure_payload", loss="effort_unrecorded"),
 )
 """What the host does to a request after it has passed us, as far as that may set an effort or drop it. With
 `RESPONSES_PAYLOAD`, which comes last.
 """
 
-OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler", loss="replies have no status line")
+OUTLET = HostFunction("open_webui.utils.middleware", "outlet_filter_handler", loss="no_status_line")
 """Runs in the server once per reply, when it is complete; from 0.9 on."""
 
 COMPLETED = HostFunction("open_webui.utils.chat", "chat_completed", loss=OUTLET.loss)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
+from openwebui_usage.checks.losses import Loss
 from openwebui_usage.host.compat import holds_chat_endpoint, is_offered
 from openwebui_usage.host.patch_points import HostFunction
 
@@ -27,7 +28,7 @@ class Patches:
         """What was found and wrapped, for the log and the status."""
         self.missing: list[str] = []
         """What this host does not have. At import nobody would read of it: the host's log is not set up yet."""
-        self.losses: dict[str, list[str]] = {}
+        self.losses: dict[Loss, list[str]] = {}
         """What does not work for that reason, with the functions that are missing for it."""
         self._undos: list[Undo] = []
 

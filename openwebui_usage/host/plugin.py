@@ -17,6 +17,7 @@ from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
 from openwebui_usage.api.metrics import Exposition
 from openwebui_usage.api.readers import FixedReaders, ReportReaders
+from openwebui_usage.checks.losses import LOSSES
 from openwebui_usage.client.memory_buckets import MemoryBuckets
 from openwebui_usage.client.redis_buckets import RedisBuckets
 from openwebui_usage.client.storage import ConfigError
@@ -140,7 +141,7 @@ class Plugin:
             metered = {point.label for point in PATCH_POINTS}
             log.info(line, __version__, ", ".join(name for name in patches.wrapped if name in metered))
             for loss, functions in patches.losses.items():
-                log.warning("This Open WebUI has no %s: %s", ", ".join(functions), loss)
+                log.warning("This Open WebUI has no %s: %s", ", ".join(functions), LOSSES[loss])
         except Exception:
             log.exception("Metering could not be started; nothing is counted")
         try:

@@ -71,7 +71,11 @@ CHECKS: list[tuple[Check, str, str]] = [
     (plugin.of_metering(is_running=True), "ok", "metered"),
     (plugin.of_metering(is_running=False), "fail", "not metered"),
     (plugin.of_paths(["a", "b"], {}), "ok", "2 functions"),
-    (plugin.of_paths(["a"], {"calls are lost": ["main.x"]}), "warn", "without main.x calls are lost"),
+    (
+        plugin.of_paths(["a"], {"no_status_line": ["main.x", "main.y"]}),
+        "warn",
+        "without main.x, main.y replies have no status line",
+    ),
     (plugin.of_functions({"a": ON, "b": ON}), "ok", "switched on"),
     (plugin.of_functions({"a": ON, "b": OFF}), "ok", "switched off: b"),
     (plugin.of_functions({"a": NONE, "b": OFF}), "warn", "does not list a"),
@@ -107,7 +111,9 @@ CHECKS: list[tuple[Check, str, str]] = [
     (ledger.of_spool({**LEDGER, "rejected_rows": 2, "spool_rows": 1}), "warn", "2 calls were set aside"),
     (ledger.of_spool({**LEDGER, "memory_rows": 3, "rejected_rows": 2}), "fail", "3 calls"),
     (ledger.of_size(FIGURES), "ok", "about 12,345 calls, 3.0 GB, in SQLite 3.45.1"),
-    (ledger.of_size(replace(FIGURES, rows=None, size=None)), "ok", "unknown number"),
+    (ledger.of_size(replace(FIGURES, size=None)), "ok", "about 12,345 calls, in SQLite"),
+    (ledger.of_size(replace(FIGURES, rows=None)), "ok", "unknown number of calls, 3.0 GB"),
+    (ledger.of_size(replace(FIGURES, rows=None, size=None)), "ok", "unknown number of calls, in SQLite"),
     (ledger.of_disk(Path("/data"), 50 * GIGABYTE), "ok", "50.0 GB"),
     (ledger.of_disk(Path("/data"), GIGABYTE), "warn", "1.0 GB"),
     (ledger.of_disk(Path("/data"), 10**6), "fail", "1.0 MB"),
@@ -125,9 +131,11 @@ CHECKS: list[tuple[Check, str, str]] = [
     (of_notices(is_configured=False), "ok", "no webhook"),
     (of_notices(last=TAKEN), "ok", "HTTP 204, 2026-11-28 21:40 UTC"),
     (of_notices(1, 1, last=TAKEN), "ok", "taken all"),
+    (of_notices(last=UNREACHED), "ok", "none (ConnectError), 2026-11-28 21:40 UTC"),
     (of_notices(1, 1, last=REFUSED), "warn", "1 notice, the oldest"),
     (of_notices(2, 7, last=TAKEN), "warn", "up to 7 times"),
     (of_notices(2, 7, last=UNREACHED), "warn", "none (ConnectError)"),
+    (of_notices(2, 7), "warn", "Nothing has been posted"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -52,6 +53,9 @@ class TakenBack(BaseModel):
     fields: list[str] = Field(examples=[["stream_options"]])
 
 
+CheckValue = str | int | float | dict[str, str] | dict[str, int]
+
+
 class HealthCheck(BaseModel):
     """One thing that was looked at."""
 
@@ -61,11 +65,22 @@ class HealthCheck(BaseModel):
     )
     text: str = Field(description="How it is.", examples=["No call waits outside of the ledger."])
     mend: str | None = Field(description="What to do; null where it is `ok`.", examples=[None])
+    code: str | None = Field(
+        description="Which of the sentences of its `id` and `state` the check says, the same in all versions: for "
+        "those who say it in another language. Null for a sentence that is only English.",
+        examples=["waiting"],
+    )
+    values: dict[str, CheckValue] = Field(
+        description="What is particular in the sentence. `n` is how many it speaks of; `bytes`, `seconds`, "
+        "`milliseconds` and `share` (of 1) are what they are called; `at`, `since`, `until`, `oldest` and `utc` are "
+        "times; `more` is how many names are left out; objects have a number or text for each name.",
+        examples=[{"n": 2, "folder": "/app/backend/data/usage-spool"}],
+    )
 
     @classmethod
     def of(cls, check: Check) -> HealthCheck:
         """As it was seen."""
-        return cls(id=check.id, state=check.state, text=check.text, mend=check.mend)
+        return cls(**asdict(check))
 
 
 class DatabaseStatus(BaseModel):
