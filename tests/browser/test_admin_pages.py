@@ -161,3 +161,10 @@ def test_health_says_how_each_part_fares(admin: Client, open_page: OpenPage) -> 
     for name in ("Ledger", "Redis", "Prices", "Versions"):
         expect(page.get_by_role("listitem").filter(has_text=name).first).to_be_visible()
     expect(page.get_by_text("Open WebUI 0.12.4, Python")).to_be_visible()
+
+
+def test_health_speaks_the_language_of_the_page(admin: Client, open_page: OpenPage) -> None:
+    page = open_page(admin, "/usage/admin/health", **LOOKS["german"]).page
+    wait_until_drawn(page)
+    expect(page.get_by_text("Anfragen werden erfasst und begrenzt.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"erfasst, über \d+ Funktionen von Open WebUI\."))).to_be_visible()

@@ -13,6 +13,8 @@ const UNITS = [
   ['second', 1],
 ] as const;
 
+const SPANS = [UNITS[2], UNITS[3], UNITS[4], UNITS[5]] as const;
+
 const BUCKETS: Record<Bucket, Intl.DateTimeFormatOptions> = {
   none: { dateStyle: 'medium' },
   '15m': { weekday: 'short', hour: 'numeric', minute: '2-digit' },
@@ -116,15 +118,23 @@ export class Format {
     );
   }
 
-  /** `0.41 s`, `2 min`. */
+  /** `0.41 s`, `2 min`, `36 hr`: in the greatest unit of which there are at least two. */
   duration(seconds: number): string {
-    const [value, unit] = seconds < 120 ? [seconds, 'second'] : [seconds / 60, 'minute'];
-    return this.#number({
-      style: 'unit',
-      unit,
-      unitDisplay: 'short',
-      maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0,
-    }).format(value);
+    const [unit, length] = SPANS.find(([, length]) => seconds >= 2 * length) ?? SPANS[3];
+    const value = seconds / length;
+    return this.unit(value, unit, value < 10 ? 2 : value < 100 ? 1 : 0);
+  }
+
+  /** `0.3 ms`; the unit is one that Intl knows. */
+  unit(n: number, unit: string, digits = 0): string {
+    return this.#number({ style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: digits }).format(
+      n,
+    );
+  }
+
+  /** `1.5 GB`, `0.3 MB`. */
+  bytes(n: number): string {
+    return n < 1e9 ? this.unit(n / 1e6, 'megabyte', 1) : this.unit(n / 1e9, 'gigabyte', 1);
   }
 
   /** Names in a row: `A, B and C`. */
