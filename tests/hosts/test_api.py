@@ -94,7 +94,8 @@ def workspace_model(w: World) -> None:
 def channel(w: World) -> None:
     made = w.admin.request("POST", "/api/v1/channels/create", {"name": "general"})
     path = f"/api/v1/channels/{made['id']}/messages/post"
-    said = {"content": "<@M:gpt-4o|GPT-4o> Hello there", "meta": {}}  # Without, 0.7.2 and earlier stumble.
+    # Without `data` and `meta`, which the page sends, 0.7.2 and earlier stumble.
+    said = {"content": "<@M:gpt-4o|GPT-4o> Hello there", "data": {}, "meta": {}}
     w.admin.request("POST", path, said)
     w.assert_counted(1, user_id=w.admin.id)
 
