@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tests.support.host import HostEnvironment
 from tests.support.openwebui import OpenWebUI
 from tests.support.process import Process, free_port, wait_until
 
-VERSION = "1.109.3"
+VERSION = "1.106.12"
 KEY = "sk-open-webui"
 PRICE, NEXT_TO_NOTHING = 0.001, 1e-15
 """US dollars for a token. A model that costs nothing at all would be let pass without a look at the budget."""
@@ -80,6 +81,7 @@ class LiteLLMProxy(Peer):
                 "DO_NOT_TRACK": "1",
                 "LITELLM_MODE": "PRODUCTION",
                 "LITELLM_LOG": "ERROR",
+                "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(32)}",  # It does not start without one.
                 "BENCH_KEY": KEY,
                 "BENCH_BUDGET": repr(self._max_budget),
                 "BENCH_COUNTS": str(self._counts),
