@@ -1,7 +1,4 @@
-"""Brings rows of older versions into the cubes, in the background, a few at a time, while calls go on.
-
-Folding stays behind it, so that a row costs one sum, and not one in each cube: see `ledger.folding`.
-"""
+"""Brings rows of older versions into the cubes, in the background, a few at a time, while calls go on."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
 from openwebui_usage.ledger.bounds import bounded_counts
 from openwebui_usage.ledger.combinations import Combinations, Name, Resolved, Values, names_of_set, set_key
-from openwebui_usage.ledger.cubes import QUARTER, CubeAdditions
+from openwebui_usage.ledger.cubes import CubeAdditions
 from openwebui_usage.ledger.database import Transaction, sharing
 from openwebui_usage.ledger.progress import read_progress, write_progress
 from openwebui_usage.ledger.rows import id_at
@@ -128,20 +125,6 @@ class Conversion:
         """Read about as many rows as there is time for."""
         wanted = rows * MOST_MILLISECONDS / max(milliseconds, 1.0)
         self._rows_per_step = max(_FEWEST, min(_MOST, round((self._rows_per_step + wanted) / 2)))
-
-
-def first_unconverted(connection: Connection, limit: int) -> int:
-    """The first quarter that rows of older versions are still to be brought into; `limit` where that is not before it.
-
-    No row begins before its id was made. Where a clock was set back in between, its quarter may be folded already: then
-    the row is added to all cubes.
-    """
-    converted = read_progress(connection, CONVERTED) or ""
-    left = select(usage_call.c.id).where(
-        usage_call.c.id > converted, usage_call.c.id < id_at(limit * QUARTER), usage_call.c.combination.is_(None)
-    )
-    first = connection.execute(left.order_by(usage_call.c.id).limit(1)).scalar()
-    return limit if first is None else min(limit, _nanoseconds(first) // 10**9 // QUARTER)
 
 
 def are_converted(connection: Connection, converted: str, recorded_since: float, start: float, end: float) -> bool:

@@ -1,8 +1,4 @@
-"""Adds quarters of an hour that are over to the cubes of longer spans and fewer dimensions, see `ledger.cubes`.
-
-A quarter is not folded while rows of an older version are still to be brought into it: they are added to cube 0 alone,
-and to the others with all else of their quarter.
-"""
+"""Adds quarters of an hour that are over to the cubes of longer spans and fewer dimensions, see `ledger.cubes`."""
 
 from __future__ import annotations
 
@@ -13,7 +9,6 @@ from sqlalchemy import Connection, Engine, func, select
 
 from openwebui_usage.ledger.bounds import MOST_SUM
 from openwebui_usage.ledger.combinations import complete_combinations
-from openwebui_usage.ledger.conversion import first_unconverted
 from openwebui_usage.ledger.cubes import (
     CUBES,
     FIELDS,
@@ -32,9 +27,6 @@ from openwebui_usage.ledger.progress import read_progress, write_progress
 from openwebui_usage.ledger.schema import CUBE_SUMS, usage_cube, usage_progress
 from openwebui_usage.ledger.statements import addition, prefix
 
-_LONGEST_WAIT = 3600.0
-"""Seconds for which a quarter may wait for its next row."""
-
 
 class Folding:
     """Folds the cubes of one ledger. Any number of workers may do so at once: each quarter is folded by one of them."""
@@ -43,29 +35,15 @@ class Folding:
         """`engine` already knows the schema; `schema` is for what goes to the driver directly."""
         self._engine = engine
         self._schema = schema
-        self._waits_before = -1
-        """The quarter that rows of an older version are still brought into."""
-        self._waits_since = 0.0
 
     def step(self, now: float | None = None) -> bool:
         """Fold the next quarter, in one short transaction. False where none is left that is over for long enough."""
         limit = quarter_of(time.time() if now is None else now) - FOLD_AFTER
-        if self._fold_next(FOLDED, self._whole_until(limit)):
+        if self._fold_next(FOLDED, limit):
             return True
         with self._engine.connect() as connection:
             limit = read_marks(connection).folded
         return self._fold_next(FOLDED_MORE, limit)
-
-    def _whole_until(self, limit: int) -> int:
-        """The quarter up to which no rows of an older version are missing, at most `limit`.
-
-        A conversion that does not get on is not waited for: what it brings later is added to all cubes.
-        """
-        with self._engine.connect() as connection:
-            first = first_unconverted(connection, limit)
-        if first != self._waits_before:
-            self._waits_before, self._waits_since = first, time.monotonic()
-        return limit if time.monotonic() - self._waits_since > _LONGEST_WAIT else first
 
     def _fold_next(self, mark: str, limit: int) -> bool:
         """Fold the next quarter before `limit` into the cubes of one mark."""

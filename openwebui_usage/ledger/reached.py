@@ -125,7 +125,7 @@ def _periods(budget: Budget, start: float, end: float) -> list[tuple[float, floa
 
 
 def _is_incomplete(connection: Connection, schema: str | None, start: float) -> bool:
-    """Whether there may be rows that are in no cube yet. Those before `converted` are."""
+    """Whether there may be rows that are in no cube yet. Those before `converted` are in all of them."""
     mark = placeholder(connection)
     after = max(read_progress(connection, CONVERTED) or "", id_at(start - 2 * QUARTER))
     statement = (

@@ -7,7 +7,6 @@ A step at a time.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,8 +33,6 @@ SECONDS = 60.0
 _SHARE = 0.25
 """The share of the time in which a round works. It rests between its steps, so that calls are written."""
 _LONGEST_REST = 0.25
-CONVERTED_AT_ONCE = 5.0
-"""Seconds after which what was converted is folded."""
 _TOLD_EVERY = 60.0
 _FAR = 96
 """Quarters of an hour. Less than this is what every day brings."""
@@ -71,13 +68,18 @@ class Upkeep:
         """
         errors: list[Exception] = []
         with self._working:
-            is_left = True
-            while is_left:
-                # By turns, so that reports stay fast however long it takes: what is not folded they read from cube 0.
-                is_left = self._do(self._convert, errors, CONVERTED_AT_ONCE)
-                self._do(self._fold, errors)
-            for work in (self._latency.step, self._remove, self._remove_slots, self._partitioning.step):
-                self._do(work, errors)
+            for work in (
+                self._fold,
+                self._convert,
+                self._latency.step,
+                self._remove,
+                self._remove_slots,
+                self._partitioning.step,
+            ):
+                try:
+                    self._do(work)
+                except Exception as error:  # noqa: BLE001 - raised below
+                    errors.append(error)
         if errors:
             raise errors[0]
 
@@ -99,23 +101,13 @@ class Upkeep:
             "converted": self._conversion.share_done(),
         }
 
-    def _do(self, work: Callable[[], bool], errors: list[Exception], seconds: float = math.inf) -> bool:
-        """Take steps until nothing is left to do, one fails, or so much time is over: only then it is True."""
-        ends = time.perf_counter() + seconds
+    def _do(self, work: Callable[[], bool]) -> None:
         while not self._stopped.is_set():
             started = time.perf_counter()
-            try:
-                if not work():
-                    return False
-            except Exception as error:  # noqa: BLE001 - the first one is raised when the round is over
-                if not errors:
-                    errors.append(error)
-                return False
-            now = time.perf_counter()
-            self._stopped.wait(min(_LONGEST_REST, (now - started) * (1 - _SHARE) / _SHARE))
-            if now > ends:
-                return True
-        return False
+            if not work():
+                break
+            took = time.perf_counter() - started
+            self._stopped.wait(min(_LONGEST_REST, took * (1 - _SHARE) / _SHARE))
 
     def _remove(self) -> bool:
         return self._retention.step(self._engine, schema=self._schema)

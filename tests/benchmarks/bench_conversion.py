@@ -9,7 +9,6 @@ Prints a table in Markdown; asserts nothing.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import random
 import tempfile
@@ -25,13 +24,11 @@ from sqlalchemy import Engine, create_engine, text
 
 from openwebui_usage.ledger import CallInfo, CallRow, Store, Writer, database
 from openwebui_usage.ledger.conversion import Conversion
-from openwebui_usage.ledger.folding import Folding
 from openwebui_usage.ledger.months import is_partitioned
 from openwebui_usage.ledger.partitioning import Partitioning
 from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.spool import Spool
 from openwebui_usage.ledger.sqlite_file import file_engine
-from openwebui_usage.ledger.upkeep import CONVERTED_AT_ONCE
 from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.tokens import TokenUsage
 
@@ -147,22 +144,13 @@ def _writing(engine: Engine, folder: Path) -> Iterator[Writer]:
 
 
 def convert(engine: Engine) -> None:
-    """As `Upkeep` does it: by turns with folding, and it rests three times as long as it works."""
-    conversion, folding = Conversion(engine, None), Folding(engine, None)
-    while _takes_steps(lambda: not conversion.step().is_done, CONVERTED_AT_ONCE):
-        _takes_steps(folding.step)
-    _takes_steps(folding.step)
-
-
-def _takes_steps(step: Callable[[], bool], seconds: float = math.inf) -> bool:
-    """Whether some are left when the time is over."""
-    ends = time.perf_counter() + seconds
-    while time.perf_counter() < ends:
+    """As `Upkeep` does it: it rests three times as long as it works."""
+    conversion = Conversion(engine, None)
+    while True:
         started = time.perf_counter()
-        if not step():
-            return False
+        if conversion.step().is_done:
+            return
         time.sleep(min(0.25, 3 * (time.perf_counter() - started)))
-    return True
 
 
 def make_months(engine: Engine) -> None:

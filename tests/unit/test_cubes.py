@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -130,60 +130,47 @@ def test_spans_lie_side_by_side(span: str, moment: int) -> None:
         assert (first.day, last.day, (last - first).days in range(28, 32)) == (1, 1, True)
 
 
-ROWS = st.lists(
-    st.tuples(
-        st.floats(0, 70 * DAY),
-        st.sampled_from(["gpt-4o", "o1"]),
-        st.sampled_from(["ann", "bob", None]),
-        st.booleans(),
-        st.sampled_from(["done", "error"]),
-    ),
-    max_size=5,
-)
-
-
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    older=ROWS,
     steps=st.lists(
         st.one_of(
-            st.tuples(st.just("record"), ROWS),
+            st.tuples(
+                st.just("record"),
+                st.lists(
+                    st.tuples(
+                        st.floats(0, 70 * DAY),
+                        st.sampled_from(["gpt-4o", "o1"]),
+                        st.sampled_from(["ann", "bob", None]),
+                        st.booleans(),
+                        st.sampled_from(["done", "error"]),
+                    ),
+                    min_size=1,
+                    max_size=5,
+                ),
+            ),
             st.tuples(st.just("fold"), st.integers(1, 20)),
-            st.tuples(st.just("convert"), st.integers(1, 3)),
             st.tuples(st.just("group"), st.sampled_from(["gpt*", "o1", "*"])),
             st.tuples(st.just("reset"), st.integers(0, 2)),
         ),
         max_size=12,
-    ),
+    )
 )
 def test_every_cube_is_what_its_rows_say_in_any_order(
-    older: list[tuple[Any, ...]], steps: list[tuple[str, object]], tmp_path_factory: pytest.TempPathFactory
+    steps: list[tuple[str, object]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """`older` are of an older version, and brought into the cubes meanwhile."""
-
-    def rows_of(drawn: list[tuple[Any, ...]]) -> list[CallRow]:
-        return [
-            a_row(NOW - ago, model, user, unverified=unverified, outcome=outcome)
-            for ago, model, user, unverified, outcome in drawn
-        ]
-
     engine = file_engine(tmp_path_factory.mktemp("ledger") / "usage.db")
     store = Store(engine)
     give_tables(engine)
     store.put_price(Price("*"))
-    store.record(rows_of(older))
-    forget_cubes(engine)
-    store = Store(engine)
-    folding, conversion, names = Folding(engine, None), Conversion(engine, None), 0
+    folding, names = Folding(engine, None), 0
     for what, how in steps:
         if what == "record":
-            rows = rows_of(how)  # type: ignore[arg-type]
+            rows = [
+                a_row(NOW - ago, model, user, unverified=unverified, outcome=outcome)
+                for ago, model, user, unverified, outcome in how  # type: ignore[attr-defined]
+            ]
             store.record(rows)
             store.record(rows[:1], maybe_written=True)
-        elif what == "convert":
-            conversion._rows_per_step = how  # type: ignore[assignment]
-            conversion.step()
-            assert_all_is_as_its_rows_say(store)
         elif what == "fold":
             for _ in range(how):  # type: ignore[call-overload]
                 folding.step(NOW)
@@ -193,9 +180,6 @@ def test_every_cube_is_what_its_rows_say_in_any_order(
         elif how < names:  # type: ignore[operator]
             store.reset_group(f"group {how + 1}")  # type: ignore[operator]
     assert_all_is_as_its_rows_say(store)
-    fold_all(engine)
-    assert_all_is_as_its_rows_say(store)
-    convert_all(engine)
     fold_all(engine)
     assert_all_is_as_its_rows_say(store)
     engine.dispose()
@@ -286,48 +270,6 @@ class TestCubes:
             kinds = connection.execute(text("SELECT kind, key, name FROM usage_dimension")).all()
         assert {("user", "ann", "Ann"), ("kind", "task", None)} <= {tuple(row) for row in kinds}
         assert [row.name for row in kinds if row.kind == "usage_group"] == ["G"]
-
-    def test_a_row_of_an_older_version_is_folded_with_all_others_of_its_quarter(
-        self, priced: Store, engine: Engine
-    ) -> None:
-        old = [a_row((quarter_of(NOW - days * DAY) + 0.5) * QUARTER) for days in range(40, 0, -1) for _ in range(2)]
-        priced.record(old)
-        forget_cubes(engine)
-        priced, conversion = Store(engine), Conversion(engine, None)
-        whole = ReportQuery(TimeRange(quarter_of(NOW - 60 * DAY), quarter_of(NOW)), "day", ("model",))
-        converted, is_done = 0, False
-        while not is_done:
-            conversion._rows_per_step = 7
-            step = conversion.step()
-            converted, is_done = converted + step.rows, step.is_done
-            folded = [sums_of(engine, cube.id)[0] for cube in CUBES[1:]]
-            fold_all(engine)
-            with engine.connect() as connection:
-                marks = read_marks(connection)
-            quarters = [quarter_of(row.started_at) for row in old[converted:]]
-            assert max(marks) <= min(quarters, default=quarter_of(NOW))
-            # The conversion adds to cube 0 alone: all else is folded, quarter by quarter.
-            assert folded == [converted - step.rows - (converted - step.rows) % 2] * (len(CUBES) - 1)
-            assert priced.reports.answer(whole).totals.calls == converted
-            assert_all_is_as_its_rows_say(priced)
-        assert converted == len(old)
-        assert [sums_of(engine, cube.id)[0] for cube in CUBES] == [len(old)] * len(CUBES)
-
-    def test_a_conversion_that_does_not_get_on_does_not_keep_quarters_from_being_folded(
-        self, priced: Store, engine: Engine, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        priced.record([a_row(NOW - 9 * DAY)])
-        forget_cubes(engine)
-        priced = Store(engine)
-        priced.record([a_row(NOW - 2 * DAY)])
-        fold_all(engine)
-        assert sums_of(engine, 3)[0] == 0
-        monkeypatch.setattr("openwebui_usage.ledger.folding._LONGEST_WAIT", -1.0)
-        fold_all(engine)
-        assert sums_of(engine, 3)[0] == 1
-        convert_all(engine)
-        assert [sums_of(engine, cube.id)[0] for cube in CUBES] == [2] * len(CUBES)
-        assert_all_is_as_its_rows_say(priced)
 
     def test_a_call_of_many_groups_has_all_of_them_in_the_reports(self, priced: Store, engine: Engine) -> None:
         for number in range(120):
