@@ -22,6 +22,7 @@ from openwebui_usage.ledger.definitions import Definitions
 from openwebui_usage.ledger.recording import Key
 from openwebui_usage.ledger.rows import id_at
 from openwebui_usage.ledger.schema import usage_total
+from openwebui_usage.rules.budget_index import BudgetIndex
 from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, retry_after
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.periods import ALL_TIME
@@ -219,9 +220,10 @@ def test_whom_a_rate_counts_is_looked_up_once_a_model(monkeypatch: pytest.Monkey
     rate = Budget("", "", 1, unit="requests", period="minute", scope=Scope("each_user"))
     rates = (replace(rate, name="of group", group="G", group_id="g"), replace(rate, name="of o3", models=("o3",)))
     definitions, looked = Definitions((group,), rates), []
-    monkeypatch.setattr(Budget, "covers", lambda *given, covers=Budget.covers: looked.append(1) or covers(*given))
+    find = BudgetIndex.of_model
+    monkeypatch.setattr(BudgetIndex, "of_model", lambda *given: looked.append(1) or find(*given))
     for _ in range(5):
         assert [each.name for each in definitions.rates_for(("gpt-4o",), Subject("ann"))] == ["of group"]
         assert definitions.rates_for(("gpt-4o",), Subject()) == []
         assert [each.name for each in definitions.rates_for(("o3",), Subject("ann"))] == ["of o3"]
-    assert len(looked) == 4
+    assert len(looked) == 4, "among the budgets of a minute and among the others, for each of two models"
