@@ -138,7 +138,7 @@ def test_the_image_is_laid_out_as_the_official_one(image: Image) -> None:
 
 @pytest.mark.nightly
 def test_two_lines_on_the_official_image(
-    image: Image, source: Path, wheels: Path, run: Callable[..., Container]
+    image: Image, source: Path, wheels: Path, tmp_path: Path, run: Callable[..., Container]
 ) -> None:
     [line] = re.findall(r"^RUN (.+)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
     mount, _, command = line.partition(" ")
@@ -152,6 +152,13 @@ def test_two_lines_on_the_official_image(
     container = run(image)
     container.counts()
     assert "openwebui-usage" in image.run(["openwebui-usage", "version"])
+    container.process.stop()
+    # The way back, from the documentation.
+    [uninstall] = re.findall(r"(python -m openwebui_usage.cli uninstall .+)", (ROOT / "docs" / "docker.md").read_text())
+    said = image.run(uninstall, volumes={"/app/backend/data": tmp_path / "data"})
+    assert "usage_metering" in said
+    assert "Packages" not in said
+    assert "The plugin is removed." in said
 
 
 @pytest.mark.nightly
