@@ -12,6 +12,11 @@ log = logging.getLogger(__name__)
 
 REDIS_TIMEOUT = 2.0
 """Seconds to wait for Redis. Enough for an event loop that is busy with hundreds of calls."""
+MOST_AT_ONCE = 16
+"""Scripts under way in one worker; others wait for their turn. Each needs a connection of its own: redis-py refuses
+more than 100, and to open one over TLS keeps the event loop busy for 60 ms (measured; all certificates of the system
+are read each time). A script takes less than one.
+"""
 
 
 class RedisAway(Exception):
@@ -26,11 +31,13 @@ class RedisLink:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.is_away = False
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """What a Lua script answers. Raises `RedisAway`."""
+        """What a Lua script answers. Raises `RedisAway`, at the latest after `REDIS_TIMEOUT`."""
         try:
-            return await asyncio.wait_for(self.client.eval(script, len(keys), *keys, *arguments), REDIS_TIMEOUT)
+            async with asyncio.timeout(REDIS_TIMEOUT), self._turns:
+                return await self.client.eval(script, len(keys), *keys, *arguments)
         except Exception as error:
             raise RedisAway(str(error) or type(error).__name__) from error
 
