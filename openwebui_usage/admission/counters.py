@@ -57,7 +57,7 @@ class Standing:
 
 
 class LiveCounters(Protocol):
-    """One contract, two backends: memory for one worker, Redis for many."""
+    """One contract, three backends: memory for one worker, Redis or the ledger for many."""
 
     @property
     def rates(self) -> Rates:
@@ -110,7 +110,7 @@ class _Entry:
 
 
 class MemoryCounters:
-    """Counters of one worker. Without Redis, several workers agree within one refresh."""
+    """Counters of one worker. Of several, each sees what the others used after its next refresh."""
 
     def __init__(self, load: Load) -> None:
         """`load` reads totals from the ledger."""
@@ -154,6 +154,11 @@ class MemoryCounters:
                 Standing(counter.budget.used(entry.sums), entry.reserved - entry.reservations.get(call_id, 0))
                 for counter, entry in zip(counters, entries, strict=True)
             ]
+
+    def reserved(self, keys: Iterable[Key]) -> dict[Key, int]:
+        """What calls under way have reserved of each counter. From any thread."""
+        with self._lock:
+            return {key: self._entries[key].reserved if key in self._entries else 0 for key in keys}
 
     def release(self, call_ids: Iterable[str], changes: Iterable[Change] = ()) -> None:
         """See `LiveCounters`."""

@@ -11,7 +11,8 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
+from openwebui_usage.admission.counters import LiveCounters, Load
+from openwebui_usage.admission.ledger_counters import LedgerCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.client.addresses import TRUSTED_PROXIES, parse_networks
 from openwebui_usage.client.app import create_app
@@ -86,7 +87,9 @@ class Standalone:
             self.opened.engine.dispose()
 
     def _counters(self, load: Load) -> LiveCounters:
-        return MemoryCounters(load) if self._redis is None else RedisCounters(self._redis, _REDIS_PREFIX, load)
+        if self._redis is None:
+            return LedgerCounters(load, self.opened.store.reservations)
+        return RedisCounters(self._redis, _REDIS_PREFIX, load)
 
     def _buckets(self) -> Buckets:
         return MemoryBuckets() if self._redis is None else RedisBuckets(self._redis, _REDIS_PREFIX)

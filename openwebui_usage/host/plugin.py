@@ -12,7 +12,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from openwebui_usage import __version__
-from openwebui_usage.admission.counters import LiveCounters, Load, MemoryCounters
+from openwebui_usage.admission.counters import LiveCounters, Load
+from openwebui_usage.admission.ledger_counters import LedgerCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.api import usage_router
 from openwebui_usage.api.metrics import Exposition
@@ -207,9 +208,11 @@ class Plugin:
         return None if redis is None else WorkerChannel(redis, f"{redis_prefix()}:usage:counted")
 
     def _counters(self, load: Load) -> LiveCounters:
-        """Shared by all workers where the host has Redis, else this worker's own."""
+        """Shared by all workers: in Redis where the host has one, else by the ledger."""
         redis = self._app.state.redis
-        return MemoryCounters(load) if redis is None else RedisCounters(redis, redis_prefix(), load)
+        if redis is None:
+            return LedgerCounters(load, self._store.reservations)
+        return RedisCounters(redis, redis_prefix(), load)
 
     def _buckets(self) -> Buckets:
         """The token client's throttle, shared by all workers where the host has Redis."""

@@ -24,6 +24,7 @@ from openwebui_usage.ledger.schema import metadata, usage_revision
 _MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "usage_alembic_version"
 _LOCK = 0x6F777573  # "owus": one number for PostgreSQL's advisory lock
+_TURN = _LOCK + 1
 _FIRST_WITH_JIT = (11,)
 """The version of PostgreSQL."""
 LOCK_TIMEOUT = 0.75
@@ -44,6 +45,22 @@ def sharing(engine: Engine) -> Iterator[Connection]:
     """A short transaction that runs concurrently with those that write rows."""
     with _transaction(engine, "pg_advisory_xact_lock_shared") as connection:
         yield connection
+
+
+@contextmanager
+def taking_turns(engine: Engine) -> Iterator[Connection]:
+    """A short transaction that only one worker makes at a time. On PostgreSQL it runs concurrently with those that
+    write rows, and fails after `LOCK_TIMEOUT` seconds without its turn.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            limit = round(LOCK_TIMEOUT * 1000)
+            limits = f"SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {2 * limit}"
+            connection.exec_driver_sql(f"{limits}; SELECT pg_advisory_xact_lock({_TURN})")
+        yield connection
+        connection.commit()
 
 
 @contextmanager

@@ -439,5 +439,24 @@ usage_own_limit = Table(
 requests or nano-USD, as `unit` says.
 """
 
+usage_worker = Table(
+    "usage_worker",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("until", Float, nullable=False),
+)
+"""Which workers count by this ledger and have no Redis between them. One that says nothing `until` then has ended."""
+
+usage_reservation = Table(
+    "usage_reservation",
+    metadata,
+    Column("subject", String(100), primary_key=True),
+    Column("period", String(80), primary_key=True),
+    Column("worker", String(32), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("until", Float, nullable=False),
+)
+"""What the calls of each worker have reserved together of a counter that is near its limit, in the limit's unit."""
+
 ALL_TIME_KEY = "total"
 """The period without end."""

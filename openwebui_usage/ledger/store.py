@@ -43,6 +43,7 @@ from openwebui_usage.ledger.refusals import Mark, RefusalCount, RefusalKey, is_w
 from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.reports import Reports
+from openwebui_usage.ledger.reservations import Reservations
 from openwebui_usage.ledger.retention import Retention
 from openwebui_usage.ledger.revision import LedgerRevision, read_ledger_revision
 from openwebui_usage.ledger.rolling import has_left, highest_of_late, in_windows, minus, until_free
@@ -110,6 +111,7 @@ class Store(GroupStore, BudgetStore, CreditStore, PriceStore, ReaderStore, Confi
         self.journal = Journal(self._engine)
         self.own_limits = OwnLimits(self._engine, self.reports)
         self.chats = Chats(self._engine, schema)
+        self.reservations = Reservations(self._engine)
 
     def close(self) -> None:
         """Close the connection on which this thread writes rows."""

@@ -1,4 +1,4 @@
-"""One contract for the live counters, whether they live in memory or in Redis."""
+"""One contract for the live counters, whether they live in memory, in Redis or beside others on one ledger."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis as AsyncRedis
@@ -14,13 +15,17 @@ from redis.crc import key_slot
 from openwebui_usage.admission import counters
 from openwebui_usage.admission import redis_counters as live_redis
 from openwebui_usage.admission.counters import SHARE, LiveCounters, MemoryCounters, Reservation, Standing
+from openwebui_usage.admission.ledger_counters import LedgerCounters
 from openwebui_usage.admission.redis_counters import RedisCounters
 from openwebui_usage.admission.windows import WindowedCounters
 from openwebui_usage.ledger.recording import Change, Key
+from openwebui_usage.ledger.reservations import Reservations
 from openwebui_usage.rules.budgets import Budget, Counter
 from openwebui_usage.rules.groups import Sums
 from openwebui_usage.rules.periods import ALL_TIME
+from tests.support.recorder import engine_like_open_webui
 from tests.support.services import Redis
+from tests.support.tables import give_tables
 
 
 @dataclass
@@ -31,9 +36,12 @@ class Ledger:
     delay: float = 0
 
     async def load(self, keys: Iterable[Key]) -> dict[Key, Sums]:
-        found = {key: self.totals.get(key, Sums()) for key in keys}
+        found = self.now(keys)
         await asyncio.sleep(self.delay)
         return found
+
+    def now(self, keys: Iterable[Key]) -> dict[Key, Sums]:
+        return {key: self.totals.get(key, Sums()) for key in keys}
 
     def commit(self, counter: Counter, tokens: int) -> Change:
         before = self.totals.get(counter.key, Sums())
@@ -44,15 +52,27 @@ class Ledger:
 Scenario = Callable[[LiveCounters, Ledger], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "redis"])
-def play(request: pytest.FixtureRequest) -> Callable[[Scenario], None]:
+@pytest.fixture(params=["memory", "redis", "ledger", "ledger in postgres"])
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scenario], None]:
     """Run a scenario against one backend."""
     url = request.getfixturevalue("redis").url if request.param == "redis" else None
+    database = f"sqlite:///{tmp_path}/webui-usage.db"
+    if request.param == "ledger in postgres":
+        database = request.getfixturevalue("postgres").new_database()
 
     async def run(scenario: Scenario) -> None:
         ledger = Ledger()
-        if url is None:
+        if request.param == "memory":
             await scenario(MemoryCounters(ledger.load), ledger)
+            return
+        if url is None:
+            engine = engine_like_open_webui(database)
+            give_tables(engine)
+            Reservations(engine).appear()  # Another worker.
+            live = LedgerCounters(ledger.load, Reservations(engine, lambda _, keys: ledger.now(keys)))
+            await live.refresh()
+            await scenario(live, ledger)
+            engine.dispose()
             return
         client = AsyncRedis.from_url(url)
         try:
