@@ -17,8 +17,10 @@ class Asker:
         self._token = server.admin.token
         self._count = count
 
-    async def ask(self, model: str, calls: int) -> tuple[list[float], float]:
-        """Seconds of each call, request to end, and calls per second."""
+    async def ask(self, model: str, calls: int, *, asks_for_usage: bool = True) -> tuple[list[float], float]:
+        """Seconds of each call, request to end, and calls per second. Where the client asks for usage, both hosts get
+        the same bytes from the provider.
+        """
         left = iter(range(calls))
         spans: list[float] = []
 
@@ -26,7 +28,7 @@ class Asker:
             reader, writer = await asyncio.open_connection(self._host, self._port, limit=1 << 24)
             for _ in left:
                 started = time.perf_counter()
-                writer.write(self._request(model))
+                writer.write(self._request(model, asks_for_usage))
                 await _answer(reader)
                 spans.append(time.perf_counter() - started)
             writer.close()
@@ -35,10 +37,10 @@ class Asker:
         await asyncio.gather(*(work() for _ in range(self._count)))
         return spans, calls / (time.perf_counter() - started)
 
-    def _request(self, model: str) -> bytes:
-        asked = {"include_usage": True}  # Of both hosts, so that both get the same bytes from the provider.
+    def _request(self, model: str, asks_for_usage: bool) -> bytes:
+        asked = {"stream_options": {"include_usage": True}} if asks_for_usage else {}
         said = [{"role": "user", "content": "Hello"}]
-        body = json.dumps({"model": model, "stream": True, "stream_options": asked, "messages": said})
+        body = json.dumps({"model": model, "stream": True, "messages": said, **asked})
         head = (
             f"POST /api/chat/completions HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             f"Authorization: Bearer {self._token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
