@@ -21,7 +21,7 @@ from openwebui_usage.ledger.rows import CallInfo, CallRow
 from openwebui_usage.meter import Call
 
 EVENTS, ROUNDS = 3_000, 15
-OPEN, OPEN_EVENTS = 1_000, 500
+OPEN, OPEN_EVENTS = 1_000, 300
 LONG_LINE, PIECE = 100_000_000, 64_000
 BODY = {"messages": [{"role": "user", "content": "Hello"}]}
 BLANK = b"\n"
