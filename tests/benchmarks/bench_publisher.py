@@ -34,7 +34,7 @@ from sqlalchemy import insert
 from openwebui_usage.host.changes import Changes
 from openwebui_usage.host.models import ModelAccess
 from openwebui_usage.host.sockets import Publisher
-from openwebui_usage.ledger import CallInfo, CallRow, Store
+from openwebui_usage.ledger import CallInfo, CallRow, Recorded, Store
 from openwebui_usage.ledger.definitions import budget_values, raise_revision
 from openwebui_usage.ledger.schema import usage_budget, usage_group
 from openwebui_usage.ledger.sqlite_file import file_engine
@@ -46,6 +46,7 @@ SETTLING = 3.0
 """Seconds before something is measured."""
 PROBE = "user-0"
 """Whose page tells how long it took."""
+_writing = threading.Lock()
 
 
 class HostModels:
@@ -160,6 +161,11 @@ class Worker:
         self.host.SESSION_POOL[sid] = {"id": user_id, "role": "user"}
         await self.server.enter_room(sid, f"user:{user_id}")
 
+    def record(self, call: CallRow) -> Recorded:
+        """Write a call. A SQLite file takes one writer, and lets the others wait for some time only."""
+        with _writing:
+            return self.store.record([call])
+
     @property
     def packets(self) -> int:
         """How many its pages were sent."""
@@ -228,7 +234,7 @@ class Caller:
             before = time.thread_time()
             user = f"user-{self._random.randrange(self._users)}"
             model = self._random.randrange(department_of(user), self._models, DEPARTMENTS)
-            recorded = worker.store.record([a_call(f"model-{model}", user)])
+            recorded = worker.record(a_call(f"model-{model}", user))
             self.cpu += time.thread_time() - before
             worker.publisher.counted(recorded)
             self.calls += 1
@@ -243,7 +249,7 @@ def a_call(model: str, user: str) -> CallRow:
 async def delay(caller: Worker, page: Page) -> float:
     """How long after the commit of a call the caller's page is told of it, in ms."""
     page.told_of_call.clear()
-    recorded = await asyncio.to_thread(caller.store.record, [a_call("model-0", PROBE)])
+    recorded = await asyncio.to_thread(caller.record, a_call("model-0", PROBE))
     committed = time.monotonic()
     caller.publisher.counted(recorded)
     await asyncio.wait_for(page.told_of_call.wait(), 60)
