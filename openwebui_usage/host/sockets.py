@@ -156,33 +156,41 @@ class Publisher:
         sockets = LocalSockets(host_socket)
         failing = False
         while True:
-            news = Changes()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL)
+            self._wake.clear()
             try:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL)
-                self._wake.clear()
-                news, self._news = self._news, Changes()
-                is_whole = time.monotonic() >= self._whole_at
-                users = await sockets.users(anew=is_whole)
-                told = 0
-                if not users:
-                    self._nobody_is_there()
-                else:
-                    is_whole = await self._is_gap(is_whole=is_whole) or is_whole or self._are_others()
-                    if is_whole or news or users.keys() != self._told_budgets.keys():
-                        told = await self._publish(sockets, users, news, is_whole=is_whole)
+                told = await self._look(sockets)
                 failing = False
-                await asyncio.sleep(max(SHORTEST_INTERVAL, told / _ROOMS_PER_SECOND))
-            except asyncio.CancelledError:
-                raise
+                pause = max(SHORTEST_INTERVAL, told / _ROOMS_PER_SECOND)
             except Exception as error:
                 if not failing:  # Once, however long the host's Redis is away.
                     log.warning("The usage event cannot be sent, pages ask for the numbers themselves: %s", error)
                     log.debug("This is where it failed", exc_info=True)
                 failing = True
-                self._whole_at = 0.0
-                self._news.add(news)
-                await asyncio.sleep(POLL_INTERVAL)
+                pause = POLL_INTERVAL
+            await asyncio.sleep(pause)
+
+    async def _look(self, sockets: LocalSockets) -> int:
+        """See whether there is something to tell, and tell it. Returns how many times somebody was told something.
+
+        After an error all is compared the next time, and what was news still is.
+        """
+        news, self._news = self._news, Changes()
+        is_whole = time.monotonic() >= self._whole_at
+        try:
+            users = await sockets.users(anew=is_whole)
+            if not users:
+                self._nobody_is_there()
+                return 0
+            is_whole = await self._is_gap(is_whole=is_whole) or is_whole or self._are_others()
+            if is_whole or news or users.keys() != self._told_budgets.keys():
+                return await self._publish(sockets, users, news, is_whole=is_whole)
+        except Exception:
+            self._whole_at = 0.0
+            self._news.add(news)
+            raise
+        return 0
 
     def _nobody_is_there(self) -> None:
         """Keep nothing up that nobody sees.

@@ -3,37 +3,36 @@
     tests/run --bench publisher
     tests/run --bench publisher --sockets 500 --workers 1 --seconds 20
 
-Some workers in one process, each with its publisher and its python-socketio server, over one ledger in a SQLite file.
-They tell each other what they count as they would through Redis. A page is an engine.io socket that takes packets and
-sends them nowhere, so what a websocket costs is left out. For the host's models and user groups there is a stand-in,
+Some workers in one process, each with its publisher and its python-socketio server, over one ledger in a SQLite file. A
+second is four looks of each publisher, one after the other without a pause, and the calls between them: so the CPU time
+of a second is the same however busy the machine is, and nothing is said of the clock. Each call is told to the other
+workers as text, as through Redis, whose client is left out. A page is an engine.io socket that takes packets and sends
+them nowhere, so what a websocket costs is left out, too. For the host's models and user groups there is a stand-in,
 whose questions are counted: Open WebUI needs milliseconds for each.
 
-CPU time is that of the whole process, without the thread that writes calls. Prints a table in Markdown; asserts
-nothing.
+Prints a table in Markdown; asserts nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import random
 import statistics
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import socketio
 from sqlalchemy import insert
 
 from openwebui_usage.host.changes import Changes
+from openwebui_usage.host.local_sockets import LocalSockets
 from openwebui_usage.host.models import ModelAccess
-from openwebui_usage.host.sockets import Publisher
+from openwebui_usage.host.sockets import WHOLE_INTERVAL, Publisher
 from openwebui_usage.ledger import CallInfo, CallRow, Recorded, Store
 from openwebui_usage.ledger.definitions import budget_values, raise_revision
 from openwebui_usage.ledger.schema import usage_budget, usage_group
@@ -42,11 +41,8 @@ from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.tokens import TokenUsage
 
 DEPARTMENTS = 50
-SETTLING = 3.0
-"""Seconds before something is measured."""
-PROBE = "user-0"
-"""Whose page tells how long it took."""
-_writing = threading.Lock()
+LOOKS = 4
+"""In a second, at most."""
 
 
 class HostModels:
@@ -86,102 +82,62 @@ class Page:
 
     def __init__(self) -> None:
         self.packets = 0
-        self.told_first = asyncio.Event()
-        self.told_of_call = asyncio.Event()
-        self.told_at = 0.0
+        self.told_at: float | None = 0.0
+        """When it was told of a call of its user, in CPU time."""
 
     async def send(self, packet: Any) -> None:
         """Take a packet."""
         self.packets += 1
-        self.told_first.set()
-        if not self.told_of_call.is_set() and '"own_calls":true' in packet.data:
-            self.told_at = time.monotonic()
-            self.told_of_call.set()
-
-
-class Bus:
-    """Redis, as far as workers tell each other."""
-
-    def __init__(self) -> None:
-        self.ends: list[Channel] = []
-
-
-class Channel:
-    """One worker's end of it."""
-
-    is_open = True
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._unsent = Changes()
-        self._sending: asyncio.Task[None] | None = None
-        bus.ends.append(self)
-
-    def start(self, heard: Any, missed: Any) -> None:
-        """Listen."""
-        self._heard = heard
-        missed()
-
-    async def stop(self) -> None:
-        """End."""
-
-    def tell(self, changes: Changes) -> None:
-        """As `WorkerChannel` does: at once, or with what is told in the next 50 ms."""
-        self._unsent.add(changes)
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.get_running_loop().create_task(self._send())
-
-    async def _send(self) -> None:
-        while self._unsent:
-            changes, self._unsent = self._unsent, Changes()
-            text = changes.to_json()
-            for end in self._bus.ends:
-                if end is not self:
-                    await end._heard(Changes.from_json(text))
-            await asyncio.sleep(0.05)
+        if self.told_at is None and '"own_calls":true' in packet.data:
+            self.told_at = time.process_time()
 
 
 class Worker:
     """A publisher and a server with pages of some users."""
 
-    def __init__(self, folder: Path, models: HostModels, bus: Bus | None) -> None:
-        self.store = Store(file_engine(folder / "ledger.db"))
-        self.server = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
-        self.host = ModuleType("open_webui.socket.main")
-        vars(self.host).update(sio=self.server, SESSION_POOL={}, WEBSOCKET_MANAGER="", emit_to_users=print)
+    def __init__(self, store: Store, models: HostModels) -> None:
+        self._store = store
+        self._server = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
+        self._sessions: dict[str, dict[str, str]] = {}
+        self._sockets = LocalSockets(SimpleNamespace(sio=self, SESSION_POOL=self._sessions, emit_to_users=None))
+        definitions = store.definitions()
+        self._publisher = Publisher(store, models, lambda: definitions)  # type: ignore[arg-type]
+        self.manager = self._server.manager
         self.pages: dict[str, Page] = {}
-        definitions = self.store.definitions()
-        channel = None if bus is None else Channel(bus)
-        self.publisher = Publisher(self.store, models, lambda: definitions, lambda: channel)  # type: ignore[arg-type, return-value]
+        self.emits = 0
+
+    async def emit(self, *args: Any, **kwargs: Any) -> None:
+        """The server's, counted."""
+        self.emits += 1
+        await self._server.emit(*args, **kwargs)
 
     async def open_page(self, user_id: str) -> None:
         """One more, of a user."""
-        self.pages[user_id] = self.server.eio.sockets[f"eio-{user_id}"] = Page()
-        sid = await self.server.manager.connect(f"eio-{user_id}", "/")
-        self.host.SESSION_POOL[sid] = {"id": user_id, "role": "user"}
-        await self.server.enter_room(sid, f"user:{user_id}")
+        self.pages[user_id] = self._server.eio.sockets[f"eio-{user_id}"] = Page()
+        sid = await self.manager.connect(f"eio-{user_id}", "/")
+        self._sessions[sid] = {"id": user_id, "role": "user"}
+        await self._server.enter_room(sid, f"user:{user_id}")
 
-    def record(self, call: CallRow) -> Recorded:
-        """Write a call. A SQLite file takes one writer, and lets the others wait for some time only."""
-        with _writing:
-            return self.store.record([call])
+    def count(self, calls: Recorded) -> str:
+        """Note that calls were written here. Returns what the other workers are told."""
+        changes = Changes.by_commit(calls)
+        self._publisher._note_own(changes)
+        return changes.to_json()
+
+    async def hear(self, text: str) -> None:
+        """Note what another worker tells."""
+        await self._publisher._hear(Changes.from_json(text))
+
+    async def look(self, *, is_whole: bool = False) -> None:
+        """Tell what there is to tell; `is_whole`: as every quarter of a minute."""
+        self._publisher._whole_at = 0.0 if is_whole else float("inf")
+        self._publisher._audiences._known_until = 0.0 if is_whole else float("inf")
+        await self._publisher._look(self._sockets)
 
     @property
     def packets(self) -> int:
         """How many its pages were sent."""
         return sum(page.packets for page in self.pages.values())
-
-    async def start(self) -> None:
-        """Publish. A publisher finds the host's module where it would import it from."""
-        package = ModuleType("open_webui.socket")
-        vars(package)["main"] = self.host
-        sys.modules |= {
-            "open_webui": ModuleType("open_webui"),
-            "open_webui.socket": package,
-            "open_webui.socket.main": self.host,
-        }
-        self.publisher.start()
-        await asyncio.sleep(0.2)
 
 
 def define(store: Store, groups: int, budgets: int) -> None:
@@ -205,127 +161,109 @@ def define(store: Store, groups: int, budgets: int) -> None:
         raise_revision(connection)
 
 
-class Caller:
-    """Commits calls at a rate, in a thread of its own, one at each worker in turn."""
-
-    def __init__(self, workers: list[Worker], users: int, groups: int, rate: float) -> None:
-        self._workers, self._users, self._models, self._rate = workers, users, groups, rate
-        self._random = random.Random(1)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._is_over = threading.Event()
-        self.cpu = 0.0
-        self.calls = 0
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._is_over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        began = time.monotonic()
-        for number in itertools.count():
-            if self._is_over.wait(max(0.0, began + number / self._rate - time.monotonic())):
-                return
-            worker = self._workers[number % len(self._workers)]
-            before = time.thread_time()
-            user = f"user-{self._random.randrange(self._users)}"
-            model = self._random.randrange(department_of(user), self._models, DEPARTMENTS)
-            recorded = worker.record(a_call(f"model-{model}", user))
-            self.cpu += time.thread_time() - before
-            worker.publisher.counted(recorded)
-            self.calls += 1
-
-
-def a_call(model: str, user: str) -> CallRow:
-    groups = (f"department-{department_of(user)}",)
-    info = CallInfo(model, model, user_id=user, user_groups=groups, user_role="user")
+def a_call(user: int, model: int) -> CallRow:
+    groups = (f"department-{user % DEPARTMENTS}",)
+    info = CallInfo(f"model-{model}", f"model-{model}", user_id=f"user-{user}", user_groups=groups, user_role="user")
     return CallRow(info, started_at=time.time(), usage=TokenUsage(input=100, completion=50, output=50))
 
 
-async def delay(caller: Worker, page: Page) -> float:
-    """How long after the commit of a call the caller's page is told of it, in ms."""
-    page.told_of_call.clear()
-    recorded = await asyncio.to_thread(caller.record, a_call("model-0", PROBE))
-    committed = time.monotonic()
-    caller.publisher.counted(recorded)
-    await asyncio.wait_for(page.told_of_call.wait(), 60)
-    return (page.told_at - committed) * 1000
+class Company:
+    """Its workers, and people who call models of their departments."""
 
+    def __init__(self, store: Store, models: HostModels, options: argparse.Namespace) -> None:
+        self._store = store
+        self._models = models
+        self._options = options
+        self._random = random.Random(1)
+        self.workers = [Worker(store, models) for _ in range(options.workers)]
+        self.rows: list[tuple[str, ...]] = []
 
-class Window:
-    """What is used and sent within some time."""
+    async def open_pages(self) -> None:
+        """One for each user, at one worker after the other."""
+        for number in range(self._options.sockets):
+            await self.workers[number % len(self.workers)].open_page(f"user-{number}")
 
-    def __init__(self, workers: list[Worker], models: HostModels, caller: Caller) -> None:
-        self._workers, self._models, self._caller = workers, models, caller
-        self._began, self._before = time.monotonic(), self._now()
+    def write_call(self, user: int | None = None) -> tuple[Worker, Recorded]:
+        """One of somebody, at any worker."""
+        user = self._random.randrange(self._options.sockets) if user is None else user
+        model = self._random.randrange(user % DEPARTMENTS, self._options.groups, DEPARTMENTS)
+        return self._random.choice(self.workers), self._store.record([a_call(user, model)])
 
-    def _now(self) -> tuple[float, ...]:
-        return (
-            time.process_time() - self._caller.cpu,
-            sum(worker.packets for worker in self._workers),
-            self._models.asked,
-            self._caller.calls,
+    async def tell(self, worker: Worker, calls: Recorded) -> None:
+        """All workers know of calls that were written at one of them."""
+        text = worker.count(calls)
+        for other in self.workers:
+            if other is not worker:
+                await other.hear(text)
+
+    async def measure(self, what: str, count: int, seconds: float, *, calls: float = 0, is_whole: bool = False) -> None:
+        """A look of each publisher, that many times, each of which stands for some seconds. Before it so many calls are
+        written, which is not measured, and told.
+        """
+        used, before = 0.0, self._sent()
+        for number in range(count):
+            written = [self.write_call() for _ in range(round((number + 1) * calls) - round(number * calls))]
+            began = time.process_time()
+            for worker, recorded in written:
+                await self.tell(worker, recorded)
+            for worker in self.workers:
+                await worker.look(is_whole=is_whole)
+            used += time.process_time() - began
+        workers = len(self.workers)
+        emits, packets, asked = (now - then for now, then in zip(self._sent(), before, strict=True))
+        self.rows.append(
+            (
+                what,
+                f"{used / count / workers * 1000:.1f} ms",
+                f"{used / count / workers / seconds:.2%}" if seconds else "",
+                f"{packets / count / workers:.0f}",
+                f"{emits / count / workers:.0f}",
+                f"{asked / count / workers:.1f}",
+            )
         )
 
-    def rows(self, when: str) -> list[tuple[str, str]]:
-        """A line of the table for each."""
-        took, count = time.monotonic() - self._began, len(self._workers)
-        cpu, packets, asked, calls = (now - before for now, before in zip(self._now(), self._before, strict=True))
-        return [
-            (f"CPU time of a worker, {when}", f"{cpu / took / count:.2%} of a core"),
-            (f"sockets that a worker tells something, {when}", f"{packets / took / count:.0f} per second"),
-            (f"questions of a worker to the host, {when}", f"{asked / took / count:.1f} per second"),
-            (f"calls, {when}", f"{calls / took:.0f} per second"),
-        ]
+    def _sent(self) -> tuple[int, int, int]:
+        emits = sum(worker.emits for worker in self.workers)
+        return emits, sum(worker.packets for worker in self.workers), self._models.asked
+
+    async def delays(self, count: int) -> list[float]:
+        """What CPU time lies between a commit and the page of whoever called, in ms."""
+        page, found = self.workers[0].pages["user-0"], []
+        for _ in range(count):
+            worker, calls = self.write_call(0)
+            page.told_at = None
+            began = time.process_time()
+            await self.tell(worker, calls)
+            await self.workers[0].look()
+            assert page.told_at is not None
+            found.append((page.told_at - began) * 1000)
+        return sorted(found)
 
 
 async def main(options: argparse.Namespace) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        models = HostModels(options.groups)
-        first = Store(file_engine(Path(folder) / "ledger.db"))
-        first.migrate()
-        define(first, options.groups, options.budgets)
-        bus = Bus() if options.workers > 1 else None
-        workers = [Worker(Path(folder), models, bus) for _ in range(options.workers)]
-        for number in range(options.sockets):
-            await workers[number % len(workers)].open_page(f"user-{number}")
-        caller = Caller(workers, options.sockets, options.groups, options.rate)
-        began, cpu = time.monotonic(), time.process_time()
-        for worker in workers:
-            await worker.start()
-        for page in [page for worker in workers for page in worker.pages.values()]:
-            await page.told_first.wait()  # At first everybody is told of their budgets.
-        used = (time.process_time() - cpu) / len(workers)
-        rows = [("until everybody is known", f"{time.monotonic() - began:.1f} s, {used:.1f} s of CPU time a worker")]
-        await asyncio.sleep(SETTLING)
-        window = Window(workers, models, caller)
-        await asyncio.sleep(options.seconds)
-        rows += window.rows("nothing happens")[:3]
-        caller.start()
-        await asyncio.sleep(SETTLING)
-        window = Window(workers, models, caller)
-        delays, until = [], time.monotonic() + options.seconds
-        while time.monotonic() < until:  # The call is made at another worker than the page's.
-            delays.append(await delay(workers[-1], workers[0].pages[PROBE]))
-            await asyncio.sleep(random.random() * 0.5)
-        rows += window.rows("calls are made")
-        caller.stop()
-        delays.sort()
-        rows.append(("from the commit to the page, median", f"{statistics.median(delays):.0f} ms"))
-        rows.append((f"from the commit to the page, p99 of {len(delays)}", f"{delays[len(delays) * 99 // 100]:.0f} ms"))
-        what = (
+        store = Store(file_engine(Path(folder) / "ledger.db"))
+        store.migrate()
+        define(store, options.groups, options.budgets)
+        company = Company(store, HostModels(options.groups), options)
+        await company.open_pages()
+        per_look = options.rate / LOOKS
+        await company.measure("the first look at everybody", 1, 0, is_whole=True)
+        await company.measure("a look while nothing happens, each second", 20, 1)
+        await company.measure("all is compared, every 15 seconds", 5, WHOLE_INTERVAL, is_whole=True)
+        what = f"a look after {per_look:g} calls, four each second"
+        await company.measure(what, round(options.seconds * LOOKS), 1 / LOOKS, calls=per_look)
+        delays = await company.delays(200)
+        title = (
             f"{options.sockets} sockets, {options.workers} workers, {options.groups} groups, {options.budgets} budgets"
         )
-        print(f"| {what} | |\n|---|---|")
-        for row in rows:
-            print(f"| {row[0]} | {row[1]} |")
-        for worker in workers:
-            await worker.publisher.stop()
+        print(f"| {title}: of one worker | CPU time | of a core | sockets told | emits | asked |")
+        print("|---|---|---|---|---|---|")
+        for row in company.rows:
+            print(f"| {' | '.join(row)} |")
+        median, p99 = statistics.median(delays), delays[len(delays) * 99 // 100]
+        print(f"\nCPU time from a commit to the caller's page: {median:.1f} ms (median), {p99:.1f} ms (p99)")
 
 
 if __name__ == "__main__":
@@ -334,6 +272,6 @@ if __name__ == "__main__":
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--groups", type=int, default=1000)
     parser.add_argument("--budgets", type=int, default=500)
-    parser.add_argument("--rate", type=float, default=50, help="calls per second")
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--rate", type=float, default=50, help="calls per second, of all workers")
+    parser.add_argument("--seconds", type=float, default=15, help="of calls")
     asyncio.run(main(parser.parse_args()))
