@@ -33,8 +33,8 @@ def budgets(store: Store, first: datetime, now: datetime) -> dict[str, Budget]:
     of_users = store.reports.answer(ReportQuery(month, group_by=("user",))).rows
     used = sorted(row.sums.input + row.sums.completion + row.sums.reasoning for row in of_users)
     spent = sorted(row.sums.cost_nano for row in of_users)
-    group = store.reports.answer(ReportQuery(month, group_by=("user_group",), top=1)).rows[0].values[0]
-    assert isinstance(group, Named), "the group that used most"
+    groups = store.reports.answer(ReportQuery(month, group_by=("user_group",))).rows
+    group = next(value for row in groups for value in row.values if isinstance(value, Named))
 
     def each(limit: int, unit: str = "tokens") -> Budget:
         return Budget("", "new", limit, unit, Scope("each_user"), period="month")  # type: ignore[arg-type]
