@@ -185,8 +185,12 @@ def measure_speed(peers: Sequence[Peer], measured: dict[str, Measured], rounds: 
                 measured[name].streams += asyncio.run(alone.ask(peer.model(LONG), 1))[0]
     for name, (peer, _, together) in askers.items():
         started = time.monotonic()
-        asyncio.run(together.ask(peer.model(SLOW), AT_ONCE))
-        measured[name].slow.append(time.monotonic() - started)
+        try:
+            asyncio.run(together.ask(peer.model(SLOW), AT_ONCE))
+        except RuntimeError as error:
+            measured[name].failures.append(f"{AT_ONCE} slow streams at once: {str(error).splitlines()[0]}")
+        else:
+            measured[name].slow.append(time.monotonic() - started)
 
 
 def _cpu_seconds(peer: Peer) -> float:
@@ -273,7 +277,12 @@ def print_tables(peers: Sequence[Peer], measured: dict[str, Measured], budget: i
     def row(label: str, cell: Callable[[Measured], str]) -> None:
         print(f"| {label} | {' | '.join(cell(measured[name]) for name in names)} |")
 
+    def median(values: list[float], form: str, factor: float = 1.0) -> str:
+        return format(statistics.median(values) * factor, form) if values else "–"
+
     def more(one: Measured) -> str:
+        if len(one.alone) != len(bare.alone) or not one.alone:
+            return "–"
         return f"{statistics.median(p - b for b, p in zip(bare.alone, one.alone, strict=True)) * 1000:+.1f} ms"
 
     heading = "|".join(
@@ -281,14 +290,14 @@ def print_tables(peers: Sequence[Peer], measured: dict[str, Measured], budget: i
     )
     print(f"\n| speed |{heading}|")
     print("|---|" + "---|" * len(peers))
-    row("a call alone, median", lambda one: f"{statistics.median(one.alone) * 1000:.1f} ms")
+    row("a call alone, median", lambda one: f"{median(one.alone, '.1f', 1000)} ms")
     row(f"the same, median of the differences to {names[0]}", more)
-    row(f"calls a second, {AT_ONCE} in flight", lambda one: f"{statistics.median(one.rates):.0f}")
-    row("CPU time of a call then", lambda one: f"{statistics.median(one.work) * 1000:.1f} ms")
-    row(f"a stream of {LONG_CHUNKS:,} chunks, median", lambda one: f"{statistics.median(one.streams) * 1000:.0f} ms")
+    row(f"calls a second, {AT_ONCE} in flight", lambda one: f"{median(one.rates, '.0f')}")
+    row("CPU time of a call then", lambda one: f"{median(one.work, '.1f', 1000)} ms")
+    row(f"a stream of {LONG_CHUNKS:,} chunks, median", lambda one: f"{median(one.streams, '.0f', 1000)} ms")
     row(
         f"{AT_ONCE} streams at once that take the provider {SLOW_CHUNKS * SLOW_DELAY:.0f} s each, until the last ends",
-        lambda one: f"{statistics.median(one.slow):.1f} s",
+        lambda one: f"{median(one.slow, '.1f')} s",
     )
     print(f"\n| tokens counted ÷ tokens billed |{heading}|")
     print("|---|" + "---|" * len(peers))
@@ -326,13 +335,13 @@ def main() -> None:
         for peer in peers:
             stack.callback(peer.stop)
         measured = {peer.name: Measured() for peer in peers}
-        measure_speed(peers, measured, given.rounds)
         try:
             for peer in peers:
                 measure_counting(peer, provider, measured[peer.name])
                 measure_overspend(peer, provider, measured[peer.name], budget)
                 print(f"{peer.name}: {measured[peer.name]}", flush=True)
-        finally:
+            measure_speed(peers, measured, given.rounds)
+        finally:  # Whatever there is by then.
             print_tables(peers, measured, budget)
 
 
