@@ -338,9 +338,10 @@ def main() -> None:
         try:
             for peer in peers:
                 measure_counting(peer, provider, measured[peer.name])
-                measure_overspend(peer, provider, measured[peer.name], budget)
-                print(f"{peer.name}: {measured[peer.name]}", flush=True)
+                print(f"{peer.name}: {measured[peer.name].counted}", flush=True)
             measure_speed(peers, measured, given.rounds)
+            for peer in peers:  # At the end: some refuse every model once a budget is used up.
+                measure_overspend(peer, provider, measured[peer.name], budget)
         finally:  # Whatever there is by then.
             print_tables(peers, measured, budget)
 
