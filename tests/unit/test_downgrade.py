@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,10 @@ from sqlalchemy import select, text
 from openwebui_usage.ledger import Store, Writer
 from openwebui_usage.ledger.schema import usage_call
 from openwebui_usage.ledger.spool import Spool
+from tests.support.earlier import earlier_code
 from tests.support.process import wait_until
 from tests.support.recorder import a_call, engine_like_open_webui
 
-ROOT = Path(__file__).parents[2]
-BEFORE_0005 = "0d8b678ab3d75820c7500b3c602d803bbddd7333"
-"""The last commit whose ledger ends with migration 0004."""
 OLD_WORKER = """
 import json, logging, sys, time
 from pathlib import Path
@@ -52,13 +48,7 @@ Spool(Path(sys.argv[1])).replay(lambda rows: print(json.dumps([asdict(row) for r
 @pytest.fixture
 def old_code(tmp_path: Path) -> Path:
     """This repository as it was."""
-    archive = ["git", "archive", BEFORE_0005, "openwebui_usage", "tests/support"]
-    found = subprocess.run(archive, cwd=ROOT, capture_output=True, check=False)
-    if found.returncode:
-        pytest.skip(f"this clone has no commit {BEFORE_0005[:7]} to go back to: {found.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
-        files.extractall(tmp_path / "old", filter="data")
-    return tmp_path / "old"
+    return earlier_code(tmp_path / "old", "openwebui_usage", "tests/support")
 
 
 def test_what_a_newer_version_spools_is_read_by_the_older_one(old_code: Path, tmp_path: Path) -> None:
