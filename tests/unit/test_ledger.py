@@ -320,9 +320,9 @@ class TestRecording:
     def test_again_what_may_be_written_is_harmless(self, store: Store, engine: Engine) -> None:
         store.create_group("G", ["gpt-4o"], None, "documented")
         rows = [a_call() for _ in range(1200)]
-        told = [store.record(rows[:700])]
-        told += [store.record(given, maybe_written=True) for given in ([*rows, *rows[:5]], rows)]
-        assert [row for recorded in told for row in recorded.new_rows] == rows
+        store.record(rows[:700])
+        store.record([*rows, *rows[:5]], maybe_written=True)
+        store.record(rows, maybe_written=True)
         assert len(rows_in(engine)) == store.group("G").sums.calls == 1200
 
     def test_is_all_or_nothing(self, store: Store, engine: Engine) -> None:

@@ -69,15 +69,6 @@ def test_tokens_and_durations_are_told(reader: InMemoryMetricReader) -> None:
     }
 
 
-def test_a_call_that_is_written_once_more_is_not_told_again(reader: InMemoryMetricReader) -> None:
-    once, again = row(), row()
-    told = instruments()
-    told(Recorded((again,)))
-    told(Recorded((once, again), repeated=frozenset({again.id})))
-    [duration] = points(reader)["gen_ai.client.operation.duration"]
-    assert duration.count == 2
-
-
 def test_a_call_that_failed_says_so_and_used_nothing(reader: InMemoryMetricReader) -> None:
     instruments()(Recorded((row(outcome="error", error="http_500", usage=TokenUsage()),)))
     found = points(reader)
