@@ -78,7 +78,8 @@ class Deployment:
         return {
             "schema": belongings.schema(self.database),
             "rows": belongings.rows(self.database, known),
-            "files": belongings.files(self.directory),
+            "files": belongings.files(self.directory / "data"),
+            "static files": belongings.files(self.directory / "static"),
         }
 
 
