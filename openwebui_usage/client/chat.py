@@ -28,7 +28,7 @@ from openwebui_usage.rules.connections import public_url
 from openwebui_usage.rules.effort import Effort
 from openwebui_usage.rules.error_classes import error_class
 from openwebui_usage.rules.money import dollars
-from openwebui_usage.rules.texts import amount, refusal_message
+from openwebui_usage.rules.refusal_texts import amount, refusal_message
 from openwebui_usage.rules.tokens import TokenUsage
 from openwebui_usage.runtime import Runtime
 

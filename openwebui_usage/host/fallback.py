@@ -36,7 +36,7 @@ from openwebui_usage.rules.additions import kept_for_repetition
 from openwebui_usage.rules.budgets import Budget, Refusal
 from openwebui_usage.rules.media import has_images
 from openwebui_usage.rules.own_parameters import without_own
-from openwebui_usage.rules.texts import fallback_message
+from openwebui_usage.rules.refusal_texts import fallback_message
 
 _DIRECT_ROUTES = ("/openai/", "/ollama/")
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from openwebui_usage.rules.budgets import Refusal, retry_after
 from openwebui_usage.rules.json_values import to_json_amount
 from openwebui_usage.rules.model_ids import bounded
-from openwebui_usage.rules.texts import refusal_message
+from openwebui_usage.rules.refusal_texts import refusal_message
 
 UNNAMED = "Usage limit reached."
 AWAY = "Usage cannot be checked at the moment, and this deployment allows no call that is not checked. Try again."

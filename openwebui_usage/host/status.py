@@ -10,7 +10,7 @@ from typing import Any
 
 from openwebui_usage.host.valves import STATUS, Valves
 from openwebui_usage.ledger import CallRow, Store
-from openwebui_usage.rules.texts import amount
+from openwebui_usage.rules.refusal_texts import amount
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from openwebui_usage.host.compat import maybe_await
 from openwebui_usage.host.outer_call import outer_call
 from openwebui_usage.host.outgoing import Outgoing
 from openwebui_usage.host.request_state import add_notice
-from openwebui_usage.rules.texts import wait_message
+from openwebui_usage.rules.refusal_texts import wait_message
 
 log = logging.getLogger(__name__)
 

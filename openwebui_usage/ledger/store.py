@@ -39,8 +39,8 @@ from openwebui_usage.ledger.price_store import PriceStore
 from openwebui_usage.ledger.rates import rate_standings
 from openwebui_usage.ledger.reader_store import ReaderStore
 from openwebui_usage.ledger.recording import Batch, Change, Key, Recorded, insert_probe
+from openwebui_usage.ledger.refusal_report import RefusedCalls
 from openwebui_usage.ledger.refusals import Mark, RefusalCount, RefusalKey, is_written, write_refusals
-from openwebui_usage.ledger.refused import RefusedCalls
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.ledger.reports import Reports
 from openwebui_usage.ledger.reservations import Reservations

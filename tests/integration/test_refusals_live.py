@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from openwebui_usage.ledger import CallInfo, Store
+from openwebui_usage.ledger.refusal_report import RefusalQuery
 from openwebui_usage.ledger.refusals import PendingRefusals
-from openwebui_usage.ledger.refused import RefusalQuery
 from openwebui_usage.rules.buckets import time_range
 from openwebui_usage.rules.budgets import Budget, Scope
 from openwebui_usage.rules.tokens import TokenUsage

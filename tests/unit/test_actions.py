@@ -22,7 +22,7 @@ from openwebui_usage.rules.estimate import prompt_tokens
 from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import ALL_TIME, Period, period_at
 from openwebui_usage.rules.pricing import Price
-from openwebui_usage.rules.texts import refusal_message
+from openwebui_usage.rules.refusal_texts import refusal_message
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row, engine_like_open_webui
 from tests.unit.test_budgets import NOW

@@ -25,7 +25,7 @@ from openwebui_usage.rules.budgets import (
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import Period, period_at
-from openwebui_usage.rules.texts import amount, refusal_message
+from openwebui_usage.rules.refusal_texts import amount, refusal_message
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(lambda moment: moment.replace(tzinfo=UTC))

@@ -27,7 +27,7 @@ from openwebui_usage.rules.budgets import Budget, Counter, Scope, Subject, retry
 from openwebui_usage.rules.groups import Group, Sums
 from openwebui_usage.rules.periods import ALL_TIME
 from openwebui_usage.rules.rates import workers_of
-from openwebui_usage.rules.texts import refusal_message
+from openwebui_usage.rules.refusal_texts import refusal_message
 from openwebui_usage.rules.tokens import TokenUsage
 from tests.support.recorder import call_row, engine_like_open_webui
 from tests.unit.test_gate import asking, gate_on

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from openwebui_usage.api.answers.fields import Amount, Count, Moment
 from openwebui_usage.api.answers.reports import NamedValue, named_value
 from openwebui_usage.ledger.preview import BudgetPreview
+from openwebui_usage.ledger.refusal_report import RefusalSum
 from openwebui_usage.ledger.refusals import LimitKind
-from openwebui_usage.ledger.refused import RefusalSum
 from openwebui_usage.ledger.report_query import Named
 from openwebui_usage.rules.buckets import TimeRange
 from openwebui_usage.rules.budgets import Budget, Unit

@@ -11,7 +11,7 @@ from openwebui_usage.api.answers.refusals import RefusalReport
 from openwebui_usage.api.routes.errors import problems
 from openwebui_usage.api.routes.parameters import From, Ids, Models, To, Zone, checked_time, checked_values
 from openwebui_usage.ledger import Store
-from openwebui_usage.ledger.refused import RefusalQuery
+from openwebui_usage.ledger.refusal_report import RefusalQuery
 from openwebui_usage.ledger.report_query import Dimension, Readable
 
 MOST = 1000

@@ -203,7 +203,7 @@ def _nano(text: str, field: str) -> int:
 
 
 def _money(nano: int | None) -> str:
-    from openwebui_usage.rules.texts import amount
+    from openwebui_usage.rules.refusal_texts import amount
 
     return "none" if nano is None else amount(nano, "usd")
 
