@@ -56,7 +56,8 @@ def test_all_wait_once_for_a_redis_that_hangs(monkeypatch: pytest.MonkeyPatch) -
         calls = (link.run("", ["key"], [number]) for number in range(CALLS))
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(answer) for answer in answers} == {RedisAway}
-        assert (client.asked, client.under_way) == (MOST_AT_ONCE, 0)
+        # Whose turn comes a moment before the end may still ask.
+        assert (client.most, client.under_way) == (MOST_AT_ONCE, 0)
         client.answers.set()
         assert await link.run("", ["key"], ["later"]) == "later"
 
