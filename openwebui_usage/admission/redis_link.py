@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 REDIS_TIMEOUT = 2.0
 """Seconds to wait for Redis. Enough for an event loop that is busy with hundreds of calls."""
+_TURN_TIMEOUT = 4 * REDIS_TIMEOUT
+"""Seconds to wait for one's turn, of a Redis that answers others meanwhile."""
 MOST_AT_ONCE = 16
 """Scripts under way in one worker; others wait for their turn. Each needs a connection of its own: redis-py refuses
 more than 100, and to open one over TLS keeps the event loop busy for 60 ms (measured; all certificates of the system
@@ -32,14 +34,35 @@ class RedisLink:
         self.client = client
         self.is_away = False
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        self._hangs = False
+        """Whether the last script that ended got no answer in time."""
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """What a Lua script answers. Raises `RedisAway`, at the latest after `REDIS_TIMEOUT`."""
+        """What a Lua script answers. Raises `RedisAway`: of a Redis that hangs after `REDIS_TIMEOUT`, also where others
+        have waited for it first.
+        """
+        has_to_wait = self._turns.locked()
         try:
-            async with asyncio.timeout(REDIS_TIMEOUT), self._turns:
-                return await self.client.eval(script, len(keys), *keys, *arguments)
+            async with asyncio.timeout(_TURN_TIMEOUT):
+                await self._turns.acquire()
+            try:
+                if has_to_wait and self._hangs:
+                    raise TimeoutError("it has not answered others")
+                return await self._ask(script, keys, arguments)
+            finally:
+                self._turns.release()
         except Exception as error:
             raise RedisAway(str(error) or type(error).__name__) from error
+
+    async def _ask(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT):
+                answer = await self.client.eval(script, len(keys), *keys, *arguments)
+        except TimeoutError:
+            self._hangs = True
+            raise
+        self._hangs = False
+        return answer
 
     def go_alone(self, error: BaseException) -> None:
         """Redis is away: each worker counts by itself."""

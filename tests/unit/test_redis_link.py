@@ -56,9 +56,25 @@ def test_all_wait_once_for_a_redis_that_hangs(monkeypatch: pytest.MonkeyPatch) -
         calls = (link.run("", ["key"], [number]) for number in range(CALLS))
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(answer) for answer in answers} == {RedisAway}
-        # Whose turn comes a moment before the end may still ask.
-        assert (client.most, client.under_way) == (MOST_AT_ONCE, 0)
+        assert (client.asked, client.under_way) == (MOST_AT_ONCE, 0)
         client.answers.set()
         assert await link.run("", ["key"], ["later"]) == "later"
+
+    asyncio.run(scenario())
+
+
+def test_whoever_waits_for_a_turn_does_not_take_redis_for_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine makes all of them wait for longer together than one may wait for an answer."""
+    monkeypatch.setattr(redis_link, "REDIS_TIMEOUT", 0.2)
+
+    class Slow(Client):
+        async def eval(self, script: str, count: int, *arguments: object) -> object:
+            await asyncio.sleep(0.05)
+            return arguments[-1]
+
+    async def scenario() -> None:
+        link = RedisLink(Slow())
+        calls = [link.run("", ["key"], [number]) for number in range(CALLS)]
+        assert await asyncio.gather(*calls) == list(range(CALLS))
 
     asyncio.run(scenario())
