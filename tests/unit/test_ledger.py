@@ -39,6 +39,7 @@ from openwebui_usage.rules.money import NANO
 from openwebui_usage.rules.periods import ALL_TIME
 from openwebui_usage.rules.pricing import Price
 from openwebui_usage.rules.tokens import TokenUsage
+from tests.support.process import wait_until
 from tests.support.recorder import MODELS, a_call, call_row, engine_like_open_webui, start_recorder
 from tests.support.tables import give_tables
 
@@ -666,6 +667,10 @@ class TestArbitraryRows:
         path = folder / "spool" / "rejected.jsonl"
         return {json.loads(line)["id"] for line in path.read_bytes().splitlines()} if path.exists() else set()
 
+    def waiting(self, folder: Path) -> list[Path]:
+        """Spool files with rows for the database."""
+        return [path for path in (folder / "spool").glob("calls-*") if path.stat().st_size]
+
     @settings(
         max_examples=60,
         deadline=None,
@@ -686,6 +691,10 @@ class TestArbitraryRows:
             odd.append(a_call(**{**values, "id": new_id()}))
         for waiter in [writer.submit(row) for pair in zip(good, odd, strict=True) for row in pair]:
             waiter.result(10)
+        # A database that is slow at the moment is told of late.
+        wait_until(
+            lambda: writer.health()["state"] == "ok" and not self.waiting(tmp_path), timeout=60, what="all are in"
+        )
         stored = {row.id for row in rows_in(engine)}
         assert {row.id for row in good} <= stored
         set_aside = self.rejected(tmp_path)
@@ -700,7 +709,10 @@ class TestArbitraryRows:
         rows = [replace(a_call(), started_at=float("nan")) if number in bad else a_call() for number in range(500)]
         for waiter in [writer.submit(row) for row in rows]:
             waiter.result(10)
-        assert self.rejected(tmp_path) == {rows[number].id for number in bad}
+        set_aside = {rows[number].id for number in bad}
+        wait_until(
+            lambda: self.rejected(tmp_path) == set_aside and not self.waiting(tmp_path), timeout=60, what="all are in"
+        )
         assert len(rows_in(engine)) == store.group("G").sums.calls == 496
 
     def test_in_the_spool_keep_no_others_waiting(self, writer: Writer, store: Store, tmp_path: Path) -> None:
