@@ -271,4 +271,7 @@ def test_credit_is_given_and_taken_back_and_the_journal_tells_both(
     expect(rows.nth(2)).to_contain_text("added")
     for row in (rows.nth(1), rows.nth(2)):
         expect(row).to_contain_text("Credit")
-        expect(row).to_contain_text("Thesis")
+        expect(row).to_contain_text(BUDGET)
+    entries = admin.request("GET", "/api/usage/journal")["entries"][:2]
+    told = [(each["change"], (each["before"] or each["after"])["note"]) for each in entries]
+    assert told == [("removed", "Thesis"), ("added", "Thesis")]
