@@ -81,7 +81,8 @@ def test_after_a_refusal_the_reply_is_over(world: World, open_tab: Callable[...,
     # Its own row of buttons is there. The same chat takes no question after an error, whatever that is of.
     expect(tab.page.locator("button.copy-response-button, button.regenerate-response-button").first).to_be_attached()
     expect(stop_button(tab)).to_have_count(0)
-    assert world.provider.calls() == []
+    # The title of an earlier chat may come late.
+    assert [call for call in world.provider.calls() if call.model == "gpt-4o-mini"] == []
     world.admin.request("PUT", "/api/usage/groups/limited", {"limit": None})
     tab.open("/?models=gpt-4o-mini").send("And now?")
     tab.page.get_by_text(SENTENCE).first.wait_for(timeout=SLOWLY)
