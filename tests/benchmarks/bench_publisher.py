@@ -27,6 +27,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import socketio
+from socketio.packet import Packet
 from sqlalchemy import insert
 
 from openwebui_usage.host.changes import Changes
@@ -92,12 +93,18 @@ class Page:
             self.told_at = time.process_time()
 
 
+class TextPacket(Packet):
+    """Is not searched for bytes, as in Open WebUI since 0.11; before, that takes as long as all else together."""
+
+    uses_binary_events = False
+
+
 class Worker:
     """A publisher and a server with pages of some users."""
 
     def __init__(self, store: Store, models: HostModels) -> None:
         self._store = store
-        self._server = socketio.AsyncServer(async_mode="asgi", monitor_clients=False)
+        self._server = socketio.AsyncServer(async_mode="asgi", monitor_clients=False, serializer=TextPacket)
         self._sessions: dict[str, dict[str, str]] = {}
         self._sockets = LocalSockets(SimpleNamespace(sio=self, SESSION_POOL=self._sessions, emit_to_users=None))
         definitions = store.definitions()
