@@ -45,6 +45,8 @@ class Audiences:
         self._views: dict[_Likeness, Visibility] = {}
         self._by_models: dict[frozenset[tuple[str, str | None]], Visibility] = {}
         self._known_until = 0.0
+        self._ids: frozenset[str] = frozenset()
+        """Of the host's models when it was found out last."""
 
     def clear(self) -> None:
         """Nobody is there."""
@@ -53,15 +55,15 @@ class Audiences:
 
     @property
     def is_old(self) -> bool:
-        """Whether it is time to find out anew before anything is told."""
-        return time.monotonic() >= self._known_until
+        """Whether it is time to find out anew before anything is told. A host that has just started knows no models."""
+        return time.monotonic() >= self._known_until or self._host_models.ids_at_hand != self._ids
 
     async def of(self, users: Mapping[str, str], *, anew: bool) -> Mapping[str, Person]:
         """Everybody in `users`, roles by ids, by id. A person who is not the same object as before has changed.
 
         `anew`: those who are known already are asked for again, too.
         """
-        began = time.monotonic()
+        began, ids = time.monotonic(), self._host_models.ids_at_hand
         people = {user_id: self._people[user_id] for user_id in users if user_id in self._people}
         asked = [
             user_id
@@ -87,6 +89,7 @@ class Audiences:
             used = set(views.values())
             self._by_models = {models: view for models, view in self._by_models.items() if view in used}
             took = time.monotonic() - began
+            self._ids = ids
             self._known_until = began + min(max(took / _SHARE, SHORTEST_TRUST), LONGEST_TRUST)
         self._people = people
         return people

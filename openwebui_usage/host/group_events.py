@@ -30,6 +30,7 @@ class GroupEvents:
         self._whole: dict[str, dict[str, Any]] = {}
         """Groups as admins are told of them."""
         self._of_view: dict[Visibility, Told] = {}
+        self._of_change: dict[tuple[Visibility, Visibility], Told] = {}
         self._alike: dict[tuple[tuple[str, tuple[str, ...] | None], ...], Told] = {}
         """By each group's name and the models that are told of it; None for those that are gone."""
 
@@ -45,6 +46,22 @@ class GroupEvents:
             found = self._of_view[view] = self._alike[shown]
         return found
 
+    def of_changed(self, before: Visibility, view: Visibility) -> Told:
+        """The same for somebody who could see other groups before, with those that are seen now, and are no longer."""
+        found = self._of_change.get((before, view))
+        if found is None:
+            others: Told = {}
+            for name, state in {**self._before, **self._now}.items():
+                patterns = state[0].group.models
+                was, models = before.own_models(patterns), view.own_models(patterns)
+                if not view.sees(state[0].group):
+                    if before.sees(state[0].group):
+                        others[name] = None
+                elif was != models or not before.sees(state[0].group):
+                    others[name] = self._text(name, tuple(models))
+            found = self._of_change[before, view] = {**others, **self.of(view)}
+        return found
+
     def _shown(self, view: Visibility) -> Iterable[tuple[str, tuple[str, ...] | None]]:
         for name in self.changed:
             now = self._now.get(name)
@@ -57,7 +74,8 @@ class GroupEvents:
         if models is None:
             return None
         if name not in self._whole:
-            self._whole[name] = UsageGroup.of(self._now[name][0]).model_dump(by_alias=True)
+            entry, _ = self._now[name] if name in self._now else self._before[name]
+            self._whole[name] = UsageGroup.of(entry).model_dump(by_alias=True)
         return {**self._whole[name], "models": list(models)}
 
 

@@ -242,6 +242,12 @@ class HostModels:
         """The ids of the user groups of many users, by the users' ids, as they are at this moment."""
         return await groups_of_members(list(user_ids))
 
+    @property
+    def ids_at_hand(self) -> frozenset[str]:
+        """The ids of the host's models, where no question is needed: with several workers they are in Redis."""
+        models = getattr(self._app.state, "MODELS", None)
+        return frozenset(models) if isinstance(models, dict) else frozenset()
+
     async def access(self) -> ModelAccess:
         """What decides, beside a user's role and user groups, which models the user can use."""
         rows = [[row.id, row.user_id, *_access_of(vars(row))] for row in await self._rows()]

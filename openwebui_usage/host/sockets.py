@@ -20,6 +20,7 @@ from typing import Any
 
 from openwebui_usage.admission.budget_status import BudgetStatus
 from openwebui_usage.api.answers.own_limit import own_budgets
+from openwebui_usage.api.visibility import Visibility
 from openwebui_usage.host.audiences import Audiences, Person
 from openwebui_usage.host.bound_budgets import BoundBudgets, Told
 from openwebui_usage.host.changes import Changes
@@ -90,6 +91,8 @@ class Publisher:
         self._told: dict[str, GroupState] = {}
         """Each group as browsers were told of it last, by name."""
         self._told_budgets: dict[str, list[Told]] = {}
+        self._views: dict[str, Visibility] = {}
+        """What everybody could see when they were told something last."""
         self._told_revision: int | None = None
         self._whole_at = 0.0
 
@@ -201,7 +204,7 @@ class Publisher:
         self._totals.forget()
         self._audiences.clear()
         self._budgets.clear()
-        self._told_budgets = {}
+        self._told_budgets, self._views = {}, {}
         self._whole_at = 0.0
         definitions = self._definitions()
         if definitions.revision != self._told_revision:
@@ -264,6 +267,7 @@ class Publisher:
         self._told_budgets = {
             user_id: budgets[user_id] if user_id in budgets else self._told_budgets[user_id] for user_id in users
         }
+        self._views = {user_id: person.view for user_id, person in people.items()}
         self._told_revision = definitions.revision
         if is_whole:
             self._whole_at = time.monotonic() + WHOLE_INTERVAL
@@ -280,8 +284,9 @@ class Publisher:
         told_budgets: dict[str, list[Told]] = {}
         events: dict[tuple[int, tuple[int, ...] | None, bool], _Event] = {}
         for user_id in people if groups.changed else people.keys() & {*statuses, *callers}:
-            view = people[user_id].view
-            shown, has_called = groups.of(view), user_id in callers
+            view, has_called = people[user_id].view, user_id in callers
+            before = self._views.get(user_id, view)
+            shown = groups.of(view) if before is view else groups.of_changed(before, view)
             budgets = None
             if user_id in statuses:
                 budgets = told_budgets[user_id] = [

@@ -51,6 +51,7 @@ class HostModels:
 
     def __init__(self, models: int) -> None:
         self._models = models
+        self.ids_at_hand: frozenset[str] = frozenset()
         self.asked = 0
 
     async def user_groups_of(self, user_ids: Iterable[str]) -> dict[str, frozenset[str]]:

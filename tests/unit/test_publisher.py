@@ -61,6 +61,7 @@ class Models:
         self.of_groups: dict[str, list[str]] = {}
         """Models by user group."""
         self.asked: list[str] = []
+        self.ids_at_hand: frozenset[str] = frozenset()
 
     async def access(self) -> ModelAccess:
         self.asked.append("access")
@@ -657,7 +658,7 @@ class TestRevocation:
                 publisher.counted(store.record([a_call("o3", user_id="ada"), a_call("gpt-4o", user_id="ada")]))
                 await until(lambda: bool(host.calls("bob")), "everybody is told of the other group")
                 await some_rounds()
-                return {user for user, told in host.told if "secret" in told["groups"]}
+                return {user for user, told in host.told if told["groups"].get("secret")}
 
         return asyncio.run(asyncio.wait_for(scenario(), 30))
 
@@ -697,6 +698,50 @@ class TestRevocation:
             user: told["groups"]["secret"]["models"] for user, told in host.told if told["groups"].get("secret")
         }
         assert models_of_secret == {"ada": ["o3", "gpt-4o"], "bob": ["gpt-4o"], "eve": ["gpt-4o"]}
+
+
+def test_who_begins_or_ceases_to_see_a_group_is_told_so(
+    host: Sockets, store: WatchedStore, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "WHOLE_INTERVAL", 0.05)
+    store.create_group("secret", ["o3*"], None, "documented")
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    models.theirs = {"bob": []}
+
+    async def scenario() -> None:
+        async with publishing(store, models) as publisher:
+            await connected(publisher, host, store, ADA, BOB, {"id": "eve", "role": "user"})
+            publisher.counted(store.record([a_call("o3", user_id="ada")]))
+            await until(lambda: host.calls("ada", "secret") == [1], "the admin is told")
+            await some_rounds()
+            for own in (["o3"], ["o3", "o3-mini"], []):
+                models.theirs = {"bob": own}
+                host.told.clear()
+                await until(lambda: bool(host.told), f"{own} may be used")
+                await some_rounds()
+                [(user, told)] = host.told
+                assert user == "bob"
+                assert told["groups"].keys() == {"secret"}
+                group = told["groups"]["secret"]
+                assert (group and (group["models"], group["usage"]["calls"])) == ((own, 1) if own else None)
+
+    run(scenario)
+
+
+def test_models_that_the_host_finds_after_its_start_are_seen_at_once(
+    host: Sockets, store: WatchedStore, models: Models
+) -> None:
+    store.create_group("G", ["gpt-4o"], None, "documented")
+    models.everybodys = []
+
+    async def scenario() -> None:
+        async with publishing(store, models) as publisher:
+            await connected(publisher, host, store, ADA, BOB)
+            models.everybodys, models.ids_at_hand = ["gpt-4o"], frozenset({"gpt-4o"})
+            publisher.counted(store.record([a_call()]))
+            await until(lambda: host.calls("bob") == [1], "the first call")
+
+    run(scenario)
 
 
 def test_the_host_is_asked_once_for_all_who_may_use_the_same(
