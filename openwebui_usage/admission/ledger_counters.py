@@ -8,6 +8,7 @@ knows what every worker has reserved. A worker that is alone never asks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -86,7 +87,8 @@ class LedgerCounters:
         """See `LiveCounters`. The others are told soon after. Until then they refuse more, which is the safe side."""
         self._mine.release(call_ids, changes)
         if self._told:
-            self._loop.call_soon_threadsafe(self._tell_of_changes)
+            with contextlib.suppress(RuntimeError):  # The loop is closed: the host is going down.
+                self._loop.call_soon_threadsafe(self._tell_of_changes)
 
     def let_expire(self, call_ids: Iterable[str]) -> None:
         """See `LiveCounters`."""

@@ -226,3 +226,14 @@ def test_who_has_left_is_not_counted(new_engine: Callable[[], Engine], monkeypat
     monkeypatch.setattr("openwebui_usage.ledger.reservations.WORKER_SECONDS", -1.0)
     two.appear()
     assert one.others().count == 0
+
+
+def test_what_is_released_after_the_end_keeps_nobody_from_anything(new_engine: Callable[[], Engine]) -> None:
+    """The writer's last commit may come when the event loop has closed."""
+
+    async def play() -> LedgerCounters:
+        one, _ = await workers(new_engine, 2)
+        assert await one.reserve("late", wants(LIMIT)) is None
+        return one
+
+    asyncio.run(play()).release(["late"])
